@@ -1,0 +1,160 @@
+"""Words for findings: the head of a page, its slots filled with the facts of one finding.
+
+The values come from the network and from certificates, so they are hostile. In a sentence whatever does not print is
+shown as an escape and long values are cut; in a command every value is one word of a POSIX shell.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from probe.catalogue.pages import DEFAULT, UnknownPageError, page
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from probe.model import Finding
+
+UNKNOWN = "unknown"
+"""What a slot without a value says; tests/catalogue/test_pages.py keeps it from being needed."""
+
+COMMAND = "$ "
+"""What a line of a fix begins with when it is a command."""
+
+LONGEST = 512
+"""Characters of one value in a sentence: a whole reply line (RFC 5321 §4.5.3.1.5), and no screen full of a name."""
+
+LABELS: Mapping[str, Mapping[str, str]] = {
+    "stage": {
+        "dns": "the look-up in DNS",
+        "connect": "the connection",
+        "greeting": "the greeting",
+        "ehlo": "the answer to EHLO",
+        "starttls": "the answer to STARTTLS",
+        "handshake": "the TLS handshake",
+        "ehlo-tls": "the answer to EHLO inside TLS",
+        "done": "the end",
+    },
+    "seconds": {"0": "less than 1"},
+}
+"""Slot → a rule's word for programs → the word for people."""
+
+_SLOT = re.compile(r"\{([a-z_]+)\}")
+_SPOKEN = re.compile(r"""\{([a-z_]+)\}("?)([.,:;?!)]?)(\Z)?""")
+"""A slot in a sentence, with the quotation mark and the punctuation behind it."""
+_APPOSITION = re.compile(r"#\d+ of \d+, ")
+"""How a rule points at a certificate, '#2 of 3, "Example R3"': a comma closes what a comma opened."""
+_LINE_END = re.compile(r"\r\n?|\n")
+_ADDRESS = re.compile(r"[0-9.]+|.*:.*")
+_COMMAND_SLOT = re.compile(r" ?\{([a-z_]+)\}")
+_STARTTLS = re.compile(r"-starttls [a-z0-9]+")
+"""A value that is more than one word of a command; it comes from our own table of protocols."""
+
+_Words = TypeVar("_Words")
+
+
+def worded(finding: Finding, slots: Mapping[str, str]) -> Finding:
+    """Return the finding with summary and fix filled in from its page; unchanged where it has none.
+
+    ``slots`` holds what is known of the endpoint (host, port, endpoint, name, starttls, sni); a fact of the same name
+    goes before. Two slots are made here: ``number``, the first position of the finding as people count, and
+    ``servername``, the words that let s_client name the host as we did, if at all. The words are those of
+    ``facts["case"]``, else those of the confidence, else those of "is".
+    """
+    try:
+        this = page(finding.page)
+    except UnknownPageError:
+        return finding
+    number = {"number": str(finding.positions[0] + 1)} if finding.positions else {}
+    values = ChainMap(_shown(finding.facts), number, dict(slots))
+    fix = tuple(_line(line, values) for line in _choose(this.fix, finding))
+    return replace(finding, summary=_sentence(_choose(this.summary, finding), values), fix=fix)
+
+
+def names(template: str) -> frozenset[str]:
+    """Return the names of the slots that a template uses."""
+    return frozenset(_SLOT.findall(template))
+
+
+def _choose(words: Mapping[str, _Words], finding: Finding) -> _Words:
+    wanted = (str(finding.facts.get("case", "")), str(finding.confidence))
+    return next((words[key] for key in wanted if key in words), words[DEFAULT])
+
+
+def _shown(facts: Mapping[str, object]) -> dict[str, str]:
+    """Facts as text; one that is None or empty is left out, and so reads as unknown."""
+    texts = ((name, _text(value)) for name, value in facts.items())
+    return {name: LABELS.get(name, {}).get(text, text) for name, text in texts if text}
+
+
+def _text(value: object) -> str:
+    if value is None or isinstance(value, str):
+        return value or ""
+    return ", ".join(_text(part) for part in value) if isinstance(value, Iterable) else str(value)
+
+
+def _line(template: str, values: Mapping[str, str]) -> str:
+    return (_command if template.startswith(COMMAND) else _sentence)(template, values)
+
+
+def _sentence(template: str, values: Mapping[str, str]) -> str:
+    return _SPOKEN.sub(lambda found: _punctuated(found, _prose(values.get(found[1], UNKNOWN))), template)
+
+
+def _punctuated(found: re.Match[str], value: str) -> str:
+    """No second full stop where the value brings one; a comma behind an apposition that the sentence goes on from."""
+    quote, mark, end = found[2], found[3], found[4]
+    if mark == "." and value.endswith((".", "!", "?")):
+        mark = ""
+    elif not mark and end is None and _APPOSITION.match(value):
+        mark = ","
+    return value + quote + mark
+
+
+def _command(template: str, values: Mapping[str, str]) -> str:
+    return _COMMAND_SLOT.sub(lambda found: _words(found, values), template)
+
+
+def _prose(value: str) -> str:
+    """One line of printable text: line ends become " / ", other things that do not print become escapes."""
+    line = _LINE_END.sub(" / ", value.rstrip("\r\n")) if len(value) <= LONGEST else value[: LONGEST - 1] + "…"
+    return _printable(line, _escape)
+
+
+def _escape(letter: str) -> str:
+    r"""As probe/render/clean.py writes it: "\x1b", and a byte that was no text (PEP 383) as the byte, "\xff"."""
+    if "\udc80" <= letter <= "\udcff":
+        return f"\\x{ord(letter) - 0xDC00:02x}"
+    return letter.encode("unicode_escape").decode("ascii")
+
+
+def _words(found: re.Match[str], values: Mapping[str, str]) -> str:
+    """Fill one slot of a command: a word that a shell takes as it stands and no program takes for an option."""
+    lead, value = found[0][: found.start(1) - found.start() - 1], values.get(found[1], UNKNOWN)
+    if found[1] == "starttls":
+        return lead + value if _STARTTLS.fullmatch(value) else ""
+    if found[1] == "servername":
+        return _servername(values.get("sni", ""), values.get("host", ""))
+    return lead + _word(value, first=bool(lead))
+
+
+def _servername(sni: str, host: str) -> str:
+    """Return what s_client must be told to send the name that we sent: it sends its host, unless that is an address."""
+    if sni == host or (not sni and _ADDRESS.fullmatch(host)):
+        return ""
+    return f" -servername {_word(sni, first=True)}" if sni else " -noservername"
+
+
+def _word(value: str, *, first: bool) -> str:
+    word = _printable(value, lambda _: "_")
+    return shlex.quote("./" + word if first and word.startswith("-") else word)
+
+
+def _printable(text: str, instead: Callable[[str], str]) -> str:
+    """Replace what is a control, format (bidi among them), surrogate or odd space character: see str.isprintable."""
+    return "".join(letter if letter.isprintable() else instead(letter) for letter in text)

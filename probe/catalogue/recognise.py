@@ -1,0 +1,159 @@
+"""Which mail software answered, judged by what any client sees: greeting, reply to EHLO, reply to STARTTLS.
+
+No wrong command is ever sent to find out. The patterns are data: in the heads of the recipes, and in
+``fingerprints.toml`` for software without a recipe. A pattern looks at one place and has one strength:
+
+    name     the greeting in its default form, in which the software names itself
+    own      words that only this software uses
+    shared   words that a few programs use; proves nothing alone
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from probe.catalogue.recipes import ids, recipe
+from probe.model import Confidence, Mta, Observation, Reply
+
+FINGERPRINTS = Path(__file__).with_name("fingerprints.toml")
+LINE = 512
+"""Octets of a line that we look at: the longest reply line of RFC 5321 §4.5.3.1.5."""
+LINES = 64
+"""Lines of a reply that we look at; the longest list of extensions seen has 20."""
+QUOTE = 80
+"""Characters quoted of one line: evidence fits a line of the report."""
+
+_WEIGHT = {"name": 4, "own": 2, "shared": 1}
+_PLACE = {"greeting": "greeting", "ehlo": "EHLO", "extensions": "EHLO offers", "starttls": "STARTTLS"}
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One thing that one software says."""
+
+    software: str
+    place: str
+    """"greeting", "ehlo" (its first line), "extensions" (the lines behind it) or "starttls"."""
+    strength: str
+    says: re.Pattern[str] | None
+    order: tuple[str, ...]
+    """Where ``says`` is None: these extensions come in this order, others may stand between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A pattern that fits, with the words that it fits."""
+
+    software: str
+    place: str
+    strength: str
+    quote: str
+
+    @property
+    def weight(self) -> int:
+        """A name outweighs everything else together with one word of its own; two shared words equal one own."""
+        return _WEIGHT[self.strength]
+
+    @property
+    def text(self) -> str:
+        """For people: 'greeting "220 mx.example ESMTP Postfix"'."""
+        return f'{_PLACE[self.place]} "{self.quote}"'
+
+
+def recognise(observation: Observation) -> Mta | None:
+    """Return the software that answered, with evidence and confidence; None where nothing or no one thing speaks.
+
+    "is" only when the software names itself in its greeting in the default form, "very likely" when two places of
+    the conversation speak for it, "may be" otherwise. Evidence for another software lowers it by one step.
+    """
+    found = _by_software(observation)
+    ranked = sorted(found, key=lambda name: _weight(found[name]), reverse=True)
+    if not ranked or (len(ranked) > 1 and _weight(found[ranked[0]]) == _weight(found[ranked[1]])):
+        return None
+    best, rivals = found[ranked[0]], [found[name] for name in ranked[1:] if _weight(found[name]) >= _WEIGHT["own"]]
+    confidence = _confidence(best, lowered=bool(rivals))
+    return Mta(ranked[0], _evidence(best, rivals), confidence) if confidence else None
+
+
+def _confidence(signs: list[Sign], *, lowered: bool) -> Confidence | None:
+    steps = [Confidence.IS, Confidence.VERY_LIKELY, Confidence.MAY_BE, None]
+    if any(sign.strength == "name" for sign in signs):
+        step = 0
+    elif _weight(signs) > _WEIGHT["own"] and len({sign.place for sign in signs}) > 1:
+        step = 1
+    else:
+        step = 2 if _weight(signs) >= _WEIGHT["own"] else 3
+    return steps[min(step + lowered, 3)]
+
+
+def _evidence(best: list[Sign], rivals: list[list[Sign]]) -> str:
+    against = [f"but {sign.text} speaks for {sign.software}" for signs in rivals[:1] for sign in signs[:1]]
+    return "; ".join([sign.text for sign in best[:3]] + against)
+
+
+def _weight(signs: list[Sign]) -> int:
+    return sum(sign.weight for sign in signs)
+
+
+def _by_software(observation: Observation) -> Mapping[str, list[Sign]]:
+    seen = _seen(observation)
+    found: dict[str, list[Sign]] = defaultdict(list)
+    for pattern in _patterns():
+        if quote := _quote(pattern, seen[pattern.place]):
+            found[pattern.software].append(Sign(pattern.software, pattern.place, pattern.strength, quote))
+    return found
+
+
+def _quote(pattern: Pattern, lines: tuple[str, ...]) -> str:
+    """Return the words of these lines that fit the pattern, bounded; "" when none do."""
+    if pattern.says:
+        fitting = next((line for line in lines if pattern.says.search(line)), "")
+        return fitting if len(fitting) <= QUOTE else fitting[: QUOTE - 1] + "…"
+    words = iter([line.split(" ", 1)[0].upper() for line in lines])
+    return ", ".join(pattern.order) if all(keyword in words for keyword in pattern.order) else ""
+
+
+def _seen(observation: Observation) -> Mapping[str, tuple[str, ...]]:
+    ehlo = _lines(observation.ehlo or observation.ehlo_tls)
+    return {
+        "greeting": _lines(observation.greeting),
+        "ehlo": ehlo[:1],
+        "extensions": tuple(line[4:] for line in ehlo[1:]),
+        "starttls": _lines(observation.starttls),
+    }
+
+
+def _lines(reply: Reply | None) -> tuple[str, ...]:
+    if reply is None:
+        return ()
+    few = Reply(reply.code, tuple(line[:LINE] for line in reply.lines[:LINES]))
+    return tuple(few.text.split("\n"))
+
+
+@cache
+def _patterns() -> tuple[Pattern, ...]:
+    return tuple(_read())
+
+
+def _read() -> Iterator[Pattern]:
+    for id in ids():  # noqa: A001  # the word of the catalogue
+        for row in recipe(id).recognise:
+            yield _pattern(id, row)
+    for software, rows in tomllib.loads(FINGERPRINTS.read_text(encoding="utf-8")).items():
+        for row in rows:
+            yield _pattern(software, row)
+
+
+def _pattern(software: str, row: Mapping[str, object]) -> Pattern:
+    """Build a pattern from its row; raises KeyError for a place or a strength that does not exist."""
+    says, order = row.get("says"), row.get("order", ())
+    place, strength = str(row["place"]), str(row["strength"])
+    _ = _PLACE[place], _WEIGHT[strength]
+    words = tuple(str(word) for word in order) if isinstance(order, list) else ()
+    return Pattern(software, place, strength, re.compile(str(says)) if says else None, words)

@@ -1,0 +1,250 @@
+"""The words that may follow ``smtp-chaincheck``. Imports argparse and nothing of weight: ``--help`` must be quick."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from probe.cli import mistakes
+
+TYPE_CHECKING = False
+"""As in typing, whose import takes half as long as Python's own start."""
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from _typeshed import SupportsWrite
+
+VERBS = ("explain", "demo")
+LATER = ("triage", "file", "listen", "sweep", "diff")
+"""Verbs that DESIGN names and this version does not have; a host of that name needs ``--`` before it."""
+WIDTH = 80
+LONGEST_WAIT = 3600.0
+"""Seconds. A probe that needs longer has been forgotten by whoever started it."""
+
+USAGE = """\
+smtp-chaincheck HOST[:PORT] [HOST...] [options]
+       smtp-chaincheck explain ID
+       smtp-chaincheck demo [CASE]"""
+
+EXAMPLES = """\
+examples:
+  smtp-chaincheck mx.example.com                    what port 25 presents
+  smtp-chaincheck mx.example.com:587                submission; 465: TLS at once
+  smtp-chaincheck 192.0.2.25 --name mx.example.com  one address, by that name
+  smtp-chaincheck mx.example.com --write-chain chain.pem
+                                                    the mended chain as a file
+  smtp-chaincheck mx.example.com --json             one JSON document
+  smtp-chaincheck explain missing-intermediate      what a finding means
+  smtp-chaincheck demo                              see it work, no network
+
+--trust none leaves trust unjudged: an untrusted root, and an intermediate that
+is missing, are not found then; only what the certificates themselves show.
+
+exit codes:
+  0  nothing worse than a note
+  1  at least one warning or error (--fail-on error: at least one error)
+  2  the command line was wrong, or a file could not be read or written
+  3  the host could not be examined: nothing answered
+  Several hosts: 3 if none could be examined, else the worst of 0 and 1.
+  70 a bug of ours, 130 interrupted, 141 whoever read the output went away.
+
+A word that is no verb is a host; "--" ends the doubt: smtp-chaincheck -- demo
+No file is overwritten without --force, and with it only certificates in PEM and
+what --save wrote.
+"""
+
+
+FIRST = """\
+Name a mail server to look at, for example:
+  smtp-chaincheck mx.example.com
+  smtp-chaincheck mx.example.com:587 --verbose
+No server at hand? See it work on one of its own: smtp-chaincheck demo
+All options: smtp-chaincheck --help"""
+
+
+class UsageError(Exception):
+    """The command line, or a file that it names, cannot be used; the text says what to do."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with our width, and with mistakes as exceptions."""
+
+    def __init__(self, *, usage: str, description: str, epilog: str = "") -> None:
+        super().__init__("smtp-chaincheck", usage, description, epilog, add_help=False, allow_abbrev=False)
+        self.formatter_class = _Help
+        self.color = False
+        self.add_argument("-h", "--help", action="help", help="this text")
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError: ``main`` says it, in JSON where that was asked for."""
+        meant = mistakes.about_options(message, self._option_string_actions)
+        raise UsageError(f"{message[:1].upper()}{message[1:]}.{meant}\nSee {self.prog} --help.")
+
+    def print_help(self, file: SupportsWrite[str] | None = None) -> None:
+        """Write the help; unlike argparse's own, it does not hide that nobody could read it."""
+        (file or sys.stdout).write(self.format_help())
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=26, width=WIDTH)
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from probe import __version__
+
+        print(f"smtp-chaincheck {__version__}")  # noqa: T201 -- the answer
+        parser.exit()
+
+
+def probe_arguments(words: Sequence[str]) -> argparse.Namespace:
+    """Read the words of a probe. Raises UsageError; leaves by SystemExit behind ``--help`` and ``--version``."""
+    before, after = _parted(words)
+    arguments = _probe_parser().parse_intermixed_args(mistakes.joined(before))
+    for position, word in enumerate(arguments.hosts):
+        _refuse_verb(word)
+        if mistake := mistakes.about_host(arguments.hosts, position):
+            raise UsageError(mistake)
+    arguments.hosts += after
+    _refuse_contradictions(arguments)
+    return arguments
+
+
+def _parted(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """What stands before "--", and the hosts behind it."""
+    end = words.index("--") if "--" in words else len(words)
+    return list(words[:end]), list(words[end + 1 :])
+
+
+def _refuse_verb(word: str) -> None:
+    if word in VERBS:
+        raise UsageError(
+            f"{word} is a verb and stands first: smtp-chaincheck {word} ...\n"
+            f"For a host of that name: smtp-chaincheck -- {word}"
+        )
+    if word in LATER:
+        raise UsageError(
+            f"{word} comes in a later version; this one probes hosts, explains findings and has a demo.\n"
+            f"For a host of that name: smtp-chaincheck -- {word}"
+        )
+
+
+def _refuse_contradictions(arguments: argparse.Namespace) -> None:
+    if arguments.saved is not None and arguments.hosts:
+        raise UsageError("--from judges a saved file and connects to nobody: give hosts or --from, not both.")
+    if arguments.saved is None and not arguments.hosts:
+        raise UsageError(FIRST)
+    if arguments.write_chain is not None and len(arguments.hosts) > 1:
+        raise UsageError("--write-chain writes the chain of one host: give one host.")
+
+
+def _probe_parser() -> Parser:
+    parser = Parser(
+        usage=USAGE,
+        description="Says what is wrong with the certificate chain of a mail server, who refuses mail\n"
+        "because of it, and what to type to mend it.",
+        epilog=EXAMPLES,
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="the version")
+    parser.add_argument("hosts", nargs="*", metavar="HOST[:PORT]", help="a mail server: name, address, [v6]:port")
+    _add_connection(parser)
+    _add_judgement(parser)
+    _add_output(parser)
+    return parser
+
+
+def _add_connection(parser: Parser) -> None:
+    group = parser.add_argument_group("the connection")
+    add = group.add_argument
+    add("--port", type=port_number, metavar="N", help="the port, where HOST names none (default: 25)")
+    add("--protocol", choices=("smtp", "submission"), help="default: smtp, on 465 and 587 submission")
+    add("--tls", choices=("starttls", "implicit"), help="default: starttls, on 465 implicit")
+    add("--sni", metavar="NAME", help="server name to ask for (default: --name, else the host name)")
+    add("--no-sni", action="store_true", help="ask for no name")
+    add("--ehlo", metavar="NAME", help="name to greet with (default: our address)")
+    add("--timeout", type=_seconds, default=60.0, metavar="SECONDS", help="for the whole probe (default: 60)")
+    add(
+        "--greeting-timeout",
+        type=_seconds,
+        default=40.0,
+        metavar="SECONDS",
+        help="for the server's first line (default: 40)",
+    )
+    family = group.add_mutually_exclusive_group()
+    family.add_argument("-4", dest="family", action="store_const", const=4, default=0, help="IPv4 only")
+    family.add_argument("-6", dest="family", action="store_const", const=6, help="IPv6 only")
+    add("--source", metavar="ADDRESS", help="local address to connect from")
+
+
+def _add_judgement(parser: Parser) -> None:
+    add = parser.add_argument_group("the judgement").add_argument
+    add("--name", metavar="NAME", help="name that the certificate must have (default: the host)")
+    add("--trust", default="mozilla", metavar="WHOM", help="mozilla, system, none, or a FILE or DIR (default: mozilla)")
+    add("--ca-file", action="append", default=[], metavar="FILE", help="trust these as well; may be repeated")
+    add(
+        "--intermediates",
+        action="append",
+        default=[],
+        metavar="FILE|DIR",
+        help="intermediates known to you; may be repeated",
+    )
+    add("--no-fetch", action="store_true", help="do not fetch missing certificates (AIA)")
+    add("--allow-private", action="store_true", help="fetch from private addresses, too")
+    add(
+        "--mta",
+        metavar="NAME",
+        help="whose commands to print: postfix, exim, sendmail, qmail or generic (default: as recognised)",
+    )
+    add("--at", metavar="TIME", help="judge as of that moment (ISO 8601; default: now)")
+    add(
+        "--warn-days",
+        type=_days,
+        metavar="N",
+        help="warn N days before the end (default: in the last quarter of a certificate's life)",
+    )
+    add("--ignore", action="append", default=[], metavar="ID", help="leave a finding out; may be repeated")
+    add(
+        "--fail-on",
+        choices=("error", "warning"),
+        default="warning",
+        help="from which weight on the exit code is 1 (default: warning)",
+    )
+
+
+def _add_output(parser: Parser) -> None:
+    add = parser.add_argument_group("the answer").add_argument
+    add("--json", action="store_true", help="one JSON document on stdout")
+    add("--write-chain", metavar="FILE", help="write the mended chain (no key) as PEM")
+    add("--save", metavar="FILE", help="keep what the network did, for --from and bug reports")
+    add("--from", dest="saved", metavar="FILE", help="judge such a file, as of its own time")
+    add("--force", action="store_true", help="overwrite those files")
+    add("--quiet", action="store_true", help="the verdict line only")
+    add("--verbose", action="store_true", help="the conversation with times, and all details")
+    add("--no-color", action="store_true", help="no colours (so do NO_COLOR, TERM=dumb and a pipe)")
+
+
+def _number(text: str, lowest: float, highest: float, what: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = lowest - 1
+    if not lowest <= number <= highest:
+        raise argparse.ArgumentTypeError(what)
+    return number
+
+
+def port_number(text: str) -> int:
+    """Read a port, for argparse."""
+    what = f"a port is a number from 1 to 65535, not {text!r}"
+    return int(_number(text if text.isascii() and text.isdecimal() else "", 1, 65535, what))
+
+
+def _seconds(text: str) -> float:
+    return _number(text, 0.001, LONGEST_WAIT, f"give seconds, above 0 and up to {LONGEST_WAIT:.0f}, not {text!r}")
+
+
+def _days(text: str) -> int:
+    what = f"give a whole number of days from 0 on, not {text!r}"
+    return int(_number(text if text.isascii() and text.isdecimal() else "", 0, 100_000, what))

@@ -1,0 +1,133 @@
+"""The verb without a name: probe hosts, or judge a saved file, and say what was found."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from probe.cli import files, outputs, settings
+from probe.cli.arguments import UsageError
+from probe.cli.mishap import WRONG_USAGE
+from probe.render.clean import clean
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable, Iterator
+
+    from probe.model import Observation, Report, Target
+    from probe.pipeline import Options
+
+UNREACHABLE = 3
+
+
+def probe(arguments: Namespace) -> int:
+    """Run the probes that the command line asks for and return the exit code."""
+    try:
+        options = _options(arguments)
+        reports = _reports(arguments, options)
+    except ValueError as mistake:
+        raise UsageError(str(mistake)) from mistake
+    told, written = _told(reports, arguments, options)
+    written &= outputs.observations(told, arguments)
+    return _exit_code(told) if written else WRONG_USAGE
+
+
+def _options(arguments: Namespace) -> Options:
+    """Read every word and file before anybody waits for a probe. Raises ValueError for what cannot be used."""
+    for name in filter(None, (arguments.write_chain, arguments.save)):
+        files.refuse_place(Path(name), force=arguments.force)
+    return settings.options(arguments)
+
+
+def _reports(arguments: Namespace, options: Options) -> Iterator[Report]:
+    if arguments.saved is None:
+        return map(partial(probed, options, quiet=arguments.quiet), settings.targets(arguments))
+    return _judged(arguments, options)
+
+
+def probed(options: Options, target: Target, *, quiet: bool = False) -> Report:
+    """Probe one host; on a terminal a line on stderr says for what we wait."""
+    from probe.net.observe import ObserveOptions
+    from probe.pipeline import probe_host
+    from probe.render.progress import waiting
+
+    with waiting(target, sys.stderr, shown=not quiet) as on_stage:
+        watched = replace(options, network=replace(options.network or ObserveOptions(), on_stage=on_stage))
+        return asyncio.run(probe_host(target, watched))
+
+
+def _judged(arguments: Namespace, options: Options) -> Iterator[Report]:
+    from probe.pipeline import report_of
+
+    observations = _loaded(arguments.saved)
+    if not observations:
+        raise ValueError(f"{clean(arguments.saved)} holds no observation; --from reads what --save wrote.")
+    if arguments.write_chain is not None and len(observations) > 1:
+        raise ValueError("--write-chain writes one chain, and that file holds several observations.")
+    return (report_of(observation, options) for observation in observations)
+
+
+def _loaded(name: str) -> tuple[Observation, ...]:
+    from probe.wire.saved import load
+
+    text = files.read(Path(name))
+    try:
+        return load(text)
+    except ValueError as problem:
+        why = f" {problem}" if text.lstrip().startswith("{") else ""
+        raise ValueError(f"{clean(name)} is no file that --save wrote, and --from reads no other.{why}") from None
+
+
+def _told(reports: Iterator[Report], arguments: Namespace, options: Options) -> tuple[list[Report], bool]:
+    """Say each report as soon as it is there; as JSON all of them at the end, in one document.
+
+    The chain is written before its report is said. Returns the reports, and False when that file could not be written.
+    """
+    show = None if arguments.json else _screen(arguments, options)
+    told: list[Report] = []
+    written = True
+    for report in reports:
+        chain, succeeded = outputs.chain(report, arguments)
+        written &= succeeded
+        if show:
+            sys.stdout.write("\n" if told and not arguments.quiet else "")
+            show(report, ignored=_ignored(report, options), written=chain)
+        told.append(report)
+    if arguments.json:
+        from probe.render.json import text
+
+        sys.stdout.write(text(told))
+    return told, written
+
+
+def _ignored(report: Report, options: Options) -> tuple[str, ...]:
+    """What --ignore has hidden here that would have spoilt the verdict."""
+    from probe.model import Severity
+    from probe.pipeline import report_of
+
+    if not options.ignore:
+        return ()
+    free = replace(options, ignore=frozenset())
+    judged = [report_of(endpoint.observation, free, report.target) for endpoint in report.endpoints]
+    grave = {f.id for each in judged for e in each.endpoints for f in e.findings if f.severity is not Severity.INFO}
+    return tuple(sorted(grave & options.ignore))
+
+
+def _screen(arguments: Namespace, options: Options) -> Callable[..., None]:
+    from probe.cli.explaining import title
+    from probe.render.sheet import console
+    from probe.render.terminal import show
+
+    screen = console(sys.stdout, no_color=arguments.no_color)
+    how = {"verbose": arguments.verbose, "quiet": arguments.quiet, "words": options.words}
+    return partial(show, console=screen, title=title, **how)
+
+
+def _exit_code(reports: list[Report]) -> int:
+    """3 if none could be examined, else the worst of the others."""
+    codes = [report.exit_code for report in reports]
+    return max((code for code in codes if code != UNREACHABLE), default=UNREACHABLE if codes else 0)

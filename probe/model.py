@@ -1,0 +1,592 @@
+"""The words of the program: every frozen value and every enumeration.
+
+This module imports nothing of ours. Everything in it can be written by hand in one line of a test. Times are aware
+datetimes in UTC, durations are milliseconds where the name ends in ``_ms`` and seconds otherwise, digests are
+lower-case hex of SHA-256 over the DER, positions count from 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How bad a finding is: error = verifying peers refuse; warning = some refuse or soon will; info = untidy."""
+
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Confidence(StrEnum):
+    """How sure a finding is; there are three words and no others."""
+
+    IS = "is"
+    VERY_LIKELY = "very likely"
+    MAY_BE = "may be"
+
+
+class Stage(StrEnum):
+    """The step of a probe, in order; an observation says at which one it ended."""
+
+    DNS = "dns"
+    CONNECT = "connect"
+    GREETING = "greeting"
+    EHLO = "ehlo"
+    STARTTLS = "starttls"
+    HANDSHAKE = "handshake"
+    EHLO_TLS = "ehlo-tls"
+    DONE = "done"
+
+
+class Protocol(StrEnum):
+    """The mail protocol that an endpoint speaks."""
+
+    SMTP = "smtp"
+    SUBMISSION = "submission"
+
+
+class Tls(StrEnum):
+    """How TLS begins: after STARTTLS (RFC 3207), with the first byte (RFC 8314), or not at all (a file)."""
+
+    STARTTLS = "starttls"
+    IMPLICIT = "implicit"
+    NONE = "none"
+
+
+class Kind(StrEnum):
+    """What the user gave us."""
+
+    HOST = "host"
+    DOMAIN = "domain"
+    FILE = "file"
+    LISTEN = "listen"
+
+
+class Trouble(StrEnum):
+    """What ended an observation before it was done, in the words of the network, not of a rule."""
+
+    UNRESOLVED = "unresolved"
+    """The name has no address."""
+    NULL_MX = "null-mx"
+    """The name has no address and says by its MX that it takes no mail (RFC 7505)."""
+    NO_MX = "no-mx"
+    """A mail domain without MX and without address."""
+    REFUSED = "refused"
+    """TCP was refused (RST)."""
+    UNREACHABLE = "unreachable"
+    """No route, network down, or the like: the operating system's word is in the text."""
+    TIMEOUT = "timeout"
+    """Nothing, or not enough, arrived before the deadline of the stage or of the whole probe."""
+    CLOSED = "closed"
+    """The server ended the connection (FIN or RST) where it should have spoken."""
+    REPLY = "reply"
+    """The server's reply code said no; the reply is in the observation."""
+    UNREADABLE = "unreadable"
+    """What arrived is no reply of this protocol (another service, TLS bytes)."""
+    OVERSIZE = "oversize"
+    """A line or a reply above our limits."""
+    NO_STARTTLS = "no-starttls"
+    """The extension is not offered."""
+    NOT_TLS = "not-tls"
+    """Where TLS should have begun, plain bytes arrived."""
+    ALERT = "alert"
+    """The server ended TLS with an alert."""
+    TLS = "tls"
+    """Our TLS library ended the handshake: what the server sent is not acceptable TLS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What the user asked for: one host and how to speak to it."""
+
+    name: str
+    """Host name in A-label form without trailing dot, or an address literal without brackets."""
+    port: int = 25
+    protocol: Protocol = Protocol.SMTP
+    tls: Tls = Tls.STARTTLS
+    kind: Kind = Kind.HOST
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One place that was examined: address + port + protocol + SNI."""
+
+    host: str | None
+    address: str | None
+    port: int
+    protocol: Protocol = Protocol.SMTP
+    tls: Tls = Tls.STARTTLS
+    sni: str | None = None
+    mx_preference: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One reply of the server (RFC 5321 §4.2): the code and the text of each line without code and separator."""
+
+    code: int
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The reply as sent, its lines joined by newline, code and separator restored."""
+        last = len(self.lines) - 1
+        return "\n".join(f"{self.code:03d}{'-' if n < last else ' '}{line}" for n, line in enumerate(self.lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One line of the transcript."""
+
+    ms: float
+    """Milliseconds since the probe began."""
+    sender: str
+    """"server" or "client"."""
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A TLS alert, by number (RFC 8446 §6)."""
+
+    received: bool
+    """True when the server sent it, False when our library did."""
+    number: int
+    fatal: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why an observation ended before it was done."""
+
+    trouble: Trouble
+    text: str
+    """What the other side or the operating system said, verbatim."""
+    symptoms: tuple[str, ...] = ()
+    """The field's numbers: "alert:40", "reason:267", "reply:454", "status:4.7.0"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """One AIA address that was asked, and what came of it."""
+
+    url: str
+    certificates: tuple[bytes, ...] = ()
+    """DER of what arrived, in the order of the answer."""
+    problem: str | None = None
+    """Why nothing usable came: refused by our rules, the network, or unreadable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What the network did, once, at one endpoint. Refusal and time-out are fields, not exceptions."""
+
+    endpoint: Endpoint
+    started: datetime
+    stage: Stage
+    """Where it ended; DONE when the second EHLO was answered."""
+    failure: Failure | None = None
+    greeting: Reply | None = None
+    ehlo: Reply | None = None
+    starttls: Reply | None = None
+    """The reply to STARTTLS."""
+    ehlo_tls: Reply | None = None
+    """The reply to EHLO inside TLS."""
+    surplus: bytes = b""
+    """Bytes that the server sent behind its 220 to STARTTLS before our ClientHello; never given to TLS."""
+    presented: tuple[bytes, ...] | None = None
+    """The certificates exactly as sent, DER, in wire order; () = an empty list came; None = no list came."""
+    tls_version: str | None = None
+    """"TLSv1", "TLSv1.1", "TLSv1.2" or "TLSv1.3"."""
+    cipher: str | None = None
+    key_exchange_bits: int | None = None
+    """Size of the server's finite-field Diffie-Hellman prime, where it used one."""
+    client_cert_requested: bool | None = None
+    alerts: tuple[Alert, ...] = ()
+    timing_ms: Mapping[str, float] = field(default_factory=dict)
+    """Stage → how long it took."""
+    transcript: tuple[Exchange, ...] = ()
+    retried: str | None = None
+    """Why an earlier connection of this probe was given up for this one: "tls1.2", "no-sni", "implicit" or None."""
+    first_failure: Failure | None = None
+    """What ended that earlier connection."""
+    fetched: tuple[Fetch, ...] = ()
+    """AIA addresses that were asked on behalf of the presented certificates."""
+
+    @property
+    def key_proved(self) -> bool:
+        """The handshake was completed, so the server holds the key of the first certificate (RFC 8446 §4.4.3)."""
+        inside = {Stage.EHLO_TLS, Stage.DONE}
+        if self.endpoint.tls is Tls.IMPLICIT:
+            inside.add(Stage.GREETING)
+        return self.tls_version is not None and self.stage in inside
+
+    @property
+    def answered(self) -> bool:
+        """The other side said something, be it a single byte."""
+        return any(line.sender == "server" for line in self.transcript)
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A distinguished name (RFC 5280 §4.1.2.4)."""
+
+    der: bytes
+    """As encoded in the certificate."""
+    key: bytes
+    """A canonical form: two names match (RFC 5280 §7.1) when their keys are equal."""
+    text: str
+    """RFC 4514, most specific first: "CN=mx.example,O=Example"."""
+    common_name: str | None = None
+    """The last commonName, for drawing."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """What a SubjectPublicKeyInfo says."""
+
+    spki: bytes
+    """The whole SubjectPublicKeyInfo, DER."""
+    algorithm: str
+    """"rsa", "ecdsa", "ed25519", "ed448", "dsa", "ml-dsa-65", … or the dotted OID."""
+    bits: int | None = None
+    curve: str | None = None
+
+    @property
+    def text(self) -> str:
+        """For people: "RSA 2048", "ECDSA P-256"."""
+        size = self.curve or (str(self.bits) if self.bits else "")
+        return f"{self.algorithm.upper()} {size}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Subtree:
+    """One permitted or excluded subtree of a name constraint (RFC 5280 §4.2.1.10)."""
+
+    kind: str
+    """"dns", "ip", "email", "uri", "directory" or "other"."""
+    value: str | bytes
+    """Text for dns, email and uri; address + mask bytes for ip; Name.key bytes for directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate read leniently: what cannot be read is noted in problems, and the rest is kept.
+
+    Where ``problem`` is set nothing but ``der`` and ``sha256`` can be relied on.
+    """
+
+    der: bytes
+    sha256: str
+    problem: str | None = None
+    """Why this is no certificate at all, or None."""
+    version: int = 3
+    serial: int = 0
+    subject: Name = Name(b"", b"", "")
+    issuer: Name = Name(b"", b"", "")
+    not_before: datetime | None = None
+    not_after: datetime | None = None
+    key: PublicKey = PublicKey(b"", "")
+    tbs: bytes = b""
+    signature_algorithm: bytes = b""
+    """The outer AlgorithmIdentifier, DER."""
+    signature_name: str = ""
+    """For people: "sha256WithRSAEncryption", "ecdsa-with-SHA384", or the dotted OID."""
+    signature_hash: str | None = None
+    """"md5", "sha1", "sha256", …; None where the algorithm fixes its own."""
+    signature: bytes = b""
+    dns_names: tuple[str, ...] = ()
+    """dNSName of subjectAltName, as encoded (a byte above 127 or below 32 is kept as a character)."""
+    ip_addresses: tuple[str, ...] = ()
+    email_addresses: tuple[str, ...] = ()
+    has_san: bool = False
+    has_basic_constraints: bool = False
+    is_ca: bool = False
+    pathlen: int | None = None
+    key_usage: frozenset[str] | None = None
+    """"digitalSignature", "keyCertSign", …; None when the extension is absent."""
+    eku: tuple[str, ...] | None = None
+    """Dotted OIDs; None when absent."""
+    subject_key_id: bytes | None = None
+    authority_key_id: bytes | None = None
+    authority_issuer: tuple[bytes, int] | None = None
+    """authorityCertIssuer (Name.key) and authorityCertSerialNumber, where the key identifier carries them."""
+    aia: tuple[str, ...] = ()
+    """caIssuers addresses (RFC 5280 §4.2.2.1), as encoded."""
+    permitted: tuple[Subtree, ...] = ()
+    excluded: tuple[Subtree, ...] = ()
+    unknown_critical: tuple[str, ...] = ()
+    """Dotted OIDs of critical extensions that path validation does not know."""
+    problems: tuple[str, ...] = ()
+    """Fields that could not be read as DER or RFC 5280 want them: "subjectAltName: trailing bytes"."""
+
+    @property
+    def self_issued(self) -> bool:
+        """Subject and issuer are the same name (RFC 5280 §3.2); the signature says whether it is self-signed too."""
+        return bool(self.subject.key) and self.subject.key == self.issuer.key
+
+    @property
+    def label(self) -> str:
+        """The shortest name for people: common name, else first DNS name, else the subject, else the digest."""
+        return (
+            self.subject.common_name
+            or (self.dns_names[0] if self.dns_names else "")
+            or self.subject.text
+            or self.sha256[:16]
+        )
+
+
+class Source(StrEnum):
+    """Where a certificate of a path came from."""
+
+    PRESENTED = "presented"
+    ANCHOR = "anchor"
+    POOL = "pool"
+    AIA = "aia"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with one certificate of a path, judged for that path."""
+
+    id: str
+    """A finding id: "expired", "not-yet-valid", "not-a-ca", "pathlen", "name-constraints", …"""
+    index: int
+    """Index in the path: 0 is the leaf."""
+    verify: int | None = None
+    """The X509_V_ERR number with which OpenSSL refuses such a path; None where OpenSSL does not look."""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """Leaf, intermediates and, when it is reached, the trust anchor; every signature on it was verified."""
+
+    certificates: tuple[Certificate, ...]
+    sources: tuple[Source, ...]
+    """Beside each certificate, where it came from."""
+    anchored: bool
+    """The last certificate is a trust anchor."""
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def valid(self) -> bool:
+        """It ends at an anchor and nothing on it would make OpenSSL refuse."""
+        return self.anchored and not any(f.verify is not None for f in self.faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What OpenSSL says of a list: X509_V_ERR number (0 = accepted) and the depth at which it says it."""
+
+    number: int
+    depth: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A collection of trust anchors, as the report names it."""
+
+    name: str
+    """"certifi 2026.10.18", "/etc/ssl/certs", …"""
+    date: str | None
+    """Date of the collection: release or file date, YYYY-MM-DD."""
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """The certificate whose issuer nobody sent, and what is known of that issuer."""
+
+    position: int
+    """Position (in the presented list) of the certificate after which something is missing."""
+    issuer: str
+    """Issuer's distinguished name."""
+    authority_key_id: str | None
+    """Hex, where the certificate names it."""
+    aia: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """What the presented certificates amount to, given anchors and pool."""
+
+    presented: tuple[Certificate, ...]
+    leaf: int | None
+    """Position of the leaf; None when nothing readable was presented."""
+    path: Path | None
+    """The path that we claim, over presented certificates and anchors alone: the best one that reaches an anchor,
+    else the longest sent one."""
+    paths: tuple[Path, ...] = ()
+    """Every sent path found that reaches an anchor, best first (bounded)."""
+    mended: Path | None = None
+    """The best path with pool and fetched certificates allowed: to an anchor, else to a self-issued top; else None."""
+    gap: Gap | None = None
+    """Where the sent path stops, when it reaches no anchor."""
+    frontier: tuple[Certificate, ...] = ()
+    """Where no anchor is reached: certificates whose issuer nobody knows yet; their AIA may name it."""
+    related: frozenset[int] = frozenset()
+    """Positions that lie on any path upward from the leaf by verified signature."""
+    near_misses: tuple[tuple[Certificate, Certificate], ...] = ()
+    """Where no anchor is reached: a related certificate without a sent issuer, and one that has the issuer's name
+    (sent, or an anchor) but did not make the signature."""
+    stale: tuple[tuple[int, Certificate], ...] = ()
+    """Related positions above which every known issuer is an expired root, with that root."""
+    truncated: bool = False
+    """The search stopped at its bound; more paths may exist."""
+    store: str | None = None
+    """Name of the store that holds the anchor of the claimed path, else of the mended one."""
+    verdict: Verdict | None = None
+    """OpenSSL on the claimed path."""
+    verdict_as_sent: Verdict | None = None
+    """OpenSSL on everything presented, as a peer runs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One defect, for whom it matters, and what to do."""
+
+    id: str
+    severity: Severity
+    confidence: Confidence = Confidence.IS
+    positions: tuple[int, ...] = ()
+    summary: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict)
+    fix: tuple[str, ...] = ()
+    """Sentences and commands, in order; commands begin with "$ "."""
+
+    @property
+    def page(self) -> str:
+        """The page of the catalogue that explains it."""
+        return self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A rule that could not run, and why; it never counts as passed."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One move of the repair, on the presented list."""
+
+    do: str
+    """"keep", "move", "remove" or "insert"."""
+    sha256: str | None
+    """None for an insertion of a certificate that nobody could find."""
+    label: str
+    position: int | None
+    """Where it was presented; None for an insertion."""
+    to: int | None
+    """Where it belongs in the right list; None for a removal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A certificate that the right list needs and the server did not send."""
+
+    subject: str
+    sha256: str | None
+    source: str
+    """"aia", "pool", "cache" or "unknown"."""
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """How the presented list becomes the right one."""
+
+    steps: tuple[Step, ...]
+    bundle: tuple[Certificate, ...] | None
+    """The list to install, leaf first, root left out; None when it cannot be known."""
+    missing: tuple[Missing, ...] = ()
+    pem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mta:
+    """The mail software of an endpoint, as far as it can be told."""
+
+    name: str
+    """Recipe id: "postfix", "exim", …"""
+    evidence: str
+    confidence: Confidence
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What one kind of sender does with this endpoint."""
+
+    sender: str
+    outcome: str
+    """"delivers", "warns", "defers" or "refuses"."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointReport:
+    """What is said of one endpoint."""
+
+    observation: Observation
+    chain: Chain | None = None
+    findings: tuple[Finding, ...] = ()
+    repair: Repair | None = None
+    mta: Mta | None = None
+    refused_by: tuple[Refusal, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+
+    @property
+    def examined(self) -> bool:
+        """There is something to judge: certificates, or an answer from the network."""
+        return self.observation.presented is not None or self.observation.answered
+
+    @property
+    def status(self) -> str:
+        """Give the worst severity found, "ok", or "unreachable"."""
+        return _worst(self.findings) if self.examined else "unreachable"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The answer to one target."""
+
+    target: Target
+    endpoints: tuple[EndpointReport, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    stores: tuple[Store, ...] = ()
+    at: datetime | None = None
+    """The moment as of which it was judged."""
+    fail_on: Severity = Severity.WARNING
+
+    @property
+    def status(self) -> str:
+        """Give "unreachable" when no endpoint could be examined, else the worst severity found, or "ok"."""
+        if self.endpoints and not any(endpoint.examined for endpoint in self.endpoints):
+            return "unreachable"
+        return _worst(self._all)
+
+    @property
+    def exit_code(self) -> int:
+        """0 nothing at or above ``fail_on``, 1 something, 3 the host could not be examined (docs/json.md)."""
+        if self.status == "unreachable":
+            return 3
+        return int(any(_RANK[finding.severity] >= _RANK[self.fail_on] for finding in self._all))
+
+    @property
+    def _all(self) -> tuple[Finding, ...]:
+        return self.findings + tuple(f for endpoint in self.endpoints for f in endpoint.findings)
+
+
+_RANK = {severity: rank for rank, severity in enumerate(Severity)}
+
+
+def _worst(findings: tuple[Finding, ...]) -> str:
+    return max((f.severity for f in findings), key=_RANK.__getitem__, default="ok")

@@ -1,0 +1,1 @@
+"""The only place with sockets: names, connections, AIA."""

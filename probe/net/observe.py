@@ -1,0 +1,241 @@
+"""One probe: addresses, a connection, a conversation; a second connection where it may tell more. Nothing is judged."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+from probe.model import Endpoint, Exchange, Failure, Observation, Stage, Target, Tls, Trouble
+from probe.net.driver import Driver
+from probe.net.resolve import address_of, host_name, resolve
+from probe.wire.retry import IMPLICIT, NO_SNI, knows_more, reason_to_retry, told_by
+from probe.wire.session import Session
+
+RESOLVE_TIMEOUT = 20.0
+"""Seconds for the name: the system's resolver asks two servers twice for five seconds each (resolv.conf(5))."""
+
+ADDRESSES = 5
+"""Addresses of one name that are tried; Postfix tries as many (smtp_mx_address_limit)."""
+
+CONNECT_TIMEOUT = 15.0
+"""Seconds for one address: a lost SYN is repeated after 1, 3 and 7 s."""
+
+IMPLICIT_TIMEOUT = 10.0
+"""Seconds for the handshake that only asks whether a silent port speaks TLS."""
+
+
+class Auto(Enum):
+    """The value of an option that was not given."""
+
+    AUTO = "auto"
+
+
+AUTO = Auto.AUTO
+
+
+@dataclass(frozen=True, slots=True)
+class ObserveOptions:
+    """How to connect."""
+
+    timeout: float = 60.0
+    """Seconds for everything, retries included."""
+    greeting_timeout: float = 40.0
+    """Seconds for the greeting: it may honestly take 35."""
+    sni: str | Auto | None = AUTO
+    """Server name to send; AUTO = the host, unless it is an address; None = none."""
+    ehlo: str | None = None
+    """Who we say we are; None = the local address as a literal (RFC 5321 §4.1.3)."""
+    family: int = 0
+    """4, 6, or 0 for both."""
+    source: str | None = None
+    """Local address to connect from."""
+    on_stage: Callable[[Stage], None] | None = None
+    """Called as each stage begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What all connections of one probe share: the wish, the clock, the total deadline."""
+
+    target: Target
+    options: ObserveOptions
+    loop: asyncio.AbstractEventLoop
+    began: float
+    started: datetime
+
+    @property
+    def ms(self) -> float:
+        return (self.loop.time() - self.began) * 1000
+
+    @property
+    def until(self) -> float:
+        """The total deadline, in the loop's time."""
+        return self.began + self.options.timeout
+
+    @property
+    def left(self) -> float:
+        """Seconds until the total deadline."""
+        return self.until - self.loop.time()
+
+    def enter(self, stage: Stage) -> None:
+        if self.options.on_stage:
+            self.options.on_stage(stage)
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """One connection: where to, and how it differs from what was asked."""
+
+    endpoint: Endpoint
+    cap: str | None = None
+    limits: Mapping[Stage, float] = field(default_factory=dict)
+    """Seconds where they differ from the session's own."""
+
+
+async def observe(target: Target, options: ObserveOptions) -> Observation:
+    """Look at one host once: the first address that lets us in, and a second connection where that tells more.
+
+    Raises nothing for what the network or the server does; cancelling it closes the connection.
+    """
+    loop = asyncio.get_running_loop()
+    run = _Run(target, options, loop, loop.time(), datetime.now(UTC))
+    run.enter(Stage.DNS)
+    resolved = await resolve(target.name, family=_family(options), seconds=min(RESOLVE_TIMEOUT, options.timeout))
+    timing = {Stage.DNS.value: round(run.ms, 3)}
+    if resolved.failure:
+        return Observation(_endpoint(run, None), run.started, Stage.DNS, resolved.failure, timing_ms=timing)
+    seen = await _retried(run, await _first(run, resolved.addresses))
+    return replace(seen, timing_ms=timing | dict(seen.timing_ms))
+
+
+def _family(options: ObserveOptions) -> int:
+    """A source address decides the family where nobody else does."""
+    return options.family or (0 if not options.source else 6 if ":" in options.source else 4)
+
+
+def _endpoint(run: _Run, address: str | None) -> Endpoint:
+    target, sni = run.target, run.options.sni
+    chosen = _own_name(target.name) if isinstance(sni, Auto) else sni
+    return Endpoint(target.name, address, target.port, target.protocol, target.tls, chosen)
+
+
+def _own_name(name: str) -> str | None:
+    """The host name as SNI has it; an address is no name (RFC 6066 §3)."""
+    try:
+        return None if address_of(name) else host_name(name)
+    except ValueError:
+        return None
+
+
+async def _first(run: _Run, addresses: tuple[str, ...]) -> Observation:
+    """Try the addresses in order, as an MTA does: the first that connects, else the first failure."""
+    tried: list[Observation] = []
+    for address in addresses[:ADDRESSES]:
+        if tried and run.left <= 0:
+            break
+        tried.append(await _visit(run, _greeted_in_time(run, _Plan(_endpoint(run, address)))))
+        if tried[-1].stage is not Stage.CONNECT:
+            break
+    best = tried[0] if tried[-1].stage is Stage.CONNECT else tried[-1]
+    return replace(best, transcript=tuple(line for seen in tried for line in seen.transcript))
+
+
+def _greeted_in_time(run: _Run, plan: _Plan) -> _Plan:
+    return replace(plan, limits={**plan.limits, Stage.GREETING: run.options.greeting_timeout})
+
+
+async def _retried(run: _Run, first: Observation) -> Observation:
+    """Connect once more where another way of asking may show more; keep the observation that knows more."""
+    why = reason_to_retry(first)
+    if not why or run.left <= 0:
+        return first
+    mark = Exchange(round(run.ms, 3), "client", f"<again: {why}>")
+    second = await _visit(run, _greeted_in_time(run, _again(first.endpoint, why)))
+    transcript = (*first.transcript, mark, *second.transcript)
+    if not knows_more(second, first, why):
+        return replace(told_by(first, second, why), transcript=transcript)
+    kept = replace(second, endpoint=first.endpoint, retried=why, first_failure=first.failure)
+    return replace(kept, transcript=transcript)
+
+
+def _again(endpoint: Endpoint, why: str) -> _Plan:
+    if why == IMPLICIT:
+        return _Plan(replace(endpoint, tls=Tls.IMPLICIT), limits={Stage.HANDSHAKE: IMPLICIT_TIMEOUT})
+    return _Plan(replace(endpoint, sni=None)) if why == NO_SNI else _Plan(endpoint, cap=why)
+
+
+async def _visit(run: _Run, plan: _Plan) -> Observation:
+    """One connection, from SYN to QUIT."""
+    run.enter(Stage.CONNECT)
+    before = run.ms
+    try:
+        sock = await _connected(run, plan.endpoint)
+    except (OSError, OverflowError) as error:
+        return _told(_unconnected(run, plan.endpoint, error), run, before)
+    told = _told(Observation(plan.endpoint, run.started, Stage.CONNECT), run, before)
+    try:
+        session = _session(run, plan, sock)
+        await Driver(sock, session, began=run.began, until=run.until, enter=run.enter).drive()
+    finally:
+        sock.close()
+    seen = session.observation
+    timing = {**told.timing_ms, **seen.timing_ms}
+    return replace(seen, timing_ms=timing, transcript=told.transcript + seen.transcript)
+
+
+def _session(run: _Run, plan: _Plan, sock: socket.socket) -> Session:
+    ehlo = run.options.ehlo or _literal(sock.getsockname()[0])
+    return Session(plan.endpoint, ehlo=ehlo, started=run.started, cap=plan.cap, limits=plan.limits, ms=run.ms)
+
+
+def _literal(address: str) -> str:
+    """RFC 5321 §4.1.3: a client without a name of its own says its address; a zone (RFC 4007) is nobody else's."""
+    bare = address.partition("%")[0]
+    return f"[IPv6:{bare}]" if ":" in bare else f"[{bare}]"
+
+
+async def _connected(run: _Run, endpoint: Endpoint) -> socket.socket:
+    """A connected socket; raises OSError (TimeoutError included), or OverflowError for a port that is none."""
+    family, where = _place(endpoint.address or "", endpoint.port)
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        if run.options.source:
+            sock.bind(_place(run.options.source, 0)[1])
+        async with asyncio.timeout(min(CONNECT_TIMEOUT, run.left)):
+            await run.loop.sock_connect(sock, where)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _place(address: str, port: int) -> tuple[socket.AddressFamily, Any]:
+    """Family and socket address of a numeric address, its zone understood; looks nothing up."""
+    family, *_, where = socket.getaddrinfo(address, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0]
+    return family, (where[0], port, *where[2:])
+
+
+def _unconnected(run: _Run, endpoint: Endpoint, error: OSError | OverflowError) -> Observation:
+    number = error.errno if isinstance(error, OSError) else None
+    text = (
+        os.strerror(number) if number and number > 0 else getattr(error, "strerror", None) or str(error) or "no answer"
+    )
+    refused = isinstance(error, ConnectionRefusedError)
+    late = isinstance(error, TimeoutError)
+    trouble = Trouble.REFUSED if refused else Trouble.TIMEOUT if late else Trouble.UNREACHABLE
+    return Observation(endpoint, run.started, Stage.CONNECT, Failure(trouble, text))
+
+
+def _told(seen: Observation, run: _Run, before: float) -> Observation:
+    """Note which address was tried, how long that took, and what came of it."""
+    word = seen.failure.text if seen.failure else "connected"
+    line = f"<{seen.endpoint.address} port {seen.endpoint.port}: {word}>"
+    timing = {Stage.CONNECT.value: round(run.ms - before, 3)}
+    return replace(seen, timing_ms=timing, transcript=(Exchange(round(run.ms, 3), "client", line),))

@@ -1,0 +1,151 @@
+"""The whole story: Target → Observation → Chain → findings → Report.
+
+1. observe    the network, once, at one endpoint (net.observe); nothing is judged here
+2. complete   issuers that nobody sent are fetched by AIA, level by level (net.issuers)
+3. build      the presented certificates become a Chain, and the Chain a Repair (pki)
+4. judge      every rule looks at the Case (rules)
+5. word       the catalogue gives each finding its sentences and the commands for the server at hand
+
+Steps 3 to 5 are pure: a saved observation, or a list of certificates, enters there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from probe.catalogue.recognise import recognise
+from probe.model import (
+    Certificate,
+    Chain,
+    Confidence,
+    Endpoint,
+    EndpointReport,
+    Kind,
+    Mta,
+    Observation,
+    Protocol,
+    Report,
+    Severity,
+    Stage,
+    Target,
+    Tls,
+)
+from probe.pki.anchors import Anchors, mozilla
+from probe.pki.certificate import parse
+from probe.pki.chain import build
+from probe.pki.pool import Pool
+from probe.pki.repair import repair
+from probe.rules import judge
+from probe.rules.case import Case
+from probe.wording import Saying, slots_of, spoken
+
+if TYPE_CHECKING:
+    from probe.net.observe import ObserveOptions
+
+LEVELS = 4
+"""Issuers above one another that are fetched; public CAs need one, seldom two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to judge; the same for every host of a run."""
+
+    anchors: Anchors = field(default_factory=mozilla)
+    pool: Pool = field(default_factory=Pool)
+    name: str | None = None
+    """Reference name to judge against; None = the host that was asked for."""
+    at: datetime | None = None
+    """Judge as of this moment; None = as of the observation."""
+    warn_days: int | None = None
+    fetch: bool = True
+    """Ask AIA addresses for what was not sent."""
+    allow_private: bool = False
+    ignore: frozenset[str] = frozenset()
+    fail_on: Severity = Severity.WARNING
+    mta: str | None = None
+    """Recipe id; None = recognise the software."""
+    words: tuple[str, ...] = ()
+    """Options of the command line that a command which we print repeats, such as ("--name", "mx.example.com")."""
+    network: ObserveOptions | None = None
+    """Time-outs, SNI, source address and the like; None = the defaults."""
+
+
+async def probe_host(target: Target, options: Options) -> Report:
+    """Probe one host and report: the whole story. Never raises for what the network or the server does."""
+    from probe.net.observe import ObserveOptions, observe
+
+    seen = await observe(target, options.network or ObserveOptions())
+    return report_of(await complete(seen, options), options, target)
+
+
+async def complete(observation: Observation, options: Options) -> Observation:
+    """Fetch issuers that were not sent, until a trust anchor is reached or nobody names an address."""
+    asked = set[str]()
+    if not options.fetch or not _addresses(observation, options, asked):
+        return observation
+    from probe.net.issuers import Budget, fetch_issuers
+
+    budget = Budget()
+    for _ in range(LEVELS):
+        urls = _addresses(observation, options, asked)
+        if not urls:
+            break
+        asked.update(urls)
+        fetched = await fetch_issuers(urls, allow_private=options.allow_private, budget=budget)
+        observation = replace(observation, fetched=observation.fetched + fetched)
+    return observation
+
+
+def _addresses(observation: Observation, options: Options, asked: Collection[str]) -> list[str]:
+    """The AIA addresses, not yet asked, of certificates whose issuer nobody knows."""
+    frontier = chain_of(observation, options).frontier if observation.presented else ()
+    return [url for url in dict.fromkeys(url for c in frontier for url in c.aia) if url not in asked]
+
+
+def chain_of(observation: Observation, options: Options) -> Chain:
+    """Build the chain of one observation."""
+    presented = [parse(der) for der in observation.presented or ()]
+    at = options.at or observation.started
+    return build(presented, options.anchors, options.pool, at, _fetched(observation), proved=observation.key_proved)
+
+
+def _fetched(observation: Observation) -> tuple[Certificate, ...]:
+    return tuple(parse(der) for fetch in observation.fetched for der in fetch.certificates)
+
+
+def judged(observation: Observation, options: Options) -> EndpointReport:
+    """Judge one endpoint: chain, repair, findings in words."""
+    at = options.at or observation.started
+    chain = chain_of(observation, options) if observation.presented is not None else None
+    stores = options.anchors.stores
+    mending = repair(chain, at, _origins(observation, options), trusting=bool(stores)) if chain else None
+    reference = options.name or observation.endpoint.host
+    case = Case(observation, at, chain, mending, reference, stores, options.warn_days)
+    findings, skipped = judge(case, options.ignore)
+    mta = Mta(options.mta, "--mta", Confidence.IS) if options.mta else recognise(observation)
+    saying = Saying(slots_of(observation.endpoint, reference), mta.name if mta else None, options.words)
+    return EndpointReport(observation, chain, spoken(findings, mending, saying), mending, mta, (), skipped)
+
+
+def _origins(observation: Observation, options: Options) -> Mapping[str, str]:
+    fetched = {parse(der).sha256: fetch.url for fetch in observation.fetched for der in fetch.certificates}
+    return {**options.pool.origins, **fetched}
+
+
+def report_of(observation: Observation, options: Options, target: Target | None = None) -> Report:
+    """Make the report of one observation, live or saved."""
+    endpoint = observation.endpoint
+    name = endpoint.host or endpoint.address or ""
+    target = target or Target(name, endpoint.port, endpoint.protocol, endpoint.tls)
+    at = options.at or observation.started
+    return Report(target, (judged(observation, options),), (), options.anchors.stores, at, options.fail_on)
+
+
+def report_of_certificates(certificates: Sequence[bytes], options: Options, now: datetime) -> Report:
+    """Judge certificates that came from no network: DER, in the order in which a server would send them."""
+    endpoint = Endpoint(None, None, 25, Protocol.SMTP, Tls.NONE)
+    seen = Observation(endpoint, now, Stage.DONE, presented=tuple(certificates))
+    return report_of(seen, options, Target(options.name or "", 25, Protocol.SMTP, Tls.NONE, Kind.FILE))

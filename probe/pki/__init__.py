@@ -1,0 +1,1 @@
+"""Certificates, trust anchors, paths and their repair. No sockets, no clock."""

@@ -1,0 +1,236 @@
+"""Trust anchors, and what OpenSSL says of a list of certificates against them.
+
+    anchors = mozilla() + from_path(Path("company-ca.pem"))
+    verdict([leaf, intermediate], anchors, at)      # Verdict(number=0, depth=0, text="ok")
+
+Nothing is parsed before somebody asks: by_subject reads subjects alone, and the store that OpenSSL verifies against is
+made once for each moment of judging.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from pathlib import Path
+
+from OpenSSL import crypto
+
+from probe.model import Certificate, Store, Verdict
+from probe.pki import files
+from probe.pki.pool import Pool
+
+SYSTEM_PATHS = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine, Arch, Gentoo
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  # Fedora, RHEL
+    "/etc/pki/tls/certs/ca-bundle.crt",  # older RHEL
+    "/etc/ssl/ca-bundle.pem",  # SUSE
+    "/var/lib/ca-certificates/ca-bundle.pem",  # SUSE
+    "/etc/ssl/cert.pem",  # macOS, OpenBSD, FreeBSD, Alpine
+    "/usr/local/share/certs/ca-root-nss.crt",  # FreeBSD's ca_root_nss
+    "/usr/local/etc/ssl/cert.pem",  # FreeBSD
+    "/etc/openssl/certs",  # NetBSD
+    "/etc/certs/ca-certificates.crt",  # illumos, Solaris
+    "/opt/homebrew/etc/ca-certificates/cert.pem",  # Homebrew
+    "/usr/local/etc/ca-certificates/cert.pem",  # Homebrew on Intel
+    "/etc/ssl/certs",
+)
+"""Where systems keep the store that their programs trust; the first that holds certificates is taken."""
+
+UNSPECIFIED = 1
+"""X509_V_ERR_UNSPECIFIED (openssl/x509_vfy.h): here it says that OpenSSL could not be asked."""
+
+_STORES_KEPT = 4
+"""A run judges as of one moment against one set of anchors; a sweep with two stores needs two."""
+
+_LOADED_KEPT = 1024
+"""Certificates as OpenSSL objects, a few KiB each: the anchors and the intermediates that come again and again."""
+
+
+@dataclass(frozen=True, eq=False)
+class Anchors:
+    """What we were told to trust, and by which collections."""
+
+    stores: tuple[Store, ...] = ()
+    pool: Pool = field(default_factory=Pool)
+
+    def __add__(self, other: Anchors) -> Anchors:
+        return Anchors(self.stores + other.stores, self.pool + other.pool)
+
+    def __contains__(self, certificate: Certificate) -> bool:
+        return certificate in self.pool
+
+    @property
+    def certificates(self) -> tuple[Certificate, ...]:
+        """All anchors, parsed."""
+        return self.pool.certificates
+
+    def by_subject(self, key: bytes, /) -> tuple[Certificate, ...]:
+        """The anchors whose subject has this Name.key."""
+        return self.pool.by_subject(key)
+
+    def store_of(self, certificate: Certificate) -> str | None:
+        """The name of the store that holds this anchor."""
+        return self.pool.origin(certificate.sha256) or None
+
+
+def named(word: str) -> Anchors:
+    """What ``--trust`` says: "mozilla", "system", "none", or a file or folder; raises ValueError with a sentence."""
+    match word:
+        case "mozilla":
+            return mozilla()
+        case "system":
+            return system()
+        case "none":
+            return none()
+        case _:
+            return from_path(Path(word))
+
+
+@cache
+def mozilla() -> Anchors:
+    """Mozilla's roots as certifi packs them; raises ValueError where the package holds none.
+
+    A distribution may have turned certifi to the store of the system; then that file is named.
+    """
+    import certifi
+
+    where = Path(certifi.where())
+    if where.parent != Path(certifi.__file__).parent:
+        return from_path(where)
+    return _anchors(f"certifi {certifi.__version__}", _release_day(certifi.__version__), files.read(where))
+
+
+def _release_day(version: str) -> str | None:
+    """The date in a version such as "2026.10.18" or "2024.2.2"."""
+    found = re.match(r"(\d{4})\.(\d{1,2})\.(\d{1,2})", version)
+    return "-".join(part.zfill(2) for part in found.groups()) if found else None
+
+
+@cache
+def system() -> Anchors:
+    """The store of this computer, named by its path; raises ValueError with advice where none is found."""
+    for path in _system_paths():
+        try:
+            return from_path(path)
+        except ValueError:
+            continue
+    raise ValueError(
+        "No trust store of this system was found. Say --trust mozilla, or --trust with the path of a file or folder."
+    )
+
+
+def _system_paths() -> list[Path]:
+    """What the environment and Python's own OpenSSL name (ssl.get_default_verify_paths), then the usual places."""
+    import ssl  # it loads the system's OpenSSL beside ours
+
+    own = ssl.get_default_verify_paths()
+    return [Path(path) for path in (own.cafile, os.environ.get("SSL_CERT_DIR"), *SYSTEM_PATHS, own.capath) if path]
+
+
+def from_path(path: Path) -> Anchors:
+    """The certificates of a file or of all files in a folder; raises ValueError with a sentence."""
+    found = files.read(path)
+    return _anchors(str(path), files.newest(found), found)
+
+
+def _anchors(name: str, date: str | None, found: Sequence[files.CertificateFile]) -> Anchors:
+    pool = Pool({der: name for file in found for der in file.ders})
+    return Anchors((Store(name, date, len(pool)),), pool)
+
+
+def none() -> Anchors:
+    """Trust nobody."""
+    return Anchors()
+
+
+def of(certificates: Iterable[Certificate], name: str, date: str | None = None) -> Anchors:
+    """Anchors from certificates at hand."""
+    pool = Pool({certificate.der: name for certificate in certificates})
+    return Anchors((Store(name, date, len(pool)),), pool)
+
+
+def verdict(presented: Sequence[Certificate], anchors: Anchors | Sequence[Certificate], at: datetime) -> Verdict:
+    """Ask OpenSSL about ``presented[0]`` as of ``at``, with the others as untrusted helpers; never raises.
+
+    That is X509_verify_cert with X509_V_FLAG_PARTIAL_CHAIN, so that an anchor need not be self-signed; it sets no
+    purpose and no security level. Number 0 is acceptance, UNSPECIFIED means that OpenSSL cannot read a certificate.
+    A naive ``at`` is taken for UTC. OpenSSL skips anchors of a whole collection that it cannot read.
+    """
+    if not presented:
+        return Verdict(UNSPECIFIED, 0, "OpenSSL could not be asked: there is no certificate")
+    try:
+        leaf, *others = [_read(one.der, n, f"certificate #{n + 1}") for n, one in enumerate(presented)]
+        if isinstance(anchors, Anchors):
+            store = _store(anchors, _utc(at))
+        else:
+            store = _store_of([_read(one.der, len(presented), "the trust anchor") for one in anchors], _utc(at))
+        crypto.X509StoreContext(store, leaf, others).verify_certificate()
+    except crypto.X509StoreContextError as error:
+        return Verdict(*error.errors)
+    except _UnreadableError as error:
+        return Verdict(UNSPECIFIED, error.depth, f"OpenSSL could not be asked: it cannot read {error}")
+    finally:
+        _forget_errors()
+    return Verdict(0, 0, "ok")
+
+
+class _UnreadableError(ValueError):
+    """OpenSSL cannot read a certificate, so that it cannot be asked."""
+
+    def __init__(self, what: str, depth: int) -> None:
+        super().__init__(what)
+        self.depth = depth
+
+
+def _read(der: bytes, depth: int, what: str) -> crypto.X509:
+    try:
+        return _loaded(der)
+    except crypto.Error as error:
+        reasons = ", ".join(dict.fromkeys(reason for *_, reason in error.args[0])) or "no reason given"
+        raise _UnreadableError(f"{what} ({reasons})", depth) from error
+
+
+@lru_cache(maxsize=_LOADED_KEPT)
+def _loaded(der: bytes) -> crypto.X509:
+    return crypto.load_certificate(crypto.FILETYPE_ASN1, der)
+
+
+@lru_cache(maxsize=_STORES_KEPT)
+def _store(anchors: Anchors, at: datetime) -> crypto.X509Store:
+    """The store of a whole collection; shared by threads, for nothing changes it any more."""
+    loaded = []
+    for der in anchors.pool.found:
+        with suppress(crypto.Error):
+            loaded.append(_loaded(der))
+    return _store_of(loaded, at)
+
+
+def _store_of(anchors: Iterable[crypto.X509], at: datetime) -> crypto.X509Store:
+    """A store has one moment for ever: a second set_time has no effect (crypto/x509/x509_vpm.c keeps a time set)."""
+    store = crypto.X509Store()
+    for anchor in anchors:
+        store.add_cert(anchor)
+    store.set_flags(crypto.X509StoreFlags.PARTIAL_CHAIN)
+    store.set_time(at)
+    return store
+
+
+def _utc(at: datetime) -> datetime:
+    """The same moment as set_time wants it: it reads year to second and ignores the zone."""
+    with suppress(OverflowError):  # within a day of the years 1 and 9999
+        return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
+    return at.replace(tzinfo=None)
+
+
+def _forget_errors() -> None:
+    """Empty OpenSSL's error queue, which pyOpenSSL does where it raises an Error.
+
+    A failed signature leaves entries there, and the next Error in this thread would list them as its own reasons.
+    """
+    with suppress(crypto.Error):
+        crypto.load_certificate(crypto.FILETYPE_ASN1, b"")

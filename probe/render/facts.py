@@ -1,0 +1,131 @@
+"""The lines under the verdict: with whom we spoke, how, where it ended, and by whose trust it is judged."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from probe.catalogue.recipes import GENERIC, ids, recipe
+from probe.model import Confidence, Stage, Tls
+from probe.render.clean import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from probe.model import Chain, EndpointReport, Failure, Mta, Observation, Report, Store, Target
+
+STAGES = {
+    Stage.DNS: "the look-up of the name",
+    Stage.CONNECT: "the connection",
+    Stage.GREETING: "the greeting",
+    Stage.EHLO: "EHLO",
+    Stage.STARTTLS: "STARTTLS",
+    Stage.HANDSHAKE: "the TLS handshake",
+    Stage.EHLO_TLS: "EHLO inside TLS",
+    Stage.DONE: "the end",
+}
+RETRIES = {"tls1.2": "with TLS 1.2 at most", "no-sni": "without SNI", "implicit": "with TLS from the first byte"}
+BEGINS = {Tls.STARTTLS: " after STARTTLS", Tls.IMPLICIT: " from the first byte", Tls.NONE: ""}
+SOFTWARE = {
+    "aiosmtpd": "aiosmtpd",
+    "communigate": "CommuniGate Pro",
+    "domino": "HCL Domino",
+    "exchange": "Microsoft Exchange",
+    "mailenable": "MailEnable",
+    "mdaemon": "MDaemon",
+    "nginx-mail": "nginx",
+    "node-smtp-server": "smtp-server (Node.js)",
+    "opensmtpd": "OpenSMTPD",
+    "qpsmtpd": "qpsmtpd",
+    "stunnel": "stunnel",
+}
+"""Software that is recognised and has no recipe, as it writes itself; the others begin with a capital letter."""
+BY_OPTION = "--mta"
+"""The evidence of software that the user named."""
+FAILURE_LINES = 3
+"""Of what the other side said at the end; ``--verbose`` has all of it."""
+
+
+def facts(endpoint: EndpointReport, report: Report, *, verbose: bool) -> Iterator[tuple[str, str]]:
+    """What was spoken, with whom, where it ended, and by whose trust it is judged."""
+    observation = endpoint.observation
+    yield from _server(endpoint, report.target, verbose=verbose)
+    if observation.tls_version:
+        yield "spoken", _speech(observation, verbose=verbose)
+    if observation.retried:
+        yield "retried", _retry(observation)
+    if observation.failure:
+        yield "ended", _ending(observation, observation.failure, verbose=verbose)
+    if endpoint.chain:
+        yield "trust", _trust(report, observation)
+        yield from _openssl(endpoint.chain)
+
+
+def _openssl(chain: Chain) -> Iterator[tuple[str, str]]:
+    """What a peer's OpenSSL says of the list as sent; where it was not asked, of the path that we found."""
+    said = chain.verdict_as_sent or chain.verdict
+    if said and said.number:
+        yield "openssl", f"{said.number} at depth {said.depth}: {said.text}"
+    elif said:
+        yield "openssl", "accepts the list as sent" if chain.verdict_as_sent else "accepts the path"
+
+
+def _server(endpoint: EndpointReport, target: Target, *, verbose: bool) -> Iterator[tuple[str, str]]:
+    """The address, unless the first line has it, and the software; what tells it only where all is wanted."""
+    address, mta = endpoint.observation.endpoint.address, endpoint.mta
+    new = address if address != target.name else None
+    software = _software(mta) if mta and mta.name != GENERIC else None
+    if words := ", ".join(filter(None, (new, software))):
+        yield "server", words
+    if mta and verbose and mta.evidence != BY_OPTION:
+        yield "told by", clean(mta.evidence)
+
+
+def _software(mta: Mta) -> str:
+    if mta.evidence == BY_OPTION:
+        return f"{software_name(mta.name)} (by {BY_OPTION})"
+    sure = "" if mta.confidence is Confidence.IS else f"{mta.confidence} "
+    return f"{sure}{software_name(mta.name)}"
+
+
+def software_name(name: str) -> str:
+    """How a mail server is called among people."""
+    if name in ids():
+        return recipe(name).name
+    return SOFTWARE.get(name) or clean(name, 40).capitalize()
+
+
+def _speech(observation: Observation, *, verbose: bool) -> str:
+    """Version, how TLS began, and the server name that was asked for."""
+    begins = Tls.IMPLICIT if observation.retried == "implicit" else observation.endpoint.tls
+    sni = None if observation.retried == "no-sni" else observation.endpoint.sni
+    asked = f", asked for {sni}" if sni else ", asked for no name"
+    cipher = f", {observation.cipher}" if verbose and observation.cipher else ""
+    return f"{clean(observation.tls_version or '')}{BEGINS[begins]}{asked}{cipher}"
+
+
+def _retry(observation: Observation) -> str:
+    how = RETRIES.get(observation.retried or "", observation.retried)
+    first = observation.first_failure
+    return f"{how}, since the first connection ended so: {clean(first.text)}" if first else f"{how}"
+
+
+def _ending(observation: Observation, failure: Failure, *, verbose: bool) -> str:
+    took = observation.timing_ms.get(observation.stage)
+    after = f" after {took / 1000:.1f} s" if took is not None else ""
+    said = failure.text.splitlines()
+    shown = said if verbose else said[:FAILURE_LINES]
+    words = " / ".join(clean(line) for line in shown) + (" …" if len(shown) < len(said) else "")
+    return f"at {STAGES[observation.stage]}{after}" + (f": {words}" if words else "")
+
+
+def _trust(report: Report, observation: Observation) -> str:
+    stores = "; ".join(_store(store) for store in report.stores) or "nobody (no trust anchors were given)"
+    if report.at is None or abs(report.at - observation.started) < timedelta(days=1):
+        return stores
+    return f"{stores}; judged as of {report.at:%Y-%m-%d %H:%M} UTC"
+
+
+def _store(store: Store) -> str:
+    dated = f" of {store.date}" if store.date else ""
+    return f"{clean(store.name, 80)}{dated} ({store.count} anchor{'' if store.count == 1 else 's'})"

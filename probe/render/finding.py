@@ -1,0 +1,133 @@
+"""One finding on a sheet: mark, weight, title and id; what was found and for whom; what to do; where to read more."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from probe.catalogue.pages import ids, page
+from probe.model import Confidence, Finding, Severity
+from probe.render.clean import LIMIT
+from probe.render.sheet import MARKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from probe.render.sheet import Sheet
+
+Title = Callable[[str], str]
+"""Finding id → title of its page."""
+
+NAMES = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+COMMAND = "$ "
+"""Begins an entry of Finding.fix that is a command."""
+OURS = ("$ smtp-chaincheck ", "$ openssl ")
+"""Commands that are the same whatever the server is."""
+CHAIN = "chain.pem"
+"""The name that pages and recipes give to the file of the mended list."""
+_LEAD_IN = re.compile(r"(?:(?<=[.!?]) |\A)[^.!?]*:\Z")
+"""The last sentence of an entry, when it announces the command that follows."""
+_LONG = re.compile(rf"\S{{{LIMIT + 1},}}")
+
+
+@dataclass(slots=True)
+class Told:
+    """What this report has said already, so that it says nothing twice."""
+
+    title: Title
+    verbose: bool = False
+    words: tuple[str, ...] = ()
+    """Options of this run that a command of ours repeats."""
+    ignored: tuple[str, ...] = ()
+    """Findings that were there and left out as the user wished."""
+    written: str | None = None
+    """The file into which the mended list was just written."""
+    hint: str = ""
+    """What is still to be said beside commands for no server in particular."""
+    fixes: dict[tuple[str, ...], str] = field(default_factory=dict)
+    """Ends of the advice given so far → the finding for which it was given."""
+
+
+def tell(sheet: Sheet, finding: Finding, told: Told) -> None:
+    """Add one finding; a note takes one line unless all is wanted."""
+    sure = "" if finding.confidence is Confidence.IS else f" ({finding.confidence})"
+    mark = (f"{MARKS[finding.severity]} {NAMES[finding.severity]}{sure}: ", finding.severity.value)
+    heading = (told.title(finding.id), "strong")
+    if finding.severity is Severity.INFO and not told.verbose:
+        sheet.say(mark, heading, f"  [{finding.id}]", first="", rest="  ")
+        return
+    sheet.blank()
+    sheet.say(mark, heading, f"  [{finding.id}]", first="", rest="  ")
+    sheet.say(_LONG.sub(_cut, finding.summary.replace("\n", " ")), first="  ")
+    _advise(sheet, finding, told)
+    sheet.say(f"page: smtp-chaincheck explain {finding.page}", first="  ")
+    sheet.blank()
+
+
+def _cut(word: re.Match[str]) -> str:
+    """A word of that length was made to fill a screen, unless it is an address."""
+    return word[0] if "://" in word[0] else f"{word[0][: LIMIT - 1]}…"
+
+
+def _advise(sheet: Sheet, finding: Finding, told: Told) -> None:
+    fix = _without_writing(finding.fix, told.written) if told.written else finding.fix
+    fresh, elsewhere = _fresh(fix, told.fixes)
+    if fix:
+        sheet.blank()
+        sheet.say(("To mend it:", "strong"), first="  ")
+    if told.hint and not elsewhere and _is_general(finding):
+        sheet.say(told.hint, first="  ")
+        sheet.blank()
+        told.hint = ""
+    _steps(sheet, fresh)
+    if elsewhere:
+        sheet.say(f"{'Then the' if fresh else 'The'} same commands as for {elsewhere}, above.", first="  ")
+    for start in range(len(fix)):
+        told.fixes.setdefault(fix[start:], finding.id)
+    sheet.blank()
+
+
+def _without_writing(fix: tuple[str, ...], name: str) -> tuple[str, ...]:
+    """The advice without the command that was just obeyed."""
+    called = "" if name == CHAIN else f"; where {CHAIN} stands below, put its name"
+    kept: list[str] = []
+    for entry in fix:
+        if entry.startswith(OURS[0]) and "--write-chain" in entry:
+            kept[-1:] = [_LEAD_IN.sub("", last) for last in kept[-1:]]
+            kept.append(f"{name} is written{called}.")
+        else:
+            kept.append(entry)
+    return tuple(filter(None, kept))
+
+
+def _is_general(finding: Finding) -> bool:
+    """Commands of a mail server's recipe are among the advice."""
+    theirs = any(entry.startswith(COMMAND) and not entry.startswith(OURS) for entry in finding.fix)
+    return theirs and finding.page in ids() and bool(page(finding.page).recipe)
+
+
+def _fresh(fix: tuple[str, ...], given: dict[tuple[str, ...], str]) -> tuple[tuple[str, ...], str | None]:
+    """What of ``fix`` was not said above, and for which finding the rest of it was."""
+    for start in range(len(fix)):
+        end = fix[start:]
+        if end in given and any(entry.startswith(COMMAND) for entry in end):
+            return fix[:start], given[end]
+    return fix, None
+
+
+def _steps(sheet: Sheet, fix: Sequence[str]) -> None:
+    """Sentences are paragraphs; commands stand alone, with air around each run of them."""
+    for before, entry in _pairs(fix):
+        command = entry.startswith(COMMAND)
+        if command != before.startswith(COMMAND):
+            sheet.blank()
+        if command:
+            sheet.line("    ", (entry.removeprefix(COMMAND), "command"))
+        else:
+            sheet.say(entry.replace("`", ""), first="  ")
+
+
+def _pairs(fix: Sequence[str]) -> Iterator[tuple[str, str]]:
+    return zip(("", *fix), fix, strict=False)

@@ -1,0 +1,191 @@
+"""A Report as JSON: the contract ``smtp-chaincheck/1``, whose JSON Schema is ``schema.json`` beside this module.
+
+All keys are always there; what is unknown is null or an empty list. Times are UTC ISO 8601, digests lower-case hex of
+SHA-256 over the DER. The text is ASCII, so nothing in it can steer a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import asdict
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from probe.render.clean import escape
+
+if TYPE_CHECKING:
+    from probe.model import Certificate, Chain, EndpointReport, Exchange, Finding, Observation, Repair, Report
+
+SCHEMA = "smtp-chaincheck/1"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def text(reports: Sequence[Report]) -> str:
+    """Write one document, one line: the report, or ``{"schema": …, "reports": […]}`` when there is not exactly one."""
+    if len(reports) == 1:
+        return _written(document(reports[0]))
+    return _written({"schema": SCHEMA, "reports": [document(report) for report in reports]})
+
+
+def error_text(message: str, exit_code: int) -> str:
+    """Write the document of a run that came to no report, so that ``--json`` always writes one."""
+    return _written({"schema": SCHEMA, "error": _plain(message), "exit_code": exit_code})
+
+
+def document(report: Report) -> dict[str, object]:
+    """Say the report in plain dicts, lists, strings and numbers, key by key as docs/json.md has it."""
+    target = report.target
+    return {
+        "schema": SCHEMA,
+        "target": {"kind": target.kind, "name": target.name, "port": target.port, "protocol": target.protocol},
+        "status": report.status,
+        "exit_code": report.exit_code,
+        "at": _plain(report.at),
+        "stores": [_plain(asdict(store)) for store in report.stores],
+        "findings": [_finding(finding) for finding in report.findings],
+        "endpoints": [_endpoint(endpoint) for endpoint in report.endpoints],
+    }
+
+
+def _endpoint(report: EndpointReport) -> dict[str, object]:
+    observation, chain = report.observation, report.chain
+    return {
+        **_place(observation),
+        "key_type": _key_type(chain),
+        "status": report.status,
+        **_conversation(observation),
+        "mta": _plain(asdict(report.mta)) if report.mta else None,
+        "presented": [_certificate(n, found) for n, found in enumerate(chain.presented)] if chain else [],
+        "path": [found.sha256 for found in chain.path.certificates] if chain and chain.path else [],
+        "anchor": _anchor(chain),
+        "verdict": _plain(asdict(chain.verdict)) if chain and chain.verdict else None,
+        "findings": [_finding(finding) for finding in report.findings],
+        "repair": _repair(report.repair) if report.repair else None,
+        "refused_by": [_plain(asdict(refusal)) for refusal in report.refused_by],
+        "skipped": [_plain(asdict(skipped)) for skipped in report.skipped],
+        "transcript": [_exchange(line) for line in observation.transcript],
+    }
+
+
+def _place(observation: Observation) -> dict[str, object]:
+    endpoint = observation.endpoint
+    return {
+        "host": _plain(endpoint.host),
+        "mx_preference": endpoint.mx_preference,
+        "address": _plain(endpoint.address),
+        "port": endpoint.port,
+        "protocol": endpoint.protocol,
+        "tls": endpoint.tls,
+        "sni": _plain(endpoint.sni),
+    }
+
+
+def _conversation(observation: Observation) -> dict[str, object]:
+    failure = observation.failure
+    return {
+        "stage": observation.stage,
+        "failure": _plain({"text": failure.text, "symptoms": failure.symptoms}) if failure else None,
+        "tls_version": _plain(observation.tls_version),
+        "cipher": _plain(observation.cipher),
+        "client_cert_requested": observation.client_cert_requested,
+        "timing_ms": {_text(stage): _ms(took) for stage, took in observation.timing_ms.items()},
+    }
+
+
+def _key_type(chain: Chain | None) -> str | None:
+    return chain.presented[chain.leaf].key.algorithm or None if chain and chain.leaf is not None else None
+
+
+def _certificate(position: int, found: Certificate) -> dict[str, object]:
+    readable = found.problem is None
+    return {
+        "position": position,
+        "sha256": found.sha256,
+        "subject": _plain(found.subject.text) if readable else None,
+        "issuer": _plain(found.issuer.text) if readable else None,
+        "names": _plain(found.dns_names + found.ip_addresses),
+        "not_before": _plain(found.not_before),
+        "not_after": _plain(found.not_after),
+        "key": _plain(found.key.text) or None,
+        "signature": _plain(found.signature_name) or None,
+        "aia": _plain(found.aia),
+        "problem": _plain(found.problem),
+    }
+
+
+def _anchor(chain: Chain | None) -> dict[str, object] | None:
+    if not chain or not chain.path or not chain.path.anchored:
+        return None
+    top = chain.path.certificates[-1]
+    return {"subject": _plain(top.subject.text), "sha256": top.sha256, "store": _plain(chain.store)}
+
+
+def _finding(finding: Finding) -> dict[str, object]:
+    return {
+        "id": finding.id,
+        "severity": finding.severity,
+        "confidence": finding.confidence,
+        "positions": list(finding.positions),
+        "summary": _plain(finding.summary),
+        "facts": _plain(finding.facts),
+        "fix": _plain(finding.fix),
+        "page": finding.page,
+    }
+
+
+def _repair(repair: Repair) -> dict[str, object]:
+    return {
+        "steps": [_plain(asdict(step)) for step in repair.steps],
+        "bundle": None if repair.bundle is None else [found.sha256 for found in repair.bundle],
+        "missing": [_plain(asdict(missing)) for missing in repair.missing],
+        "pem": _plain(repair.pem),
+    }
+
+
+def _exchange(line: Exchange) -> dict[str, object]:
+    return {"ms": _ms(line.ms), "from": line.sender, "line": _plain(line.line)}
+
+
+def _ms(took: float) -> float | None:
+    """A tenth of a millisecond is finer than any network."""
+    return round(took, 1) if math.isfinite(took) else None
+
+
+def _written(whole: Mapping[str, object]) -> str:
+    """ASCII, one line. DEL is the one control character that json leaves as it is."""
+    return json.dumps(whole, ensure_ascii=True, allow_nan=False).replace("\x7f", "\\u007f") + "\n"
+
+
+def _plain(value: object) -> object:
+    """``value`` in JSON's own kinds: what facts may hold, and text that every strict reader accepts."""
+    if isinstance(value, StrEnum) or value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, str):
+        return _text(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    if isinstance(value, bytes):
+        return value.hex()
+    return _plain_many(value)
+
+
+def _plain_many(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {_text(str(key)): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, AbstractSet):
+        return sorted((_plain(entry) for entry in value), key=str)
+    if isinstance(value, Sequence):
+        return [_plain(entry) for entry in value]
+    return _text(str(value))
+
+
+def _text(value: str) -> str:
+    """Lone surrogates as visible escapes: strict readers of JSON refuse a document that holds one."""
+    return value if value.isascii() else _SURROGATE.sub(lambda found: escape(found[0]), value)

@@ -1,0 +1,94 @@
+"""One function a finding: RULES in the order in which a reader of a report wants them, and how they are run."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from probe.model import Confidence, Finding, Severity, Skipped
+from probe.rules import conversation, handshake, name, profile, structure, time, trust
+from probe.rules.case import Case, Rule
+
+RULES: tuple[Rule, ...] = (
+    *conversation.ENDINGS,
+    conversation.implicit_tls,
+    conversation.not_smtp,
+    conversation.not_tls,
+    conversation.closed,
+    conversation.starttls_injection,
+    structure.empty_chain,
+    structure.unparsable_cert,
+    structure.leaf_not_first,
+    structure.key_mismatch,
+    structure.bad_signature,
+    structure.wrong_key_intermediate,
+    structure.missing_intermediate,
+    trust.self_signed_leaf,
+    trust.untrusted_root,
+    time.expired,
+    time.not_yet_valid,
+    name.name_mismatch,
+    name.no_san,
+    name.bad_name,
+    structure.fragile_path,
+    trust.expired_root,
+    profile.not_a_ca,
+    profile.pathlen,
+    profile.eku,
+    profile.key_usage,
+    profile.name_constraints,
+    profile.unknown_critical_ext,
+    profile.v1_cert,
+    profile.weak_signature,
+    profile.weak_key,
+    handshake.old_tls,
+    handshake.weak_dh,
+    handshake.client_cert_required,
+    handshake.unexpected_message,
+    handshake.handshake_refused,
+    handshake.handshake_failed,
+    structure.misordered,
+    time.expires_soon,
+    structure.too_many_certs,
+    structure.duplicate,
+    structure.extra_cert,
+    structure.root_included,
+    trust.aia_problem,
+    handshake.client_cert_requested,
+)
+
+IDS: frozenset[str] = frozenset(rule.id for rule in RULES)
+
+REVOCATION = Skipped("revocation", "revocation is not looked at")
+
+
+def judge(case: Case, ignore: Collection[str] = ()) -> tuple[tuple[Finding, ...], tuple[Skipped, ...]]:
+    """Run every rule; findings come worst first, then surest first, then in the order of RULES."""
+    found: list[Finding] = []
+    skipped: list[Skipped] = []
+    for rule in RULES:
+        if rule.id in ignore:
+            skipped.append(Skipped(rule.id, "ignored by --ignore"))
+        elif reason := rule.lacks(case):
+            skipped.append(Skipped(rule.id, reason))
+        else:
+            found += _few(tuple(rule.findings(case)))
+    worst_first = sorted(found, key=lambda f: (_WEIGHT.index(f.severity), _CERTAINTY.index(f.confidence)))
+    return tuple(worst_first), (*skipped, REVOCATION)
+
+
+def _few(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """A hostile list has a thousand faults of one kind: the first are told one by one, the rest as one finding."""
+    if len(found) <= TOLD_SINGLY + 1:
+        return found
+    rest = found[TOLD_SINGLY:]
+    positions = tuple(sorted({position for finding in rest for position in finding.positions}))
+    facts = {**rest[0].facts, "certificate": f"{len(rest)} more certificates", "more": str(len(rest))}
+    return (*found[:TOLD_SINGLY], replace(rest[0], positions=positions, facts=facts))
+
+
+TOLD_SINGLY = 5
+"""Findings of one id that are told one by one; no honest server has more."""
+
+_WEIGHT = (Severity.ERROR, Severity.WARNING, Severity.INFO)
+_CERTAINTY = (Confidence.IS, Confidence.VERY_LIKELY, Confidence.MAY_BE)

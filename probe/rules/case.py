@@ -1,0 +1,169 @@
+"""What a rule sees, and the shape of a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+
+from probe.model import (
+    Certificate,
+    Chain,
+    Confidence,
+    Finding,
+    Observation,
+    Path,
+    Repair,
+    Severity,
+    Source,
+    Stage,
+    Store,
+)
+from probe.pki.profile import is_self_signed
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """Everything a rule may look at: no network, no clock, no configuration beyond these values."""
+
+    observation: Observation
+    at: datetime
+    """The moment as of which time is judged."""
+    chain: Chain | None = None
+    repair: Repair | None = None
+    reference: str | None = None
+    """The reference name (RFC 9525), normalised; None when there is none to judge against."""
+    stores: tuple[Store, ...] = ()
+    """Where the trust anchors came from; empty when none were given."""
+    warn_days: int | None = None
+
+    @property
+    def leaf(self) -> Certificate | None:
+        """The server's own certificate."""
+        position = self.chain.leaf if self.chain else None
+        return self.chain.presented[position] if self.chain and position is not None else None
+
+    @property
+    def chain_leaf(self) -> int | None:
+        """Position of the server's own certificate."""
+        return self.chain.leaf if self.chain else None
+
+    @property
+    def presented(self) -> tuple[Certificate, ...]:
+        """The certificates as sent; empty when none were seen."""
+        return self.chain.presented if self.chain else ()
+
+    @property
+    def lacks_known(self) -> bool:
+        """An intermediate that nobody sent was found elsewhere: that can be said without any trust anchor."""
+        mended = self.chain.mended if self.chain else None
+        return mended is not None and any(source in {Source.AIA, Source.POOL} for source in mended.sources)
+
+    @property
+    def path(self) -> Path | None:
+        """The path that we claim."""
+        return self.chain.path if self.chain else None
+
+    def positions(self, certificate: Certificate) -> tuple[int, ...]:
+        """The first position at which the certificate was sent; empty when it was not."""
+        return next(((n,) for n, c in enumerate(self.presented) if c.sha256 == certificate.sha256), ())
+
+    def naming_at(self, position: int) -> str:
+        """Point at a certificate the way the report draws it: '#1 of 3, "Example R3"'."""
+        return f'#{position + 1} of {len(self.presented)}, "{self.presented[position].label}"'
+
+    def naming(self, certificate: Certificate) -> str:
+        """Point at a certificate by its position, or by its name where it was not sent."""
+        for position in self.positions(certificate):
+            return self.naming_at(position)
+        label = f'"{certificate.label}"'
+        if self.path and self.path.anchored and certificate.sha256 == self.path.certificates[-1].sha256:
+            return f"the trust anchor {label}"
+        return label
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One place where a rule speaks; the words come from the page of its id."""
+
+    positions: tuple[int, ...] = ()
+    facts: Mapping[str, object] = field(default_factory=dict)
+    confidence: Confidence = Confidence.IS
+    severity: Severity | None = None
+    """Where facts lower or raise the rule's own."""
+
+
+_TLS_STAGES = frozenset({Stage.HANDSHAKE, Stage.EHLO_TLS, Stage.DONE})
+
+
+class Need(Enum):
+    """How much must be known before a rule can run; the value says what was lacking."""
+
+    OBSERVATION = ""
+    LIST = "no list of certificates was received"
+    LEAF = "no readable server certificate was received"
+    ANCHORS = "there is no readable server certificate, or no trust anchors were given"
+    TLS = "TLS did not begin"
+    NAME = "there is no readable server certificate, or no name to judge it by"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A finding id, how bad it is by default, what it needs, who says so, and the function that looks."""
+
+    id: str
+    severity: Severity
+    needs: Need
+    cite: str
+    look: Callable[[Case], Iterable[Hit]]
+
+    def lacks(self, case: Case) -> str | None:
+        """Why the rule cannot run on this case, or None."""
+        lacking = {
+            Need.OBSERVATION: False,
+            Need.LIST: case.observation.presented is None,
+            Need.LEAF: case.leaf is None,
+            Need.NAME: case.leaf is None or case.reference is None,
+            Need.ANCHORS: case.leaf is None or not (case.stores or case.lacks_known),
+            Need.TLS: case.observation.stage not in _TLS_STAGES and case.observation.tls_version is None,
+        }
+        return self.needs.value if lacking[self.needs] else None
+
+    def findings(self, case: Case) -> Iterable[Finding]:
+        """Run the rule."""
+        for hit in self.look(case):
+            severity = hit.severity or self.severity
+            yield Finding(self.id, severity, hit.confidence, hit.positions, facts=hit.facts)
+
+
+def rule(rule_id: str, severity: Severity, needs: Need, cite: str) -> Callable[[Callable[[Case], Iterable[Hit]]], Rule]:
+    """Make a rule of a generator over a case."""
+
+    def make(look: Callable[[Case], Iterable[Hit]]) -> Rule:
+        return Rule(rule_id, severity, needs, cite, look)
+
+    return make
+
+
+def place(case: Case, certificate: Certificate) -> str:
+    """Whose certificate it is, and so who can mend it: "leaf", "ca" or "root"."""
+    if case.leaf and certificate.sha256 == case.leaf.sha256:
+        return "leaf"
+    return "root" if is_self_signed(certificate) else "ca"
+
+
+def about_ca(case: Case, certificate: Certificate, /, **facts: object) -> Hit:
+    """Speak about one certificate, with case "ca" where it is not the server's own."""
+    return about(case, certificate, **facts, **({} if place(case, certificate) == "leaf" else {"case": "ca"}))
+
+
+def about(case: Case, certificate: Certificate, /, **facts: object) -> Hit:
+    """Speak about one certificate."""
+    named = {
+        "certificate": case.naming(certificate),
+        "subject": certificate.subject.text or certificate.label,
+        "issuer": certificate.issuer.text,
+        "place": place(case, certificate),
+    }
+    return Hit(case.positions(certificate), named | facts)

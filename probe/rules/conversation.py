@@ -1,0 +1,110 @@
+"""Conversation: what the network and the mail server did before TLS could begin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from probe.model import Failure, Observation, Severity, Stage, Trouble
+from probe.rules.case import Case, Hit, Need, Rule, rule
+
+TLS_STAGES = frozenset({Stage.HANDSHAKE, Stage.EHLO_TLS, Stage.DONE})
+
+
+def facts_of(observation: Observation, failure: Failure | None, **more: str) -> dict[str, object]:
+    """What every page of a failed conversation may quote."""
+    stage = observation.stage
+    reply = {
+        Stage.GREETING: observation.greeting,
+        Stage.EHLO: observation.ehlo,
+        Stage.STARTTLS: observation.starttls,
+        Stage.EHLO_TLS: observation.ehlo_tls,
+    }.get(stage)
+    facts: dict[str, object] = {
+        "stage": stage.value,
+        "address": observation.endpoint.address or "unknown",
+        "seconds": f"{observation.timing_ms.get(stage, 0) / 1000:.0f}",
+        "text": failure.text if failure else "",
+        "reply": reply.text if reply else "",
+        "symptoms": ", ".join(failure.symptoms) if failure else "",
+        "tls_version": observation.tls_version or "unknown",
+        "cipher": observation.cipher or "unknown",
+    }
+    return facts | more
+
+
+def _ended(rule_id: str, cite: str, trouble: Trouble, *stages: Stage) -> Rule:
+    """A rule that speaks when the observation ended in this way, at one of these stages (none named: at any)."""
+
+    def look(case: Case) -> Iterable[Hit]:
+        seen = case.observation
+        if seen.failure and seen.failure.trouble is trouble and (not stages or seen.stage in stages):
+            yield Hit((), facts_of(seen, seen.failure))
+
+    return Rule(rule_id, Severity.ERROR, Need.OBSERVATION, cite, look)
+
+
+ENDINGS = (
+    _ended("dns-failed", "RFC 5321 §5.1", Trouble.UNRESOLVED),
+    _ended("no-mx", "RFC 5321 §5.1", Trouble.NO_MX),
+    _ended("null-mx", "RFC 7505", Trouble.NULL_MX),
+    _ended("connect-refused", "RFC 9293 §3.5.2", Trouble.REFUSED),
+    _ended("unreachable", "RFC 1122 §3.2.2.1", Trouble.UNREACHABLE),
+    _ended("timeout-connect", "RFC 5321 §4.5.3.2", Trouble.TIMEOUT, Stage.CONNECT),
+    _ended("timeout-banner", "RFC 5321 §4.5.3.2.1", Trouble.TIMEOUT, Stage.GREETING),
+    _ended("timeout-ehlo", "RFC 5321 §4.5.3.2", Trouble.TIMEOUT, Stage.EHLO),
+    _ended("timeout-starttls", "RFC 3207 §4", Trouble.TIMEOUT, Stage.STARTTLS),
+    _ended("timeout-handshake", "RFC 8446 §2", Trouble.TIMEOUT, Stage.HANDSHAKE, Stage.EHLO_TLS),
+    _ended("banner-refused", "RFC 5321 §3.1", Trouble.REPLY, Stage.GREETING),
+    _ended("ehlo-refused", "RFC 5321 §4.1.1.1", Trouble.REPLY, Stage.EHLO, Stage.EHLO_TLS),
+    _ended("starttls-refused", "RFC 3207 §4", Trouble.REPLY, Stage.STARTTLS),
+    _ended("no-starttls", "RFC 3207 §4", Trouble.NO_STARTTLS),
+    _ended("oversize-reply", "RFC 5321 §4.5.3.1.5", Trouble.OVERSIZE),
+)
+
+
+@rule("implicit-tls", Severity.ERROR, Need.OBSERVATION, "RFC 8314 §3, RFC 3207")
+def implicit_tls(case: Case) -> Iterable[Hit]:
+    """Where a greeting in plain text was due, the server speaks TLS from the first byte."""
+    seen = case.observation
+    if seen.retried == "implicit" or _has(seen.failure, Trouble.UNREADABLE, "bytes:tls"):
+        yield Hit((), facts_of(seen, seen.first_failure or seen.failure))
+
+
+@rule("not-smtp", Severity.ERROR, Need.OBSERVATION, "RFC 5321 §4.2")
+def not_smtp(case: Case) -> Iterable[Hit]:
+    """What came is no reply of a mail server."""
+    failure = case.observation.failure
+    if failure and failure.trouble is Trouble.UNREADABLE and "bytes:tls" not in failure.symptoms:
+        yield Hit((), facts_of(case.observation, failure))
+
+
+@rule("not-tls", Severity.ERROR, Need.OBSERVATION, "RFC 3207 §4, RFC 8314 §3")
+def not_tls(case: Case) -> Iterable[Hit]:
+    """Plain bytes arrived where the TLS handshake should have begun."""
+    seen = case.observation
+    if seen.failure and seen.failure.trouble is Trouble.NOT_TLS:
+        implicit = {"case": "implicit"} if seen.endpoint.tls.value == "implicit" else {}
+        yield Hit((), facts_of(seen, seen.failure, **implicit))
+
+
+@rule("closed", Severity.ERROR, Need.OBSERVATION, "RFC 5321 §3.8")
+def closed(case: Case) -> Iterable[Hit]:
+    """The server ended the connection where it should have spoken."""
+    seen = case.observation
+    if seen.failure and seen.failure.trouble is Trouble.CLOSED:
+        encrypted = seen.stage in TLS_STAGES or seen.tls_version is not None
+        inside = {"case": "tls"} if encrypted else {}
+        yield Hit((), facts_of(seen, seen.failure, **inside))
+
+
+@rule("starttls-injection", Severity.ERROR, Need.OBSERVATION, "RFC 3207 §6, CVE-2011-0411")
+def starttls_injection(case: Case) -> Iterable[Hit]:
+    """Bytes came behind the reply to STARTTLS, before we sent anything: in plain text, from whoever."""
+    seen = case.observation
+    if seen.surplus:
+        surplus = seen.surplus[:200].decode("latin-1")
+        yield Hit((), facts_of(seen, seen.failure, surplus=surplus, count=str(len(seen.surplus))))
+
+
+def _has(failure: Failure | None, trouble: Trouble, symptom: str) -> bool:
+    return failure is not None and failure.trouble is trouble and symptom in failure.symptoms

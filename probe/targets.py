@@ -1,0 +1,130 @@
+"""What a user types for a host → Target. One pure function and the forms that it knows."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from probe.model import Protocol, Target, Tls
+
+QUOTED = 80
+"""Characters of a mistyped host that a sentence repeats."""
+SUBMISSIONS = 465
+SUBMISSION = 587
+_SCHEMES: dict[str, tuple[int | None, Protocol | None, Tls | None]] = {
+    "smtp": (None, None, None),
+    "smtps": (SUBMISSIONS, Protocol.SUBMISSION, Tls.IMPLICIT),
+    "submission": (SUBMISSION, Protocol.SUBMISSION, Tls.STARTTLS),
+    "submissions": (SUBMISSIONS, Protocol.SUBMISSION, Tls.IMPLICIT),
+    "http": (None, None, None),
+    "https": (None, None, None),
+}
+"""Scheme of a pasted URL → port, protocol and TLS that it means; a web address lends its host name alone."""
+
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<place>[^/?#]*)(?:[/?#].*)?\Z", re.DOTALL)
+_BRACKETED = re.compile(r"\[(?:ipv6:)?(?P<host>[^\[\]]*)\](?::(?P<port>[^:]*))?\Z", re.IGNORECASE)
+_LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
+"""RFC 1123 §2.1, and "_", which real names in the DNS have."""
+_ZONE = re.compile(r"[A-Za-z0-9._-]{0,32}\Z")
+"""The interface of a link-local address, fe80::1%eth0 (RFC 4007 §11)."""
+_EXAMPLES = "Write a host as mx.example.com, mx.example.com:587, 192.0.2.25 or [2001:db8::25]:587."
+
+
+def target_of(text: str, port: int | None = None, protocol: Protocol | None = None, tls: Tls | None = None) -> Target:
+    """Understand ``text``: a name, an address, either with a port, or a pasted URL.
+
+    A port in ``text`` wins over ``port``. 465 means implicit TLS (RFC 8314 §3.3) and 587 submission (RFC 6409), unless
+    ``tls`` or ``protocol`` say otherwise. Raises ValueError with a sentence that says what to type instead.
+    """
+    typed = text.strip()
+    place, (url_port, url_protocol, url_tls) = _without_scheme(typed)
+    host, own_port = _host_and_port(place)
+    return _target(_name(host), own_port or url_port or port, protocol or url_protocol, tls or url_tls)
+
+
+def _target(name: str, port: int | None, protocol: Protocol | None, tls: Tls | None) -> Target:
+    """Fill what was not said from what was."""
+    if port is None:
+        port = SUBMISSIONS if tls is Tls.IMPLICIT else SUBMISSION if protocol is Protocol.SUBMISSION else 25
+    usual = Protocol.SUBMISSION if port in {SUBMISSION, SUBMISSIONS} else Protocol.SMTP
+    return Target(name, port, protocol or usual, tls or (Tls.IMPLICIT if port == SUBMISSIONS else Tls.STARTTLS))
+
+
+def _without_scheme(typed: str) -> tuple[str, tuple[int | None, Protocol | None, Tls | None]]:
+    url = _URL.match(typed)
+    if url is None:
+        return typed, (None, None, None)
+    if url["scheme"].lower() not in _SCHEMES:
+        raise ValueError(f'We look at mail servers, and "{_shown(url["scheme"])}://" is none. {_EXAMPLES}')
+    if url["scheme"].lower().startswith("http") and re.search(r":\d*\Z", url["place"]):
+        raise ValueError(f'"{_shown(typed)}" names the port of a web server. {_EXAMPLES}')
+    return url["place"], _SCHEMES[url["scheme"].lower()]
+
+
+def _host_and_port(place: str) -> tuple[str, int | None]:
+    if "@" in place:
+        raise ValueError(_about_mail_address(place))
+    if bracketed := _BRACKETED.match(place):
+        return bracketed["host"], None if bracketed["port"] is None else _port(bracketed["port"])
+    if place.count(":") != 1:
+        return place, None
+    host, _, port = place.partition(":")
+    return host, _port(port)
+
+
+def _about_mail_address(place: str) -> str:
+    try:
+        domain = _host_name(place.rpartition("@")[2])
+    except ValueError:
+        domain = "DOMAIN"
+    return (
+        f'"{_shown(place)}" is a mail address. Its mail goes to the servers that its MX records name:\n'
+        f"dig +short MX {domain}\n"
+        "Give the name of one of them."
+    )
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= 5 and 1 <= int(text) <= 65535):
+        raise ValueError(f'A port is a number from 1 to 65535, not "{_shown(text)}". {_EXAMPLES}')
+    return int(text)
+
+
+def _name(host: str) -> str:
+    """The name as the DNS has it, or the address in its shortest form."""
+    if not host.strip("."):
+        raise ValueError(f"There is no host name in it. {_EXAMPLES}")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return _host_name(host)
+    if not _ZONE.match(getattr(address, "scope_id", None) or ""):
+        raise ValueError(f'"{_shown(host)}" names no network interface behind its "%". {_EXAMPLES}')
+    return str(address)
+
+
+def _host_name(host: str) -> str:
+    labels = _ascii(host.removesuffix(".")).lower().split(".")
+    if not all(_LABEL.match(label) for label in labels) or len(".".join(labels)) > 253:
+        raise ValueError(f'"{_shown(host)}" is no host name. {_EXAMPLES}')
+    if labels[-1].isdecimal():
+        raise ValueError(f'"{_shown(host)}" looks like an IPv4 address and is none: that has four numbers up to 255.')
+    return ".".join(labels)
+
+
+def _ascii(host: str) -> str:
+    """A-labels (RFC 5891) where the name was typed in letters of its own."""
+    if host.isascii():
+        return host
+    import idna
+
+    try:
+        return idna.encode(host, uts46=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError) as problem:
+        raise ValueError(f'"{_shown(host)}" is no host name (IDNA: {_shown(str(problem))}). {_EXAMPLES}') from None
+
+
+def _shown(text: str) -> str:
+    """What was typed, or pasted from who knows where, without anything that a terminal would obey."""
+    cut = text if len(text) <= QUOTED else text[: QUOTED - 1] + "…"
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in cut)

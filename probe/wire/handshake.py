@@ -1,0 +1,257 @@
+"""The TLS handshake in memory: pyOpenSSL with bytes on both sides, and what it learns of the server.
+
+Certificates leave this module as DER in wire order, alerts by number. Nothing is verified here, and no anchors are
+loaded: a weak, expired or misordered chain must be seen before it can be judged.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import os
+import weakref
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from probe.model import Alert, Failure, Trouble
+from probe.wire import certificates, errors
+from probe.wire.certificates import Flight
+from probe.wire.dialogue import symptoms
+from probe.wire.replies import QUOTED, BadReply, Replies, quoted
+
+# OpenSSL reads the user's configuration when it is first used; a MinProtocol or SignatureAlgorithms in it would hide
+# the very servers that we are asked about. Where somebody was quicker, _context still sets what it can by itself.
+os.environ.pop("OPENSSL_CONF", None)
+
+from OpenSSL import SSL, crypto
+
+CIPHERS = b"ALL:!aNULL:@SECLEVEL=0"
+"""Every suite with a certificate: plain ALL lets a server pick an anonymous one. Level 0 lets weak keys be seen."""
+
+SUITES = b"TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256"
+"""OpenSSL's default for TLS 1.3, all of which :mod:`probe.wire.certificates` can open."""
+
+GROUPS = b"X25519:P-256:P-384:P-521:X448:ffdhe2048:ffdhe3072:brainpoolP256r1:brainpoolP384r1:brainpoolP512r1"
+"""No ML-KEM: its ClientHello needs two packets, which some old servers do not survive. Brainpool for its leaves."""
+
+CHUNK = 16 * 1024
+"""Bytes read at once from OpenSSL: one TLS record (RFC 8446 §5.1)."""
+
+TLS12 = "tls1.2"
+
+_LIBRARY: Any = getattr(SSL, "_lib", None)
+"""OpenSSL's functions by a private name of pyOpenSSL, for what has no public one; we can do without."""
+
+_CLOSE_NOTIFY = 0
+_FATAL = 2
+
+
+class Handshake:
+    """One TLS connection as its client. ``receive`` takes what the server sent, ``take`` gives what to send.
+
+    ``complete``: both Finished were exchanged, which in TLS 1.3 does not yet mean that the server accepted us.
+    ``failure``: why TLS ended. No call raises.
+    """
+
+    def __init__(self, sni: str | None, *, cap: str | None = None) -> None:
+        self.complete = False
+        self.failure: Failure | None = None
+        self.alerts: tuple[Alert, ...] = ()
+        self.secret: bytes | None = None
+        self.queue: tuple[int, ...] = ()
+        self._raw = bytearray()
+        self._flight: Flight | None = None
+        self._wanted = 0
+        self._tls = SSL.Connection(_context(cap), None)
+        self._tls.set_app_data(weakref.proxy(self))  # no cycle: thousands of these come and go
+        if name := server_name(sni):
+            self._tls.set_tlsext_host_name(name)
+        self._tls.set_connect_state()
+        self._shake()
+
+    @property
+    def heard(self) -> bool:
+        """The server sent something, be it no TLS."""
+        return bool(self._raw)
+
+    @property
+    def reading(self) -> bool:
+        """OpenSSL gave up on a Certificate message of which more is on its way, and we want to see it."""
+        return self.failure is not None and self._wanted > 0
+
+    def receive(self, data: bytes) -> bytes:
+        """Take bytes of the server, give the plain text in them."""
+        if self.complete:
+            return b"" if self.failure else self._plain(data)
+        self._raw += data
+        if self.failure:
+            self._settle()
+        elif not tls_begins(self._raw):
+            self._no_tls(final=False)
+        else:
+            self._tls.bio_write(data)
+            self._shake()
+        return self._plain(b"") if self.complete else b""
+
+    def send(self, plain: bytes) -> None:
+        """Encrypt a line for the server; only after ``complete``."""
+        try:
+            self._tls.sendall(plain)
+        except SSL.Error as error:
+            self._fail(error)
+
+    def close(self) -> None:
+        """Say that nothing more comes (close_notify, RFC 8446 §6.1)."""
+        with contextlib.suppress(SSL.Error):
+            self._tls.shutdown()
+
+    def take(self) -> bytes:
+        """Give the bytes to send now. Our alert waits while ``reading``: a server that gets it stops sending."""
+        return b"" if self.reading else b"".join(self._pieces())
+
+    def end(self, failure: Failure) -> Failure:
+        """The connection ended (closed, timed out): that is the failure, unless we know a better one."""
+        self._wanted = 0
+        if not self.failure and self._raw and not tls_begins(self._raw):
+            self._no_tls(final=True)
+        self.failure = self.failure or failure
+        return self.failure
+
+    def learned(self) -> dict[str, Any]:
+        """What an Observation keeps of it, by field name."""
+        flight = self._flight or certificates.read(bytes(self._raw), self.secret)
+        return {
+            "presented": self._presented() if flight.certificates is None else flight.certificates,
+            "tls_version": flight.version,
+            "cipher": self._tls.get_cipher_name(),
+            "key_exchange_bits": flight.key_exchange_bits,
+            "client_cert_requested": flight.client_cert_requested,
+            "alerts": self.alerts,
+        }
+
+    def _presented(self) -> tuple[bytes, ...] | None:
+        """OpenSSL's own list, which it keeps through most failures; the wire's is preferred where it can be read."""
+        chain = self._tls.get_peer_cert_chain()
+        return None if chain is None else tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, one) for one in chain)
+
+    def _pieces(self) -> Iterator[bytes]:
+        try:
+            while True:
+                yield self._tls.bio_read(CHUNK)
+        except SSL.WantReadError:
+            return
+
+    def _shake(self) -> None:
+        try:
+            self._tls.do_handshake()
+            self.complete = True
+        except SSL.WantReadError:
+            return
+        except SSL.Error as error:
+            self._fail(error)
+        self._settle()
+
+    def _settle(self) -> None:
+        """Read the server's messages, now and whenever as much arrived as was missing."""
+        if len(self._raw) >= self._wanted:
+            self._flight = flight = certificates.read(bytes(self._raw), self.secret)
+            wanted = 0 < flight.missing <= certificates.MESSAGE_LIMIT
+            self._wanted = certificates.awaited(self._raw, flight.missing) if wanted else 0
+
+    def _plain(self, data: bytes) -> bytes:
+        plain = bytearray()
+        try:
+            if data:  # a BIO takes an empty write for an error
+                self._tls.bio_write(data)
+            while True:
+                plain += self._tls.recv(CHUNK)
+        except SSL.WantReadError:
+            pass
+        except SSL.Error as error:
+            self._fail(error)
+        return bytes(plain)
+
+    def _fail(self, error: SSL.Error) -> None:
+        self.failure = self.failure or self._named(error)
+
+    def _named(self, error: SSL.Error) -> Failure:
+        if isinstance(error, SSL.ZeroReturnError):
+            return Failure(Trouble.CLOSED, "close_notify", (f"alert:{_CLOSE_NOTIFY}",))
+        text = errors.text(error.args[0] if error.args else ())
+        fatal = [alert for alert in self.alerts if alert.fatal]
+        numbers = tuple(f"alert:{alert.number}" for alert in fatal if alert.received)
+        if numbers:
+            return Failure(Trouble.ALERT, text, numbers)
+        sent = tuple(f"alert:{alert.number}" for alert in fatal)
+        return Failure(Trouble.TLS, text, (*errors.symptoms(self.queue), *sent))
+
+    def _no_tls(self, *, final: bool) -> None:
+        """Note the plain text that came instead; wait for the end of its line, within reason."""
+        raw = bytes(self._raw)
+        if final or b"\n" in raw or len(raw) > QUOTED:
+            self.failure = Failure(Trouble.NOT_TLS, quoted(raw), _reply_symptoms(raw))
+
+
+def server_name(sni: str | None) -> bytes | None:
+    """The name as SNI wants it: a host name without trailing dot, never an address (RFC 6066 §3), at most 255 bytes."""
+    name = (sni or "").removesuffix(".")
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name.encode() if 0 < len(name) <= 255 and name.isascii() else None
+    return None
+
+
+def tls_begins(raw: bytes | bytearray) -> bool:
+    """These look like a TLS record: type 20 to 23, version 3.x (RFC 8446 §5.1)."""
+    return bytes(raw[:1]) in {b"\x14", b"\x15", b"\x16", b"\x17"} and bytes(raw[1:2]) in {b"", b"\x03"}
+
+
+def _reply_symptoms(raw: bytes) -> tuple[str, ...]:
+    try:
+        return next((symptoms(reply) for reply in Replies().feed(raw + b"\n")), ())
+    except BadReply:
+        return ()
+
+
+@cache
+def _context(cap: str | None) -> SSL.Context:
+    """Made once and shared: pyOpenSSL freezes a Context at its first use."""
+    context = SSL.Context(SSL.TLS_METHOD)
+    context.set_min_proto_version(0)  # the lowest that the library has
+    context.set_max_proto_version(SSL.TLS1_2_VERSION if cap == TLS12 else 0)
+    context.set_cipher_list(CIPHERS)
+    context.set_tls13_ciphersuites(SUITES)
+    context.set_options(SSL.OP_LEGACY_SERVER_CONNECT)
+    context.set_verify(SSL.VERIFY_NONE)
+    context.set_info_callback(_noted)
+    context.set_keylog_callback(_keylog)
+    if hasattr(_LIBRARY, "SSL_CTX_set1_curves_list"):
+        _LIBRARY.SSL_CTX_set1_curves_list(context._context, GROUPS)  # noqa: SLF001 - no public name; OpenSSL's default will do
+    return context
+
+
+def _noted(tls: SSL.Connection, where: int, value: int) -> None:
+    """Keep alerts by number, and the code of an error while it still is in OpenSSL's queue."""
+    shake = tls.get_app_data()
+    received = where == SSL.SSL_CB_READ_ALERT
+    if (received or where == SSL.SSL_CB_WRITE_ALERT) and value & 0xFF != _CLOSE_NOTIFY:
+        shake.alerts += (Alert(received, value & 0xFF, value >> 8 == _FATAL),)
+    shake.queue = _queue() or shake.queue
+
+
+def _queue() -> tuple[int, ...]:
+    """The packed codes in OpenSSL's error queue, which stays as it is: pyOpenSSL hands out only their texts."""
+    if not hasattr(_LIBRARY, "ERR_put_error") or not _LIBRARY.ERR_peek_error():
+        return ()
+    queue = tuple(iter(_LIBRARY.ERR_get_error, 0))
+    for code in queue:
+        _LIBRARY.ERR_put_error(code >> 23 & 0xFF, 0, code & 0x7FFFFF, b"", 0)
+    return queue
+
+
+def _keylog(tls: SSL.Connection, line: bytes) -> None:
+    """Keep the secret that opens the server's encrypted handshake messages (NSS key log format)."""
+    if line.startswith(b"SERVER_HANDSHAKE_TRAFFIC_SECRET "):
+        tls.get_app_data().secret = bytes.fromhex(line.split()[2].decode())

@@ -1,0 +1,116 @@
+"""SMTP replies: bytes in, :class:`~probe.model.Reply` out (RFC 5321 §4.2).
+
+    Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF
+    Reply-code = %x32-35 %x30-35 %x30-39
+
+    250-mx.example greets you
+    250 STARTTLS
+
+More lenient than the grammar where real servers need it: a bare LF ends a line, a code is any three digits, text is
+any byte (UTF-8 where it is UTF-8, else Latin-1), and of differing codes in one reply the last counts, as for Postfix.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from probe.model import Reply, Trouble
+
+LINE_LIMIT = 8 * 1024
+"""Bytes of one line. RFC 5321 §4.5.3.1.5 allows 512; the longest EHLO lines that real servers send are near 2 KiB."""
+
+REPLY_LIMIT = 64 * 1024
+"""Bytes of one reply. The longest honest greetings (terms of use, a picture in letters) stay below 10 KiB."""
+
+LINES_LIMIT = 500
+"""Lines of one reply. An EHLO reply has at most some thirty."""
+
+QUOTED = 200
+"""Bytes of unwanted input that we quote: enough to recognise the speaker."""
+
+_LINE = re.compile(r"(?P<code>[0-9]{3})(?:(?P<more>[ -])(?P<text>.*))?", re.DOTALL)
+_CONTROL = re.compile(rb"[^\t\r -\xff]")
+
+
+class BadReply(Exception):  # noqa: N818 - it is named for what arrived, and never leaves this package
+    """What arrived is no reply, or too much of one. ``text`` quotes its beginning."""
+
+    def __init__(self, trouble: Trouble, text: str) -> None:
+        super().__init__(text)
+        self.trouble = trouble
+        self.text = text
+
+
+class Replies:
+    """Cuts a byte stream into replies, wherever the network cut it into packets."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._begun: list[str] = []
+        self._size = 0
+        self._heard: list[str] = []
+
+    @property
+    def rest(self) -> bytes:
+        """What no line was made of yet: behind the last reply handed out, or the beginning of a line."""
+        return bytes(self._buffer)
+
+    def heard(self) -> tuple[str, ...]:
+        """Give the whole lines read since the last call, finished reply or not, for a transcript."""
+        heard, self._heard = tuple(self._heard), []
+        return heard
+
+    def feed(self, data: bytes) -> Iterator[Reply]:
+        """Store the bytes, then give the finished replies one by one; between two of them ``rest`` is what follows.
+
+        The iterator raises :class:`BadReply` where the stream is no reply (UNREADABLE) or above a limit (OVERSIZE).
+        """
+        self._buffer += data
+        return self._replies()
+
+    def _replies(self) -> Iterator[Reply]:
+        while (end := self._buffer.find(b"\n")) >= 0:
+            line = bytes(self._buffer[:end])
+            self._limit(len(line))
+            del self._buffer[: end + 1]
+            if reply := self._line(line):
+                yield reply
+        self._limit(len(self._buffer))
+        if not self._begun and _CONTROL.search(self._buffer[:4]):
+            raise BadReply(Trouble.UNREADABLE, quoted(self.rest))
+
+    def _line(self, raw: bytes) -> Reply | None:
+        line = decoded(raw.rstrip(b"\r"))
+        match = _LINE.fullmatch(line)
+        if not match:
+            self._buffer[:0] = raw + b"\n"
+            raise BadReply(Trouble.UNREADABLE, quoted(raw))
+        self._heard.append(line)
+        self._begun.append(match["text"] or "")
+        self._size += len(raw)
+        return None if match["more"] == "-" else self._finish(int(match["code"]))
+
+    def _finish(self, code: int) -> Reply:
+        lines, self._begun, self._size = tuple(self._begun), [], 0
+        return Reply(code, lines)
+
+    def _limit(self, line: int) -> None:
+        if line > LINE_LIMIT or self._size + line > REPLY_LIMIT or len(self._begun) >= LINES_LIMIT:
+            raise BadReply(Trouble.OVERSIZE, quoted(self.rest))
+
+
+def decoded(raw: bytes) -> str:
+    """Text of any bytes: UTF-8 (RFC 6531) where it is UTF-8, else Latin-1; never fails, never gives a surrogate."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def quoted(raw: bytes) -> str:
+    """Bytes that were not understood, for people: text as it is, else hexadecimal."""
+    head = raw[:QUOTED]
+    if _CONTROL.search(head.replace(b"\n", b"")):
+        return f"<{len(raw)} bytes that are not SMTP: {head[:16].hex(' ')}>"
+    return decoded(head).rstrip("\r\n")

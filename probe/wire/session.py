@@ -1,0 +1,231 @@
+"""A whole conversation with one mail server, without socket and clock: bytes and milliseconds in, an Observation out.
+
+:mod:`probe.wire.dialogue` says what is said, :mod:`probe.wire.handshake` does TLS; this module carries bytes between
+them and writes down what happened. Bytes that stand behind the 220 to STARTTLS are kept as ``surplus`` and never given
+to TLS (RFC 3207 §6); the session goes on with TLS all the same, because certificates tell more than an end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from probe.model import Endpoint, Exchange, Failure, Observation, Reply, Stage, Trouble
+from probe.wire.dialogue import VERBS, Say, Step, Upgrade, converse
+from probe.wire.handshake import Handshake, tls_begins
+from probe.wire.replies import BadReply, Replies, quoted
+
+LIMITS: Mapping[Stage, float] = {
+    Stage.GREETING: 40.0,
+    Stage.EHLO: 20.0,
+    Stage.STARTTLS: 20.0,
+    Stage.HANDSHAKE: 20.0,
+    Stage.EHLO_TLS: 20.0,
+}
+"""Seconds for a whole stage. RFC 5321 §4.5.3.2 gives a command five minutes, but a person is waiting; only the greeting
+is delayed on purpose (tarpits, look-ups of our address), often by half a minute."""
+
+GOODBYE = 2.0
+"""Seconds to wait for the reply to QUIT: a courtesy, it decides nothing."""
+
+INPUT_LIMIT = 2 * 1024 * 1024
+"""Bytes of a whole conversation: an honest one has some 10 KiB, the largest Certificate message that we read 1 MiB."""
+
+_FIELDS = {Stage.GREETING: "greeting", Stage.EHLO: "ehlo", Stage.STARTTLS: "starttls", Stage.EHLO_TLS: "ehlo_tls"}
+
+
+class Session:
+    """One connection. ``ms`` are milliseconds since the probe began, ``cap`` is "tls1.2" or None, ``limits`` seconds.
+
+    After every call send what ``take`` gives; then stop if ``done``, else call ``receive`` when bytes arrive, ``eof``
+    when the server closes, ``expire`` when ``deadline`` has passed. No call raises, whatever arrives. ``stage`` tells
+    where the conversation is, or where it ended.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        ehlo: str,
+        started: datetime,
+        cap: str | None = None,
+        limits: Mapping[Stage, float] = LIMITS,
+        ms: float = 0.0,
+    ) -> None:
+        self.done = False
+        self.stage = Stage.CONNECT
+        self._endpoint = endpoint
+        self._started = started
+        self._seen: dict[str, Any] = {}
+        self._transcript: list[Exchange] = []
+        self._timing: dict[str, float] = {}
+        self._limits = {**LIMITS, **limits}
+        self._cap = cap
+        self._verbs = VERBS[endpoint.protocol]
+        self._steps = converse(self._verbs, ehlo, endpoint.tls)
+        self._replies = Replies()
+        self._tls: Handshake | None = None
+        self._out = bytearray()
+        self._input = 0
+        self._leaving = False
+        self._ms = self._entered = ms
+        self._next(next(self._steps))
+
+    @property
+    def deadline(self) -> float:
+        """When this stage, as a whole, will have taken too long: milliseconds on the scale of ``ms``."""
+        return self._entered + 1000 * (GOODBYE if self._leaving else self._limits[self.stage])
+
+    @property
+    def observation(self) -> Observation:
+        """What is known so far."""
+        known = {**self._seen, "timing_ms": dict(self._timing), "transcript": tuple(self._transcript)}
+        learned = self._tls.learned() if self._tls else {}
+        return Observation(self._endpoint, self._started, self.stage, **known, **learned)
+
+    def take(self) -> bytes:
+        """Give the bytes to send now."""
+        out, self._out = bytes(self._out), bytearray()
+        return out + self._tls.take() if self._tls else out
+
+    def receive(self, data: bytes, ms: float) -> None:
+        """Take bytes that arrived."""
+        if self.done:
+            return
+        self._ms = ms
+        self._input += len(data)
+        if self._input > INPUT_LIMIT:
+            self._fail(Failure(Trouble.OVERSIZE, f"more than {INPUT_LIMIT} bytes"))
+        elif self._tls:
+            self._decrypt(self._tls, data)
+        else:
+            self._read(data)
+
+    def eof(self, ms: float, text: str = "connection closed") -> None:
+        """The server closed the connection; where it was reset, ``text`` is the operating system's word."""
+        self._end(Failure(Trouble.CLOSED, text), ms)
+
+    def expire(self, ms: float) -> None:
+        """The deadline of the stage, or of the whole probe, has passed."""
+        self._end(Failure(Trouble.TIMEOUT, f"no complete answer in {(ms - self._entered) / 1000:.3g} s"), ms)
+
+    def _next(self, step: Step) -> None:
+        if self.stage is not Stage.CONNECT:
+            self._clock()
+        self.stage = step.stage
+        match step:
+            case Say(line=line):
+                self._say(line)
+            case Upgrade():
+                self._upgrade()
+
+    def _advance(self, reply: Reply) -> None:
+        self._seen[_FIELDS[self.stage]] = reply
+        try:
+            self._next(self._steps.send(reply))
+        except StopIteration as stop:
+            self._leave(stop.value)
+
+    def _read(self, data: bytes) -> None:
+        try:
+            self._answer(self._replies, data)
+        except BadReply as bad:
+            self._hear()
+            self._unreadable(bad)
+        self._hear()
+
+    def _answer(self, replies: Replies, data: bytes) -> None:
+        for reply in replies.feed(data):
+            self._hear()
+            if self._leaving:
+                self._close()
+            else:
+                self._advance(reply)
+            if self.done or replies is not self._replies:
+                break
+
+    def _unreadable(self, bad: BadReply) -> None:
+        self._note("server", bad.text)
+        tls = bad.trouble is Trouble.UNREADABLE and tls_begins(self._replies.rest)
+        self._fail(Failure(bad.trouble, bad.text, ("bytes:tls",) if tls else ()))
+
+    def _say(self, line: str) -> None:
+        self._note("client", line)
+        raw = " ".join(line.split()).encode("ascii", "replace") + b"\r\n"  # one command, whatever the name holds
+        if self._tls:
+            self._tls.send(raw)
+        else:
+            self._out += raw
+
+    def _note(self, sender: str, *lines: str) -> None:
+        self._transcript += [Exchange(round(self._ms, 3), sender, line) for line in lines]
+
+    def _hear(self) -> None:
+        self._note("server", *self._replies.heard())
+
+    def _clock(self) -> None:
+        self._timing[self.stage.value] = round(self._ms - self._entered, 3)
+        self._entered = self._ms
+
+    def _upgrade(self) -> None:
+        if surplus := self._replies.rest:
+            self._note("server", f"<{len(surplus)} bytes behind the reply: {quoted(surplus)}>")
+        self._seen["surplus"] = surplus
+        self._replies = Replies()
+        self._note("client", "<TLS: ClientHello>")
+        self._tls = Handshake(self._endpoint.sni, cap=self._cap)
+
+    def _decrypt(self, tls: Handshake, data: bytes) -> None:
+        shaking = not tls.complete
+        plain = tls.receive(data)
+        if shaking and tls.complete:
+            self._note_tls(tls)
+            self._next(next(self._steps))
+        if plain:
+            self._read(plain)
+        if tls.failure and not tls.reading:
+            self._fail(tls.failure)
+
+    def _note_tls(self, tls: Handshake) -> None:
+        if tls.failure and tls.failure.trouble is Trouble.NOT_TLS:
+            self._note("server", tls.failure.text)
+        elif tls.heard:
+            count = len(tls.learned()["presented"] or ())
+            self._note("server", f"<TLS: {count or 'no'} certificate{'' if count == 1 else 's'}>")
+
+    def _note_alerts(self, tls: Handshake) -> None:
+        for alert in tls.alerts:
+            self._note("server" if alert.received else "client", f"<TLS: alert {alert.number}>")
+
+    def _leave(self, failure: Failure | None) -> None:
+        self._clock()
+        self._seen["failure"] = failure
+        self.stage = self.stage if failure else Stage.DONE
+        self._leaving = True
+        self._say(self._verbs.quit)
+
+    def _close(self) -> None:
+        if self._tls:
+            self._tls.close()
+        self.done = True
+
+    def _end(self, failure: Failure, ms: float) -> None:
+        if self.done:
+            return
+        self._ms = ms
+        if rest := self._replies.rest:
+            self._note("server", quoted(rest))
+            failure = replace(failure, text=quoted(rest))
+        self._fail(self._tls.end(failure) if self._tls else failure)
+
+    def _fail(self, failure: Failure) -> None:
+        if not self._leaving:
+            if self._tls and not self._tls.complete:
+                self._note_tls(self._tls)
+            if self._tls:
+                self._note_alerts(self._tls)
+            self._clock()
+            self._seen["failure"] = failure
+        self.done = True

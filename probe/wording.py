@@ -1,0 +1,86 @@
+"""The last step of the story: a finding gets its sentences, and the commands for the server at hand."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from probe.catalogue.advice import worded
+from probe.catalogue.instructions import instructions
+from probe.model import Endpoint, Finding, Repair, Severity, Tls
+
+LEAF_IS_LOST = frozenset({"expired", "not-yet-valid", "key-mismatch", "bad-signature"})
+"""Findings after which the leaf is of no use, and neither is a list that begins with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What the words of every finding of one endpoint share."""
+
+    slots: Mapping[str, str]
+    software: str | None
+    words: tuple[str, ...]
+
+
+def spoken(findings: Sequence[Finding], mending: Repair | None, saying: Saying) -> tuple[Finding, ...]:
+    """Put all findings of one endpoint into words."""
+    return tuple(_spoken(finding, findings, mending, saying) for finding in findings)
+
+
+def _spoken(finding: Finding, findings: Sequence[Finding], mending: Repair | None, saying: Saying) -> Finding:
+    """Give a finding its sentences, and the commands of the recipe where the list that we can write is the cure."""
+    said = worded(finding, saying.slots)
+    steps = instructions(
+        finding.id,
+        saying.software,
+        saying.slots,
+        can_install=_mends(mending) and not any(_needs_new_leaf(f, mending) for f in findings),
+        section="install" if _is_removed(finding, mending) else None,
+    )
+    return replace(said, fix=tuple(as_asked(line, saying.words) for line in (*said.fix, *steps)))
+
+
+def _mends(mending: Repair | None) -> bool:
+    return mending is not None and mending.bundle is not None and any(step.do != "keep" for step in mending.steps)
+
+
+def _needs_new_leaf(finding: Finding, mending: Repair | None) -> bool:
+    """The first certificate of the list that we could write is of no use any more."""
+    leaf = mending.bundle[0].sha256 if mending and mending.bundle else None
+    position = next((step.position for step in mending.steps if step.sha256 == leaf), None) if mending else None
+    return finding.id in LEAF_IS_LOST and finding.severity is Severity.ERROR and position in finding.positions
+
+
+def _is_removed(finding: Finding, mending: Repair | None) -> bool:
+    """Everything that the finding points at goes away with the repair."""
+    removed = {step.position for step in mending.steps if step.do == "remove"} if _mends(mending) and mending else set()
+    return bool(finding.positions) and removed.issuperset(finding.positions)
+
+
+def as_asked(line: str, words: Sequence[str]) -> str:
+    """A command of ours carries the options of this run along, so that it judges as this run did.
+
+    An option that the command has already is not repeated.
+    """
+    if not line.startswith("$ smtp-chaincheck ") or line.startswith("$ smtp-chaincheck explain "):
+        return line
+    own, kept, wanted = shlex.split(line), list[str](), True
+    for word in words:
+        wanted = word not in own if word.startswith("-") else wanted
+        kept += [word] if wanted else []
+    return f"{line} {shlex.join(kept)}" if kept else line
+
+
+def slots_of(endpoint: Endpoint, reference: str | None = None) -> dict[str, str]:
+    """What pages and recipes may say of the endpoint."""
+    host = endpoint.host or endpoint.address or "the server"
+    shown = f"[{host}]" if ":" in host else host
+    return {
+        "host": host,
+        "name": reference or host,
+        "port": str(endpoint.port),
+        "endpoint": "" if endpoint.tls is Tls.NONE else f"{shown}:{endpoint.port}",
+        "starttls": "-starttls smtp" if endpoint.tls is Tls.STARTTLS else "",
+        "sni": endpoint.sni or "",
+    }

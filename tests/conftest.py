@@ -1,0 +1,54 @@
+"""For every test: a fixed environment, and in CI no silent gaps."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+from shared import examples
+
+settings.register_profile("ours", max_examples=examples(100), deadline=None)
+settings.load_profile("ours")
+
+_SKIPPED: list[str] = []
+
+
+SLOW = ("tests/suites/", "tests/pki/test_against_others.py")
+"""What only scripts/check --all runs: other people's suites, and every real certificate at hand."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow by where it lies."""
+    for item in items:
+        if any(place in item.path.as_posix() for place in SLOW):
+            item.add_marker("slow")
+
+
+def pytest_report_header() -> str:
+    """Name the OpenSSL that the tests run on: much of what is tested is its behaviour."""
+    from OpenSSL import SSL
+
+    return f"OpenSSL: {SSL.SSLeay_version(SSL.SSLEAY_VERSION).decode()}"
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember what was skipped, and why."""
+    if report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        _SKIPPED.append(f"{report.nodeid}: {reason}")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI a skipped test is a failed run: every server and tool has to be there."""
+    if os.environ.get("CI") and _SKIPPED and not hasattr(session.config, "workerinput"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tests made the run fail by being skipped."""
+    if os.environ.get("CI") and _SKIPPED:
+        terminalreporter.section("skipped, which CI does not allow")
+        for line in _SKIPPED:
+            terminalreporter.write_line(line)

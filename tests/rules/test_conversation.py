@@ -1,0 +1,179 @@
+"""From what ended an observation to the finding that names it: a table."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from probe.model import (
+    Confidence,
+    Endpoint,
+    Failure,
+    Finding,
+    Observation,
+    Protocol,
+    Reply,
+    Severity,
+    Stage,
+    Tls,
+    Trouble,
+)
+from probe.rules import REVOCATION, RULES, judge
+from probe.rules.case import Case
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+def spoken(observation: Observation) -> tuple[Finding, ...]:
+    """What the rules say of an observation without certificates."""
+    return judge(Case(observation, NOW))[0]
+
+
+def ended(trouble: Trouble, stage: Stage, *symptoms: str, **more: Any) -> Observation:
+    """An observation that ended in this way."""
+    failure = Failure(trouble, "the words", symptoms)
+    endpoint = more.pop("endpoint", Endpoint("mx.example", "127.0.0.1", 25))
+    return Observation(endpoint, NOW, stage, failure, **more)
+
+
+ENDINGS = [
+    (Trouble.UNRESOLVED, Stage.DNS, (), "dns-failed"),
+    (Trouble.NULL_MX, Stage.DNS, (), "null-mx"),
+    (Trouble.NO_MX, Stage.DNS, (), "no-mx"),
+    (Trouble.REFUSED, Stage.CONNECT, (), "connect-refused"),
+    (Trouble.UNREACHABLE, Stage.CONNECT, (), "unreachable"),
+    (Trouble.TIMEOUT, Stage.CONNECT, (), "timeout-connect"),
+    (Trouble.TIMEOUT, Stage.GREETING, (), "timeout-banner"),
+    (Trouble.TIMEOUT, Stage.EHLO, (), "timeout-ehlo"),
+    (Trouble.TIMEOUT, Stage.STARTTLS, (), "timeout-starttls"),
+    (Trouble.TIMEOUT, Stage.HANDSHAKE, (), "timeout-handshake"),
+    (Trouble.TIMEOUT, Stage.EHLO_TLS, (), "timeout-handshake"),
+    (Trouble.REPLY, Stage.GREETING, ("reply:554",), "banner-refused"),
+    (Trouble.REPLY, Stage.EHLO, ("reply:502",), "ehlo-refused"),
+    (Trouble.REPLY, Stage.EHLO_TLS, ("reply:421",), "ehlo-refused"),
+    (Trouble.REPLY, Stage.STARTTLS, ("reply:454",), "starttls-refused"),
+    (Trouble.NO_STARTTLS, Stage.EHLO, (), "no-starttls"),
+    (Trouble.OVERSIZE, Stage.EHLO, (), "oversize-reply"),
+    (Trouble.UNREADABLE, Stage.GREETING, (), "not-smtp"),
+    (Trouble.UNREADABLE, Stage.GREETING, ("bytes:tls",), "implicit-tls"),
+    (Trouble.NOT_TLS, Stage.HANDSHAKE, (), "not-tls"),
+    (Trouble.CLOSED, Stage.GREETING, (), "closed"),
+    (Trouble.CLOSED, Stage.HANDSHAKE, (), "closed"),
+    (Trouble.ALERT, Stage.HANDSHAKE, ("alert:40",), "handshake-refused"),
+    (Trouble.ALERT, Stage.HANDSHAKE, ("alert:70",), "handshake-refused"),
+    (Trouble.ALERT, Stage.HANDSHAKE, ("alert:199",), "handshake-refused"),
+    (Trouble.ALERT, Stage.EHLO_TLS, ("alert:116",), "client-cert-required"),
+    (Trouble.ALERT, Stage.EHLO_TLS, ("alert:10",), "tls-alert-unexpected-message"),
+    (Trouble.TLS, Stage.HANDSHAKE, ("reason:258",), "old-tls"),
+    (Trouble.TLS, Stage.HANDSHAKE, ("reason:394",), "weak-dh"),
+    (Trouble.TLS, Stage.HANDSHAKE, ("reason:123",), "handshake-failed"),
+    (Trouble.TLS, Stage.HANDSHAKE, ("reason:1",), "handshake-failed"),
+]
+
+
+@pytest.mark.parametrize(("trouble", "stage", "symptoms", "expected"), ENDINGS)
+def test_an_ending_has_its_finding(trouble: Trouble, stage: Stage, symptoms: tuple[str, ...], expected: str) -> None:
+    """Each way to end has exactly one finding, an error, with the other side's words among its facts."""
+    found = spoken(ended(trouble, stage, *symptoms))
+    assert [(f.id, f.severity) for f in found] == [(expected, Severity.ERROR)]
+    assert found[0].facts["text"] == "the words"
+
+
+def test_no_trouble_is_without_finding() -> None:
+    """Every trouble that the network can make is in the table above."""
+    assert {trouble for trouble, *_ in ENDINGS} == set(Trouble)
+
+
+def test_the_reply_is_quoted() -> None:
+    """A refusal keeps the server's reply, code restored, every line."""
+    reply = Reply(454, ("4.7.0 TLS not available", "due to local problem"))
+    (found,) = spoken(ended(Trouble.REPLY, Stage.STARTTLS, "reply:454", starttls=reply))
+    assert found.facts["reply"] == "454-4.7.0 TLS not available\n454 due to local problem"
+
+
+def test_a_request_and_then_handshake_failure_is_very_likely_a_required_certificate() -> None:
+    """TLS 1.2 has no alert of its own for it; the request that came before is the evidence."""
+    seen = ended(Trouble.ALERT, Stage.HANDSHAKE, "alert:40", client_cert_requested=True, presented=(b"x",))
+    found = {f.id: f.confidence for f in spoken(seen)}
+    assert found["client-cert-required"] is Confidence.VERY_LIKELY
+    assert "client-cert-requested" not in found
+    assert "handshake-refused" not in found
+
+
+def test_a_request_alone_is_worth_knowing() -> None:
+    """The server went on without our certificate."""
+    seen = Observation(Endpoint("mx", None, 25), NOW, Stage.DONE, client_cert_requested=True)
+    assert [(f.id, f.severity) for f in spoken(seen)] == [("client-cert-requested", Severity.INFO)]
+
+
+@pytest.mark.parametrize(
+    ("bits", "expected"), [(512, [Severity.ERROR]), (1024, [Severity.WARNING]), (2048, []), (None, [])]
+)
+def test_the_size_of_a_dh_group(bits: int | None, expected: list[Severity]) -> None:
+    """Below 1024 bits every current library refuses, below 2048 some do."""
+    seen = Observation(Endpoint("mx", None, 25), NOW, Stage.DONE, key_exchange_bits=bits)
+    assert [f.severity for f in spoken(seen)] == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "expected"), [("TLSv1", ["old-tls"]), ("TLSv1.1", ["old-tls"]), ("TLSv1.2", []), ("TLSv1.3", [])]
+)
+def test_old_versions(version: str, expected: list[str]) -> None:
+    """RFC 8996 ended TLS 1.0 and 1.1."""
+    seen = Observation(Endpoint("mx", None, 25), NOW, Stage.DONE, tls_version=version)
+    assert [f.id for f in spoken(seen)] == expected
+
+
+def test_surplus_bytes_are_an_injection() -> None:
+    """What came behind the 220 is shown, and counted."""
+    seen = Observation(Endpoint("mx", None, 25), NOW, Stage.DONE, surplus=b"250 injected\r\n")
+    (found,) = spoken(seen)
+    assert (found.id, found.facts["count"]) == ("starttls-injection", "14")
+
+
+@pytest.mark.parametrize(("retried", "expected"), [("tls1.2", "handshake-refused"), ("no-sni", "handshake-refused")])
+def test_a_second_try_that_worked_is_a_warning(retried: str, expected: str) -> None:
+    """The first connection was refused; others will be refused as well."""
+    first = Failure(Trouble.ALERT, "alert 40", ("alert:40",))
+    seen = Observation(Endpoint("mx", None, 25), NOW, Stage.DONE, retried=retried, first_failure=first)
+    (found,) = spoken(seen)
+    assert (found.id, found.severity, found.facts["case"]) == (expected, Severity.WARNING, retried)
+
+
+def test_tls_from_the_first_byte() -> None:
+    """A silent port that answered a ClientHello speaks implicit TLS."""
+    first = Failure(Trouble.TIMEOUT, "nothing", ())
+    seen = Observation(Endpoint("mx", None, 25), NOW, Stage.DONE, retried="implicit", first_failure=first)
+    assert [f.id for f in spoken(seen)] == ["implicit-tls"]
+
+
+def test_plain_text_on_an_implicit_port() -> None:
+    """The page tells the two ways into plain text apart."""
+    endpoint = Endpoint("mx", None, 465, Protocol.SUBMISSION, Tls.IMPLICIT)
+    (found,) = spoken(ended(Trouble.NOT_TLS, Stage.HANDSHAKE, endpoint=endpoint))
+    assert found.facts["case"] == "implicit"
+
+
+def test_what_could_not_run_is_said() -> None:
+    """A rule that needs certificates is skipped with its reason when there are none, and so is revocation always."""
+    found, skipped = judge(Case(ended(Trouble.REFUSED, Stage.CONNECT), NOW))
+    assert len(found) == 1
+    reasons = {s.id: s.reason for s in skipped}
+    assert reasons["bad-signature"] == "no readable server certificate was received"
+    assert reasons["old-tls"] == "TLS did not begin"
+    assert skipped[-1] == REVOCATION
+
+
+def test_ignored_rules_are_skipped() -> None:
+    """--ignore acts before anything is counted."""
+    found, skipped = judge(Case(ended(Trouble.REFUSED, Stage.CONNECT), NOW), {"connect-refused"})
+    assert found == ()
+    assert "connect-refused" in {s.id for s in skipped}
+
+
+def test_ids_are_unique() -> None:
+    """One rule an id."""
+    ids = [rule.id for rule in RULES]
+    assert sorted(set(ids)) == sorted(ids)
