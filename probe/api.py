@@ -54,13 +54,17 @@ def analyze(
     """Judge certificates without any network, in the order in which a server sends them, and report.
 
     ``certificates`` is the text of a PEM file, PKCS#7, one DER certificate, or the DER of each. ``name`` is the
-    reference name (RFC 9525); without it names are not judged. ``at`` defaults to now. AIA is not asked, whatever
-    ``options`` say. Raises ValueError when ``name`` is no name, or when bytes hold no certificate at all.
+    reference name (RFC 9525); without it names are not judged. ``at`` defaults to now; a naive one is UTC.
+    AIA is not asked, whatever ``options`` say. Raises ValueError when ``name`` is no name, or when
+    bytes hold no certificate at all.
     """
     from probe.pipeline import Options, report_of_certificates
 
     chosen = options or Options()
-    chosen = replace(chosen, name=reference_name(name) if name else chosen.name, at=at or chosen.at)
+    moment = at or chosen.at
+    if moment and not moment.tzinfo:
+        moment = moment.replace(tzinfo=UTC)
+    chosen = replace(chosen, name=reference_name(name) if name else chosen.name, at=moment)
     return report_of_certificates(_ders(certificates), chosen, datetime.now(UTC))
 
 

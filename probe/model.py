@@ -360,6 +360,8 @@ class Fault:
     verify: int | None = None
     """The X509_V_ERR number with which OpenSSL refuses such a path; None where OpenSSL does not look."""
     note: str = ""
+    told: bool = False
+    """OpenSSL said so when it was asked about the path; we did not see it ourselves."""
 
 
 @dataclass(frozen=True, slots=True)

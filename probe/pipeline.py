@@ -118,10 +118,10 @@ def _fetched(observation: Observation) -> tuple[Certificate, ...]:
 
 def judged(observation: Observation, options: Options) -> EndpointReport:
     """Judge one endpoint: chain, repair, findings in words."""
-    at = options.at or observation.started
+    at = (options.at or observation.started).replace(microsecond=0)  # certificates count whole seconds
     chain = chain_of(observation, options) if observation.presented is not None else None
     stores = options.anchors.stores
-    mending = repair(chain, at, _origins(observation, options), trusting=bool(stores)) if chain else None
+    mending = repair(chain, at, options.anchors, _origins(observation, options)) if chain else None
     reference = options.name or observation.endpoint.host
     case = Case(observation, at, chain, mending, reference, stores, options.warn_days)
     findings, skipped = judge(case, options.ignore)

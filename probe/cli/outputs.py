@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from probe.catalogue.pages import page
 from probe.cli import files
 from probe.cli.mishap import say
+from probe.model import Severity
 from probe.render.clean import clean
 
 if TYPE_CHECKING:
@@ -16,6 +18,11 @@ if TYPE_CHECKING:
     from probe.model import EndpointReport, Repair, Report
 
 OF_THE_NAME = frozenset({"name-mismatch", "no-san"})
+OF_THE_LIST = frozenset(
+    {"missing-intermediate", "misordered", "leaf-not-first", "wrong-key-intermediate", "bad-signature", "fragile-path"}
+)
+"""What the list that we write mends."""
+OF_ITS_TIME = frozenset({"expired", "not-yet-valid"})
 
 
 def chain(report: Report, arguments: Namespace) -> tuple[str | None, bool]:
@@ -90,6 +97,12 @@ def _doubts(report: Report, endpoint: EndpointReport) -> Iterator[str]:
             yield f"But #{number} in it is not valid before {certificate.not_before:%Y-%m-%d}: do not install it yet."
     if any(finding.id in OF_THE_NAME for finding in endpoint.findings):
         yield f"But #1 in it is not for the name that was asked for: {again}"
+    told = OF_THE_NAME | OF_THE_LIST | OF_ITS_TIME
+    for finding in endpoint.findings:
+        presented = [endpoint.chain.presented[n].sha256 for n in finding.positions] if endpoint.chain else []
+        place = next((n for n, certificate in enumerate(bundle, 1) if certificate.sha256 in presented), None)
+        if finding.severity is Severity.ERROR and finding.id not in told and place:
+            yield f"But #{place} in it has a fault that no list mends: {page(finding.page).title}."
     paths = (endpoint.chain.path, endpoint.chain.mended) if endpoint.chain else ()
     if report.stores and not any(path and path.anchored for path in paths):
         yield "But it leads to no root in the store used: those who use that store will refuse it."

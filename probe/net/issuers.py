@@ -130,7 +130,7 @@ async def _fetch(url: str, rules: _Rules, budget: Budget, sharers: int) -> Fetch
     if budget.spent:
         return Fetch(url, problem=budget.spent)
     loop = asyncio.get_running_loop()
-    began, share = loop.time(), budget.seconds / sharers
+    began, share = loop.time(), budget.seconds / min(sharers, max(budget.hops, 1))
     try:
         async with asyncio.timeout(share):
             return _kept(url, await _follow(url, rules, budget), budget)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from probe.model import Certificate, Chain, Fault, Gap, Path, Source, Verdict
-from probe.pki.anchors import Anchors, verdict
+from probe.pki.anchors import UNSPECIFIED, Anchors, verdict
 from probe.pki.graph import BySubject, Graph, graph
 from probe.pki.paths import KNOWN, SENT, TOLERANCES, Search
 from probe.pki.profile import may_sign
@@ -41,7 +41,7 @@ def build(
     every, cut = (sent, False) if path.valid else _anchored(known, at, KNOWN)
     judged, as_sent = _verdicts(path, presented, position, anchors, at)
     path = _told(path, judged)
-    mended = _better(every, path) or _topped(known, at)
+    mended = _better(every, path) or (None if every else _topped(known, at))
     return Chain(
         presented=presented,
         leaf=position,
@@ -60,6 +60,10 @@ def build(
     )
 
 
+ABSENT = frozenset({Source.POOL, Source.AIA})
+"""Where certificates come from that nobody sent."""
+NAME_CONSTRAINTS = frozenset({47, 48, 49, 50, 51, 52, 53})
+"""X509_V_ERR_PERMITTED_VIOLATION to X509_V_ERR_UNSUPPORTED_NAME_SYNTAX."""
 LEAF_SEARCH = 24
 """How far into the list a leaf is looked for behind a misplaced first certificate."""
 
@@ -74,15 +78,14 @@ def leaf_position(presented: Sequence[Certificate], *, proved: bool = False) -> 
     if not readable or readable[0][0] != 0:
         return next((n for n, c in readable if not c.is_ca and c.dns_names), None)
     first = presented[0]
-    if not may_sign(first) or (proved and first.dns_names):
+    if first.dns_names and (proved or not may_sign(first)):
         return 0
     below = [(n, c) for n, c in readable if c.sha256 != first.sha256 and _descends(c, first, readable)]
     lowest = [n for n, c in below if not any(_signed(other, c) for _, other in readable)]
-    if lowest:
-        return min(lowest, key=lambda n: (presented[n].is_ca, n))
-    if not first.dns_names:
-        return next((n for n, c in readable if not c.is_ca and c.dns_names), 0)
-    return 0
+    best = min(lowest, key=lambda n: (presented[n].is_ca, n), default=0)
+    if presented[best].is_ca or not presented[best].dns_names:
+        return next((n for n, c in readable if not c.is_ca and c.dns_names), best)
+    return best
 
 
 def _descends(certificate: Certificate, ancestor: Certificate, readable: Sequence[tuple[int, Certificate]]) -> bool:
@@ -114,7 +117,7 @@ def _anchored(known: Graph, at: datetime, sources: frozenset[Source]) -> tuple[l
 def _cost(path: Path) -> tuple[int, int, int, int]:
     """What a better path has less of: refusals, other faults, certificates that nobody sent, length."""
     refusals = sum(fault.verify is not None for fault in path.faults)
-    absent = sum(source in {Source.POOL, Source.AIA} for source in path.sources)
+    absent = sum(source in ABSENT for source in path.sources)
     return refusals, len(path.faults) - refusals, absent, len(path.certificates)
 
 
@@ -127,10 +130,15 @@ def _frontier(known: Graph, every: Sequence[Path]) -> tuple[Certificate, ...]:
 
 
 def _better(every: Sequence[Path], path: Path) -> Path | None:
-    """The best path when everything known may be used; the sent one wins a tie."""
+    """The best path when everything known may be used; the sent one wins a tie.
+
+    A certificate that nobody sent and that is late, or may not sign, mends nothing.
+    """
     if path.anchored and (not every or _cost(path)[:2] <= _cost(every[0])[:2]):
         return path
-    return every[0] if every else None
+    absent = {n for found in every[:1] for n, source in enumerate(found.sources) if source in ABSENT}
+    useless = any(fault.verify is not None and fault.index in absent for found in every[:1] for fault in found.faults)
+    return every[0] if every and not useless else path if path.anchored else None
 
 
 def _gap(path: Path, presented: Sequence[Certificate]) -> Gap:
@@ -147,10 +155,23 @@ def _topped(known: Graph, at: datetime) -> Path | None:
 
 
 def _told(path: Path, judged: Verdict) -> Path:
-    """Where a certificate has fields that nobody can read, whether OpenSSL takes it is asked, not guessed."""
-    if judged.number == 0 or not path.valid or not any(c.problems for c in path.certificates):
+    """On the path that we claim OpenSSL judges: where it refuses what we find valid, the path has a fault more.
+
+    It may be a kind of name under a constraint that we do not read, a field that nobody can read, or an anchor that it
+    takes by name for the issuer of a certificate that another signed.
+    """
+    if judged.number == 0 or not path.valid:
         return path
-    fault = Fault("unparsable-cert", min(judged.depth, len(path.certificates) - 1), judged.number, judged.text)
+    if judged.number in NAME_CONSTRAINTS:
+        told = "name-constraints"
+    elif any(c.problems for c in path.certificates):
+        told = "unparsable-cert"
+    elif judged.number == UNSPECIFIED:
+        return path
+    else:
+        told = "fragile-path"
+    note = "store" if told == "fragile-path" else judged.text
+    fault = Fault(told, min(judged.depth, len(path.certificates) - 1), judged.number, note, told=True)
     return replace(path, faults=(*path.faults, fault))
 
 
@@ -171,13 +192,11 @@ def _stale(known: Graph, presented: Sequence[Certificate], at: datetime) -> Iter
 def _verdicts(
     path: Path, presented: Sequence[Certificate], position: int, anchors: Anchors, at: datetime
 ) -> tuple[Verdict, Verdict | None]:
-    """OpenSSL on the claimed path with its anchor, and on the list as sent where that may differ."""
+    """OpenSSL on the claimed path with its anchor, and on the list as sent with all anchors, as a peer asks it."""
     readable = [c for c in presented if c.problem is None]
     if not path.anchored:
         as_sent = verdict([presented[position], *(c for c in readable if c is not presented[position])], anchors, at)
         return as_sent, as_sent
     below = [c for c, source in zip(path.certificates, path.sources, strict=True) if source is not Source.ANCHOR]
     judged = verdict(below or path.certificates[:1], path.certificates[-1:], at)
-    if [c.sha256 for c in below] == [c.sha256 for c in readable]:
-        return judged, judged
     return judged, verdict(readable, anchors, at) if position == 0 else None

@@ -15,10 +15,12 @@ from probe.pki.profile import key_ids_differ
 from probe.pki.signature import can_verify, signed_by, signed_itself
 
 SIGNATURE_CHECKS = 300
-"""Most signature checks for one leaf: a real chain needs fewer than ten, and a hostile list of a thousand would need a
-million, each of some milliseconds."""
+"""Most signatures checked for one leaf, each with one key: a real chain needs fewer than ten, and a hostile list of a
+thousand would need a million, each of some milliseconds."""
+CANDIDATES = 20_000
+"""Most candidates looked at for one leaf; most of them have a key that was tried already."""
 
-PRESENTED_READ = 400
+PRESENTED_READ = 1000
 """Certificates of one list that take part in path building; no server needs twenty."""
 
 
@@ -46,9 +48,12 @@ class Graph:
 
     @property
     def frontier(self) -> tuple[Certificate, ...]:
-        """Certificates whose issuer nobody knows and that are not self-issued: where AIA could help."""
-        alone = (self.certificates[key] for key, found in self.issuers.items() if not found)
-        return tuple(certificate for certificate in alone if not signed_itself(certificate))
+        """Where AIA could help: certificates above which nobody knows more than a self-signed one that is no anchor."""
+        stuck = (self.certificates[key] for key, found in self.issuers.items() if not any(map(self._leads_on, found)))
+        return tuple(certificate for certificate in stuck if not signed_itself(certificate))
+
+    def _leads_on(self, issuer: Certificate) -> bool:
+        return self.sources[issuer.sha256] is Source.ANCHOR or not signed_itself(issuer)
 
 
 def graph(
@@ -68,15 +73,16 @@ def graph(
     issuers: dict[str, tuple[Certificate, ...]] = {}
     sources = {leaf.sha256: _source_of_leaf(leaf, anchors)}
     near: list[tuple[Certificate, Certificate]] = []
-    queue, checks = [leaf], 0
+    queue, looked, asked = [leaf], 0, set[tuple[str, bytes]]()
     for child in queue:  # grows while it is read
         if sources[child.sha256] is Source.ANCHOR:
             continue
         found: dict[str, Certificate] = {}
         for source, candidate in _candidates(child, layers):
-            if checks >= SIGNATURE_CHECKS:
+            if len(asked) >= SIGNATURE_CHECKS or looked >= CANDIDATES:
                 break
-            checks += 1
+            looked += 1
+            asked.add((child.sha256, candidate.key.spki))
             if signed_by(child, candidate):
                 found.setdefault(candidate.sha256, candidate)
                 if candidate.sha256 not in sources:
@@ -86,9 +92,8 @@ def graph(
                 near.append((child, candidate))
         issuers[child.sha256] = tuple(found.values())
     reached = {certificate.sha256: certificate for certificate in queue}
-    return Graph(
-        leaf, reached, issuers, sources, tuple(near), checks >= SIGNATURE_CHECKS or len(presented) > PRESENTED_READ
-    )
+    cut = len(asked) >= SIGNATURE_CHECKS or looked >= CANDIDATES or len(presented) > PRESENTED_READ
+    return Graph(leaf, reached, issuers, sources, tuple(near), cut)
 
 
 def _source_of_leaf(leaf: Certificate, anchors: BySubject) -> Source:

@@ -17,8 +17,9 @@ UNSUPPORTED_NAME_SYNTAX = 53
 NAME_CHECK_MAX = 1 << 20
 """Names times subtrees above which OpenSSL gives up (v3_ncons.c); more is an attack on whoever verifies."""
 
-_HOST_LIKE = re.compile(r"(?!-)[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+")
-"""What OpenSSL takes for a host name in a commonName: labels with at least one dot."""
+_LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
+_HOST_LIKE = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
+"""What OpenSSL takes for a host name in a commonName (cn2dnsid): two labels or more, no hyphen at an end of one."""
 
 
 def violation(certificate: Certificate, issuer: Certificate, *, is_leaf: bool) -> tuple[int, str] | None:

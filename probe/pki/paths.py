@@ -20,8 +20,9 @@ PATHS = 32
 """Anchored paths kept; a leaf with more ways up is a mesh, and the best of 32 is as good as any."""
 STEPS = 5000
 """Most certificates entered in one search; real graphs need fewer than a hundred."""
-DEPTH = 24
-"""Most certificates below the anchor; Postfix stops at 9 intermediates, GnuTLS at 16 certificates."""
+DEPTH = 101
+"""Most certificates below the anchor: leaf and a hundred intermediates, as far as OpenSSL goes (DEFAULT_DEPTH of
+crypto/x509/x509_vpm.c); Postfix stops at 9 intermediates, GnuTLS at 16 certificates."""
 
 TOLERANCES: tuple[Callable[[Fault], bool], ...] = (
     lambda _: False,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from probe.model import Fault
 from probe.pki.name_constraints import violation
+from probe.pki.signature import signed_itself, suits
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,6 +35,8 @@ EC_MINIMUM = 224
 
 X509_CERT_NOT_YET_VALID = 9
 X509_CERT_HAS_EXPIRED = 10
+X509_SELF_SIGNED_LEAF = 18
+X509_SELF_SIGNED_IN_CHAIN = 19
 X509_PATH_LENGTH_EXCEEDED = 25
 X509_AKID_MISMATCH = 30
 X509_NO_CERTSIGN = 32
@@ -45,6 +48,19 @@ X509_EXPLICIT_PARAMETERS = 94
 def is_self_signed(certificate: Certificate) -> bool:
     """Subject and issuer are one name and no key identifier says otherwise (RFC 5280 §3.2); signature not verified."""
     return certificate.self_issued and not key_ids_differ(certificate, certificate)
+
+
+def is_root(certificate: Certificate) -> bool:
+    """It is self-signed, and its own key made the signature."""
+    return certificate.problem is None and is_self_signed(certificate) and signed_itself(certificate)
+
+
+def looks_self_signed(certificate: Certificate) -> bool:
+    """OpenSSL takes it for self-signed and looks for nothing above it (EXFLAG_SS, crypto/x509/v3_purp.c).
+
+    So a self-issued certificate that its former key signed, without a key identifier, ends every path there.
+    """
+    return is_self_signed(certificate) and suits(certificate, certificate)
 
 
 def key_ids_differ(child: Certificate, issuer: Certificate) -> bool:
@@ -109,6 +125,9 @@ def step_faults(below: tuple[Certificate, ...], issuer: Certificate) -> Iterator
     index = len(below)
     if key_ids_differ(below[-1], issuer):
         yield Fault("fragile-path", index - 1, X509_AKID_MISMATCH)
+    if looks_self_signed(below[-1]):
+        number = X509_SELF_SIGNED_IN_CHAIN if index > 1 else X509_SELF_SIGNED_LEAF
+        yield Fault("fragile-path", index - 1, number, "self-issued")
     intermediates = sum(not certificate.self_issued for certificate in below[1:])
     if issuer.pathlen is not None and issuer.is_ca and intermediates > issuer.pathlen:
         yield Fault("pathlen", index, X509_PATH_LENGTH_EXCEEDED)

@@ -13,63 +13,74 @@ from datetime import datetime
 from types import MappingProxyType
 
 from probe.model import Certificate, Chain, Missing, Path, Repair, Source, Step
+from probe.pki.anchors import Anchors, verdict
 from probe.pki.pem import bundle
-from probe.pki.profile import is_self_signed, tampered
+from probe.pki.profile import is_root, tampered
 from probe.pki.signature import signed_by
 
 
 def repair(
-    chain: Chain, at: datetime, origins: Mapping[str, str] = MappingProxyType({}), *, trusting: bool = True
+    chain: Chain, at: datetime, anchors: Anchors, origins: Mapping[str, str] = MappingProxyType({})
 ) -> Repair | None:
     """Return the edit, or None when no leaf could be read.
 
     ``origins`` tells where certificates that nobody sent were found: digest → address or file. Where a certificate is
     damaged whose issuer was not found elsewhere, no other list is better, and everything is kept. Without any trust
-    anchor (not ``trusting``) nobody can say where the list should end, and nothing is called missing. A list that no
-    peer would take, since an intermediate of it is expired or may not sign, is not offered as a bundle.
+    anchor nobody can say where the list should end, and nothing is called missing. A list that no peer would take,
+    since an intermediate of it is expired or may not sign, or since OpenSSL refuses it with these ``anchors``, is not
+    offered as a bundle.
     """
     goal = chain.mended or chain.path
     if goal is None:
         return None
     if chain.mended is None and _damaged(chain, goal.certificates[-1]):
         return Repair(tuple(_steps(chain.presented, chain.presented)), None)
-    right = _right(chain, goal, at)
+    right, accepted = _accepted(*_lists(chain, goal, at), goal, anchors, at)
     steps = tuple(_steps(chain.presented, right))
     if chain.mended is None:
         return (
             Repair((*steps, *_unknown_step(chain, len(right))), None, _unknown(chain))
-            if trusting
+            if anchors.stores
             else Repair(steps, None)
         )
-    usable = not any(fault.verify is not None and fault.index for fault in goal.faults)
+    usable = accepted and not any(fault.verify is not None and fault.index for fault in goal.faults)
     pem = bundle(right) if usable else None
     return Repair(steps, right if usable else None, tuple(_missing(goal, origins)), pem)
+
+
+Listed = tuple[Certificate, ...]
+
+
+def _accepted(rich: Listed, bare: Listed, goal: Path, anchors: Anchors, at: datetime) -> tuple[Listed, bool]:
+    """The rich list where OpenSSL takes it as well as the bare one, else that; and whether it takes that.
+
+    A fault of the leaf itself is refused in every list, and speaks against none.
+    """
+    if not goal.anchored:
+        return rich, True
+    best = verdict(bare, anchors, at).number
+    as_good = rich == bare or verdict(rich, anchors, at).number == best
+    return (rich if as_good else bare), best == 0 or not goal.valid
 
 
 def _damaged(chain: Chain, certificate: Certificate) -> bool:
     return any(child.sha256 == certificate.sha256 and tampered(child, other) for child, other in chain.near_misses)
 
 
-def _is_fragile(chain: Chain) -> bool:
-    """A good path is there, and what was sent beside it leads OpenSSL astray."""
-    valid = chain.path is not None and chain.path.valid
-    return valid and chain.verdict_as_sent is not None and chain.verdict_as_sent.number != 0
+def _lists(chain: Chain, goal: Path, at: datetime) -> tuple[Listed, Listed]:
+    """What may be right: the goal's certificates with what else was presented and may serve another peer; and alone.
 
-
-def _right(chain: Chain, goal: Path, at: datetime) -> tuple[Certificate, ...]:
-    """The goal's certificates without its top, then what else was presented and may serve another peer."""
-    listed = [goal.certificates[0]]
+    The first is as it was sent, where that is in order.
+    """
     sent = {certificate.sha256 for certificate in chain.presented}
-    for certificate, source in zip(goal.certificates[1:], goal.sources[1:], strict=True):
-        if not is_self_signed(certificate) and (source is not Source.ANCHOR or certificate.sha256 in sent):
-            listed.append(certificate)
+    above = zip(goal.certificates[1:], goal.sources[1:], strict=True)
+    needed = [c for c, source in above if not is_root(c) and (source is not Source.ANCHOR or c.sha256 in sent)]
+    bare = (goal.certificates[0], *needed)
     stale = {position for position, _ in chain.stale}
-    beside = () if _is_fragile(chain) else sorted(chain.related - stale)
-    for certificate in (chain.presented[position] for position in beside):
-        if certificate not in listed and _is_useful(certificate, chain, at):
-            listed.append(certificate)
-    as_sent = tuple(certificate for certificate in dict.fromkeys(chain.presented) if certificate in listed)
-    return as_sent if len(as_sent) == len(listed) and _in_order(as_sent) else tuple(listed)
+    beside = (chain.presented[position] for position in sorted(chain.related - stale))
+    rich = tuple(dict.fromkeys((*bare, *(c for c in beside if _is_useful(c, chain, at)))))
+    as_sent = tuple(certificate for certificate in dict.fromkeys(chain.presented) if certificate in rich)
+    return (as_sent if len(as_sent) == len(rich) and _in_order(as_sent) else rich), bare
 
 
 def _in_order(certificates: Sequence[Certificate]) -> bool:
@@ -83,7 +94,7 @@ def _in_order(certificates: Sequence[Certificate]) -> bool:
 
 def _is_useful(certificate: Certificate, chain: Chain, at: datetime) -> bool:
     """A cross-signed certificate may serve a peer that has other roots; a root, a damaged or a late one serves none."""
-    return not is_self_signed(certificate) and not _damaged(chain, certificate) and _in_time(certificate, at)
+    return not is_root(certificate) and not _damaged(chain, certificate) and _in_time(certificate, at)
 
 
 def _in_time(certificate: Certificate, at: datetime) -> bool:
@@ -123,7 +134,7 @@ def _longest_rise(numbers: Sequence[int]) -> list[int]:
 
 def _missing(goal: Path, origins: Mapping[str, str]) -> Iterator[Missing]:
     for certificate, source in zip(goal.certificates, goal.sources, strict=True):
-        if source in {Source.AIA, Source.POOL} and not is_self_signed(certificate):
+        if source in {Source.AIA, Source.POOL} and not is_root(certificate):
             yield Missing(certificate.subject.text, certificate.sha256, source.value, origins.get(certificate.sha256))
 
 

@@ -46,6 +46,14 @@ def signed_itself(certificate: Certificate) -> bool:
     return certificate.self_issued and _verdict(certificate, certificate) is not False
 
 
+def suits(child: Certificate, issuer: Certificate) -> bool:
+    """Say whether the issuer's key is of the kind that makes signatures like the child's (check_sig_alg_match)."""
+    try:
+        return _suits(keys.signature_algorithm(child.signature_algorithm), issuer) is True
+    except DerError:
+        return False
+
+
 def _verdict(child: Certificate, issuer: Certificate) -> bool | None:
     question = child.sha256, sha256(issuer.key.spki).digest()
     if question in _answers:
@@ -66,8 +74,8 @@ def _ask(child: Certificate, issuer: Certificate) -> bool | None:
         return None
     if ALGORITHMS_DIFFER in child.problems:
         return False
-    suits = _suits(algorithm, issuer)
-    return _verify(child, algorithm, issuer.key.spki) if suits else suits
+    fitting = _suits(algorithm, issuer)
+    return _verify(child, algorithm, issuer.key.spki) if fitting else fitting
 
 
 def _suits(algorithm: Algorithm, issuer: Certificate) -> bool | None:

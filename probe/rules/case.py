@@ -20,7 +20,7 @@ from probe.model import (
     Stage,
     Store,
 )
-from probe.pki.profile import is_self_signed
+from probe.pki.profile import is_root
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ def place(case: Case, certificate: Certificate) -> str:
     """Whose certificate it is, and so who can mend it: "leaf", "ca" or "root"."""
     if case.leaf and certificate.sha256 == case.leaf.sha256:
         return "leaf"
-    return "root" if is_self_signed(certificate) else "ca"
+    return "root" if is_root(certificate) else "ca"
 
 
 def about_ca(case: Case, certificate: Certificate, /, **facts: object) -> Hit:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from probe.model import Certificate, Confidence, Failure, Path, Severity, Source, Trouble
-from probe.pki.profile import is_self_signed, tampered
+from probe.pki.anchors import UNSPECIFIED
+from probe.pki.profile import is_root, tampered
 from probe.pki.signature import signed_by, signed_itself
 from probe.rules.case import Case, Hit, Need, about, rule
 
@@ -13,9 +14,6 @@ GNUTLS_DEPTH = 16
 """GnuTLS refuses a longer list (DEFAULT_MAX_VERIFY_DEPTH in lib/gnutls_int.h)."""
 TIDY_COUNT = 10
 """More than any public CA needs; Postfix follows at most nine intermediates (smtp_tls_scert_verifydepth)."""
-
-UNSPECIFIED = 1
-"""X509_V_ERR_UNSPECIFIED: OpenSSL could not be asked, since it cannot read one of the certificates."""
 
 WRONG_KEY_REASONS = frozenset({"reason:123", "reason:370", "reason:383", "reason:264", "reason:265"})
 """SSL_R_BAD_SIGNATURE, WRONG_SIGNATURE_TYPE, WRONG_CERTIFICATE_TYPE, WRONG_SIGNATURE_LENGTH, WRONG_SIGNATURE_SIZE
@@ -77,20 +75,21 @@ def leaf_not_first(case: Case) -> Iterable[Hit]:
 def missing_intermediate(case: Case) -> Iterable[Hit]:
     """Every path stops at a certificate whose issuer nobody sent."""
     chain, path = case.chain, case.path
-    if not chain or not path or chain.gap is None or signed_itself(path.certificates[-1]):
+    if not chain or not path or chain.gap is None:
         return
+    absent = list(_absent(chain.mended)) if chain.mended else []
     last = path.certificates[-1]
     if any(child.sha256 == last.sha256 and tampered(child, other) for child, other in chain.near_misses):
         return
-    absent = list(_absent(chain.mended)) if chain.mended else []
-    if chain.mended and not absent:
+    if not absent and (chain.mended or signed_itself(last)):
         return
+    last = _below_the_first_absent(chain.mended) if chain.mended else last
     confidence = _how_sure(case, bool(absent))
     source = absent[0][1] if absent else "unknown"
     hit = about(
         case,
         last,
-        missing=" and ".join(f'"{found.label}"' for found, _ in absent) or f'"{chain.gap.issuer}"',
+        missing=" and ".join(_told_apart(case, found) for found, _ in absent) or f'"{chain.gap.issuer}"',
         source=source,
         where=_where(case, source),
         authority_key_id=chain.gap.authority_key_id or "none",
@@ -102,8 +101,23 @@ def missing_intermediate(case: Case) -> Iterable[Hit]:
 def _absent(path: Path) -> Iterator[tuple[Certificate, str]]:
     """Intermediates of a mended path that nobody sent."""
     for certificate, source in zip(path.certificates, path.sources, strict=True):
-        if source in {Source.POOL, Source.AIA} and not is_self_signed(certificate):
+        if source in {Source.POOL, Source.AIA} and not is_root(certificate):
             yield certificate, source.value
+
+
+def _below_the_first_absent(path: Path) -> Certificate:
+    first = next(n for n, source in enumerate(path.sources) if source in {Source.POOL, Source.AIA})
+    return path.certificates[first - 1]
+
+
+def _told_apart(case: Case, absent: Certificate) -> str:
+    """Its name, and its issuer's where another certificate of that name was sent."""
+    alike = any(c.label == absent.label for c in case.presented)
+    return (
+        f'"{absent.label}" signed by "{absent.issuer.common_name or absent.issuer.text}"'
+        if alike
+        else f'"{absent.label}"'
+    )
 
 
 def _where(case: Case, source: str) -> str:
@@ -187,7 +201,7 @@ def extra_cert(case: Case) -> Iterable[Hit]:
 def _foreign(case: Case, certificate: Certificate, near: set[str]) -> bool:
     if certificate.problem is not None or certificate.sha256 in near:
         return False
-    return not (_is_root(certificate) and case.chain is not None and case.chain.gap is not None)
+    return not (is_root(certificate) and case.chain is not None and case.chain.gap is not None)
 
 
 @rule("root-included", Severity.INFO, Need.LEAF, "RFC 8446 §4.4.2, RFC 5246 §7.4.2: the root MAY be omitted")
@@ -199,15 +213,11 @@ def root_included(case: Case) -> Iterable[Hit]:
     roots = tuple(
         n
         for n, c in enumerate(case.presented)
-        if n != case.chain.leaf and _is_root(c) and (n in case.chain.related or case.chain.gap is not None)
+        if n != case.chain.leaf and is_root(c) and (n in case.chain.related or case.chain.gap is not None)
         if case.path.anchored or c.sha256 != top
     )
     if roots:
         yield Hit(roots, {"certificates": _list(case, roots)})
-
-
-def _is_root(certificate: Certificate) -> bool:
-    return certificate.problem is None and is_self_signed(certificate) and signed_itself(certificate)
 
 
 @rule("too-many-certs", Severity.INFO, Need.LIST, "GnuTLS lib/gnutls_int.h, Postfix TLS_README")
@@ -229,10 +239,15 @@ def fragile_path(case: Case) -> Iterable[Hit]:
     refusing = [fault for fault in path.faults if fault.verify is not None]
     said = next((v for v in (chain.verdict, chain.verdict_as_sent) if v and v.number not in {0, UNSPECIFIED}), None)
     if said and all(fault.id == "fragile-path" for fault in refusing):
-        reason = "key-id" if refusing else "order"
+        reason = (refusing[0].note or "key-id") if refusing else _astray(case)
         child = path.certificates[refusing[0].index] if refusing else path.certificates[0]
         words = f"{said.number} at depth {said.depth}: {said.text}"
         yield about(case, child, verdict=words, case=reason)
+
+
+def _astray(case: Case) -> str:
+    """What leads OpenSSL astray: what was sent, or the store itself, and then no list helps."""
+    return "order" if case.repair and case.repair.bundle else "store"
 
 
 LISTED = 4

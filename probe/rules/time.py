@@ -25,7 +25,7 @@ def expired(case: Case) -> Iterable[Hit]:
 
 @rule("not-yet-valid", Severity.ERROR, Need.LIST, "RFC 5280 §6.1.3 (a)(2)")
 def not_yet_valid(case: Case) -> Iterable[Hit]:
-    """A presented certificate is before its notBefore."""
+    """A presented certificate, or the trust anchor above it, is before its notBefore."""
     for certificate in _distinct(case):
         if certificate.not_before and case.at < certificate.not_before:
             until = _span(certificate.not_before - case.at)
@@ -52,6 +52,8 @@ def _notice(case: Case, certificate: Certificate) -> timedelta:
 
 def _timed(case: Case, certificate: Certificate, **facts: str) -> Hit:
     """On the claimed path the fault is as bad as the rule says; elsewhere a warning at most."""
+    if case.path and certificate in case.path.certificates and not case.positions(certificate):
+        return about(case, certificate, case="anchor", **facts)
     if case.path and certificate in case.path.certificates:
         return about_ca(case, certificate, **facts)
     hit = about(case, certificate, case="unused", **facts)
@@ -59,9 +61,13 @@ def _timed(case: Case, certificate: Certificate, **facts: str) -> Hit:
 
 
 def _distinct(case: Case) -> tuple[Certificate, ...]:
-    """Each once; a root of which expired-root speaks is left to it."""
+    """Each once, and the anchor of the path; a root of which expired-root speaks is left to it."""
+    path = case.path.certificates if case.path else ()
     told = {root.sha256 for _, root in case.chain.stale} if case.chain else set()
-    return tuple({c.sha256: c for c in case.presented if c.problem is None and c.sha256 not in told}.values())
+    told |= (
+        {path[fault.index].sha256 for fault in case.path.faults if fault.id == "expired-root"} if case.path else set()
+    )
+    return tuple({c.sha256: c for c in (*case.presented, *path) if not c.problem and c.sha256 not in told}.values())
 
 
 def _text(when: datetime) -> str:

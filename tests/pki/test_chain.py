@@ -20,6 +20,7 @@ from probe.pki.pool import Pool
 from probe.pki.repair import repair
 
 TRUSTED = (CAST.root,)
+TRUST = anchors.of([parse(CAST.root.der)], "test")
 
 
 def parsed(*forged: Forged) -> list[Certificate]:
@@ -58,7 +59,7 @@ def test_the_path_is_found_in_every_order(rest: tuple[Forged, ...]) -> None:
     assert path_of(found) == digests(LEAF, UPPER, LOWER, ROOT)
     assert found.verdict is not None
     assert found.verdict.number == 0
-    mended = repair(found, NOW)
+    mended = repair(found, NOW, TRUST)
     assert mended is not None
     assert [c.sha256 for c in mended.bundle or ()] == digests(LEAF, UPPER, LOWER)
 
@@ -82,10 +83,10 @@ def test_the_claimed_path_is_one_that_openssl_accepts(sent: list[Forged]) -> Non
 @given(st.permutations((UPPER, LOWER, ROOT, CAST.r3)), st.integers(0, 4))
 def test_a_repair_mends(rest: list[Forged], cut: int) -> None:
     """The bundle of a repair needs no further repair: every step is to keep."""
-    first = repair(built(LEAF, *rest[:cut], pool=(UPPER, LOWER)), NOW)
+    first = repair(built(LEAF, *rest[:cut], pool=(UPPER, LOWER)), NOW, TRUST)
     assert first is not None
     assert first.bundle is not None
-    again = repair(build(first.bundle, anchors.of(parsed(*TRUSTED), "test"), Pool(), NOW), NOW)
+    again = repair(build(first.bundle, TRUST, Pool(), NOW), NOW, TRUST)
     assert again is not None
     assert again.bundle == first.bundle
     assert {step.do for step in again.steps} == {"keep"}

@@ -20,7 +20,7 @@ def mended(*sent: Forged, pool: tuple[Forged, ...] = (), trusted: tuple[Forged, 
     """The repair of a list as of NOW."""
     known = Pool({one.der: "pool" for one in pool})
     store = anchors.of([parse(one.der) for one in trusted], "test")
-    found = repair(build([parse(one.der) for one in sent], store, known, NOW), NOW, known.origins)
+    found = repair(build([parse(one.der) for one in sent], store, known, NOW), NOW, store, known.origins)
     assert found is not None
     return found
 
@@ -108,4 +108,4 @@ def test_a_trusted_intermediate_that_was_sent_is_kept() -> None:
 
 def test_no_leaf_no_repair() -> None:
     """An unreadable first item leaves nothing to build on."""
-    assert repair(build([parse(b"x")], anchors.none(), Pool(), NOW), NOW) is None
+    assert repair(build([parse(b"x")], anchors.none(), Pool(), NOW), NOW, anchors.none()) is None

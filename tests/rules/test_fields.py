@@ -27,7 +27,7 @@ def spoken(*sent: Forged | bytes, at: Any = NOW, warn_days: int | None = None, *
     presented = build([parse(der) for der in ders], TRUSTED, Pool(), at)
     observation = Observation(Endpoint(NAME, None, 25), at, Stage.DONE, presented=ders)
     observation = replace(observation, **seen)
-    case = Case(observation, at, presented, repair(presented, at), NAME, TRUSTED.stores, warn_days)
+    case = Case(observation, at, presented, repair(presented, at, TRUSTED), NAME, TRUSTED.stores, warn_days)
     return judge(case)[0]
 
 
@@ -131,14 +131,16 @@ def test_a_self_signed_leaf_without_any_anchor_is_still_self_signed() -> None:
     """--trust none takes no side about roots, and this is no question of roots."""
     found = build([parse(certificate().der)], anchors.none(), Pool(), NOW)
     observation = Observation(Endpoint(NAME, None, 25), NOW, Stage.DONE, presented=(certificate().der,))
-    assert ids(judge(Case(observation, NOW, found, repair(found, NOW), NAME))[0]) == ["self-signed-leaf"]
+    assert ids(judge(Case(observation, NOW, found, repair(found, NOW, anchors.none()), NAME))[0]) == [
+        "self-signed-leaf"
+    ]
 
 
 def test_without_anchors_nothing_is_called_missing() -> None:
     """Where nobody is trusted, the issuer that was not sent may be the root."""
     found = build([parse(LEAF.der), parse(R3.der)], anchors.none(), Pool(), NOW)
     observation = Observation(Endpoint(NAME, None, 25), NOW, Stage.DONE, presented=(LEAF.der, R3.der))
-    assert ids(judge(Case(observation, NOW, found, repair(found, NOW), NAME))[0]) == []
+    assert ids(judge(Case(observation, NOW, found, repair(found, NOW, anchors.none()), NAME))[0]) == []
 
 
 def test_a_leaf_that_shares_its_issuers_name_is_not_self_signed() -> None:
@@ -152,7 +154,7 @@ def test_what_needs_anchors_is_skipped_without_them() -> None:
     """--trust none: could not look is not passed."""
     found = build([parse(LEAF.der)], anchors.none(), Pool(), NOW)
     observation = Observation(Endpoint(NAME, None, 25), NOW, Stage.DONE, presented=(LEAF.der,))
-    _, skipped = judge(Case(observation, NOW, found, repair(found, NOW, trusting=False), NAME))
+    _, skipped = judge(Case(observation, NOW, found, repair(found, NOW, anchors.none()), NAME))
     assert {"missing-intermediate", "untrusted-root"} <= {one.id for one in skipped}
 
 

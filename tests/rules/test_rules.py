@@ -36,7 +36,7 @@ def examine(path: Path) -> tuple[dict[str, Any], tuple[Finding, ...], Repair | N
     chain = build(
         [parse(der) for der in presented], trusted, Pool(dict.fromkeys(ders(path.with_name("pool.pem")), "p")), at
     )
-    mending = repair(chain, at)
+    mending = repair(chain, at, trusted)
     seen = Observation(Endpoint(None, None, 25), at, Stage.DONE, presented=presented)
     findings, _ = judge(Case(seen, at, chain, mending, case.get("name"), trusted.stores))
     return case, findings, mending

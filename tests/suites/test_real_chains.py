@@ -72,7 +72,7 @@ def examine(entry: dict[str, Any]) -> tuple[set[str], Chain, Repair | None]:
     at = datetime.fromisoformat(entry["validation_time"])
     chain = build([parse(der) for der in presented], trusted, pool, at)
     seen = Observation(Endpoint(None, None, 25), at, Stage.DONE, presented=presented)
-    mending = repair(chain, at)
+    mending = repair(chain, at, trusted)
     findings, _ = judge(Case(seen, at, chain, mending, None, trusted.stores))
     return {finding.id for finding in findings}, chain, mending
 
