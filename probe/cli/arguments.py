@@ -49,7 +49,7 @@ exit codes:
   Several hosts: 3 if none could be examined, else the worst of 0 and 1.
   70 a bug of ours, 130 interrupted, 141 whoever read the output went away.
 
-A word that is no verb is a host; "--" ends the doubt: smtp-chaincheck -- demo
+To probe a host that is called like a verb: smtp-chaincheck -- demo
 No file is overwritten without --force, and with it only certificates in PEM and
 what --save wrote.
 """

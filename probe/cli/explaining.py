@@ -69,7 +69,7 @@ def _page(name: str) -> str:
     from probe.catalogue import recipes
     from probe.catalogue.pages import ids, page_text
 
-    word = name.strip().lower()
+    word = name.strip().strip("[]").lower()  # as the report prints it
     if word in recipes.ids():
         return recipes.recipe(word).text
     if word in ids():

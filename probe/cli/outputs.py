@@ -58,7 +58,8 @@ def _observations(reports: Sequence[Report]) -> tuple[str | None, str]:
     from probe.wire.saved import dump
 
     seen = [endpoint.observation for report in reports for endpoint in report.endpoints]
-    return dump(seen), f"{len(seen)} observation{'' if len(seen) == 1 else 's'}; judge again with --from."
+    count = f"{len(seen)} observation{'' if len(seen) == 1 else 's'}"
+    return dump(seen), f"{count}; judge again with --from, and with the same --name and --trust."
 
 
 def _chain(report: Report) -> tuple[str | None, str]:

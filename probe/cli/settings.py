@@ -133,7 +133,7 @@ def ignored(wanted: Iterable[str]) -> frozenset[str]:
     for word in wanted:
         if word not in ids():
             near = ", ".join(nearest(word[:80]))
-            raise ValueError(f"--ignore {clean(word)}: there is no such finding. The nearest: {near}.")
+            raise ValueError(f"--ignore {clean(word)}: there is no such finding. Did you mean one of {near}?")
     return frozenset(wanted)
 
 

@@ -28,7 +28,7 @@ LEGEND = (
     'R3, R4, … are intermediates, mx is the server\'s own certificate, and "→" means "signed". "Sent as" is the order '
     'on the wire; "the pool" are certificates that we know from elsewhere.'
 )
-USAGE = "smtp-chaincheck demo [CASE] | --list | --serve [CASE] [--port N]"
+USAGE = "smtp-chaincheck demo [CASE] [--mta NAME] | --list | --serve [CASE] [--port N]"
 EXAMPLES = """\
 examples:
   smtp-chaincheck demo                 a leaf without its intermediate: found, mended, right
@@ -60,6 +60,7 @@ def _parsed(words: Sequence[str]) -> Namespace:
     add("case", nargs="?", metavar="CASE", help="what is broken (default: missing-intermediate)")
     add("--list", action="store_true", help="name the cases")
     add("--serve", nargs="?", const="", metavar="CASE", help="keep a server with that case running until Ctrl-C")
+    add("--mta", metavar="NAME", help="whose commands to print: postfix, exim, sendmail, qmail or generic")
     add("--port", type=port_number, metavar="N", help="the port of --serve (default: a free one)")
     add("--verbose", action="store_true", help="the conversation with times, and all details")
     add("--no-color", action="store_true", help="no colours")
@@ -138,11 +139,18 @@ def _case(name: str | None) -> Case:
 def _tour(case: Case, arguments: Namespace, screen: Console) -> int:
     """Exit code 0 when every promised finding was there, and the mended server, if it was mended, is right."""
     from probe.cli.explaining import title
+    from probe.cli.settings import software
     from probe.demo.tour import tour
     from probe.render.terminal import show
 
     shown = partial(show, console=screen, title=title, verbose=arguments.verbose)
-    reports = tour(case, datetime.now(UTC), check=_checked, show=shown, say=_speaker(screen))
+    try:
+        check = partial(_checked, mta=software(arguments.mta))
+    except ValueError as problem:
+        raise UsageError(str(problem)) from None
+    say = _speaker(screen)
+    reports = tour(case, datetime.now(UTC), check=check, show=shown, say=say)
+    say(f"That server is gone. To play with it: smtp-chaincheck demo --serve {case.id}")
     found = {finding.id for endpoint in reports[0].endpoints for finding in endpoint.findings}
     mended = all(report.exit_code == 0 for report in reports[1:])
     return int(not (set(case.findings) <= found and mended))
@@ -162,7 +170,7 @@ def _speaker(screen: Console) -> Callable[[str], None]:
     return say
 
 
-def _checked(stand: Stand) -> Report:
+def _checked(stand: Stand, mta: str | None) -> Report:
     """Probe the stand as its case wants it, by its own trust anchors and without fetching anything."""
     from probe.cli.probing import probed
     from probe.model import Target
@@ -178,6 +186,7 @@ def _checked(stand: Stand) -> Report:
         pool=Pool({issuer.der: "the demo's pool" for issuer in stand.act.pool}),
         name=stand.name,
         fetch=False,
+        mta=mta,
         network=ObserveOptions(timeout=case.timeout, greeting_timeout=case.greeting_timeout, sni=stand.name),
     )
     return probed(options, Target(stand.host, stand.port))

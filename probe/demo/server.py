@@ -63,7 +63,7 @@ def serving(case: Case, now: datetime, *, host: str = LOOPBACK, port: int = 0) -
         file = Path(folder) / "servercert.pem"
         file.write_text("\n".join(certificate.pem for certificate in act.sent), encoding="utf-8")
         stand = Stand(case, host, listener.getsockname()[1], Shop(act, file, case.tune), case.moves)
-        if case is NOBODY:  # the port is ours, so that nobody else answers on it
+        if case.id == NOBODY.id:  # the port is ours, so that nobody else answers on it
             yield stand
             return
         listener.listen(SESSIONS)

@@ -177,7 +177,8 @@ def _missing_rows(repair: Repair, to: int, findings: Sequence[Finding], drawn: S
         step = inserted[to]
         address = addresses.get(step.sha256)
         if step not in drawn:
-            words = f"{lacks}: {address}" if address else lacks
+            where = f"; {'found' if sure is Confidence.IS else 'see'}: {address}" if address else ""
+            words = f"{lacks}{where}"
             yield Row(_weight(findings), "?", step.label, words=words)
         to += 1
 

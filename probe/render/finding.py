@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -91,12 +92,13 @@ def _advise(sheet: Sheet, finding: Finding, told: Told) -> None:
 
 def _without_writing(fix: tuple[str, ...], name: str) -> tuple[str, ...]:
     """The advice without the command that was just obeyed."""
-    called = "" if name == CHAIN else f"; where {CHAIN} stands below, put its name"
     kept: list[str] = []
     for entry in fix:
         if entry.startswith(OURS[0]) and "--write-chain" in entry:
             kept[-1:] = [_LEAD_IN.sub("", last) for last in kept[-1:]]
-            kept.append(f"{name} is written{called}.")
+            kept.append(f"{name} is written.")
+        elif entry == f"{COMMAND}C={CHAIN}":
+            kept.append(f"{COMMAND}C={shlex.quote(name)}")
         else:
             kept.append(entry)
     return tuple(filter(None, kept))
@@ -113,7 +115,7 @@ def _fresh(fix: tuple[str, ...], given: dict[tuple[str, ...], str]) -> tuple[tup
     for start in range(len(fix)):
         end = fix[start:]
         if end in given and any(entry.startswith(COMMAND) for entry in end):
-            return fix[:start], given[end]
+            return tuple(filter(None, (_LEAD_IN.sub("", entry) for entry in fix[:start]))), given[end]
     return fix, None
 
 

@@ -59,8 +59,9 @@ def test_summary_and_fix_are_filled_from_the_page() -> None:
     """Facts and slots stand where the page names them; the rest of the finding is as it was."""
     said = worded(finding(), SLOTS)
     assert said.summary == (
-        'The server sent #1 of 1, "mx.example.com", and left out what belongs above it: "Example R3". We found that '
-        "(http://r3.example.test/r3.der), and the signatures fit. Senders that verify certificates refuse this server: "
+        'The server sent #1 of 1, "mx.example.com", and left out what belongs above it: "Example R3". We found what is '
+        "missing (http://r3.example.test/r3.der), and the signatures fit. "
+        "Senders that verify certificates refuse this server: "
         "mail programs, MTA-STS senders, relays set to verify. Most mail still arrives, because most mail servers only "
         "encrypt."
     )

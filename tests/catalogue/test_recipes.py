@@ -39,10 +39,11 @@ printf '%s;' {words} {word}.old x{word}
 
 def certificate(name: str) -> str:
     """Return a PEM block that nobody has to parse, with a readable line above it."""
-    return f"# {name}\n-----BEGIN CERTIFICATE-----\n{name}\n-----END CERTIFICATE-----\n"
+    return f"# {name}\n-----BEGIN CERTIFICATE-----\n{name}/first\n{name}/last\n-----END CERTIFICATE-----\n"
 
 
-NEW = certificate("new leaf") + certificate("new intermediate")
+LEAF = certificate("leaf")
+NEW = LEAF + certificate("new intermediate")
 
 
 def run(commands: Sequence[str], folder: Path) -> str:
@@ -194,13 +195,22 @@ def test_the_bundle_takes_the_place_of_the_old_certificates_and_a_key_stays(
     folder = tmp_path / HOSTILE.replace("/", "")
     folder.mkdir()
     cert, bundle = folder / "-cert.pem", folder / "bundle.pem"
-    cert.write_text(kept + certificate("old leaf"), encoding="utf-8")
+    cert.write_text(kept + LEAF, encoding="utf-8")
     cert.chmod(0o640)
     bundle.write_text(NEW, encoding="utf-8")
     run(recipe(name).commands("install", cert="-cert.pem", bundle=str(bundle)), folder)
     assert cert.read_text(encoding="utf-8") == kept + NEW
     assert cert.stat().st_mode & 0o777 == 0o640
-    assert (folder / "-cert.pem.old").read_text(encoding="utf-8") == kept + certificate("old leaf")
+    assert copies(folder) == {"-cert.pem": {kept + LEAF}}
+
+
+def copies(folder: Path) -> dict[str, set[str]]:
+    """File → what its dated copies hold."""
+    found: dict[str, set[str]] = {}
+    for path in folder.iterdir():
+        if path.suffix[1:].isdigit():
+            found.setdefault(path.stem, set()).add(path.read_text(encoding="utf-8"))
+    return found
 
 
 def snapshot(folder: Path) -> dict[str, str]:
@@ -235,13 +245,27 @@ def put(folder: Path, *, served: str | None, bundle: str | None) -> None:
 @pytest.mark.parametrize(
     ("served", "bundle"),
     [
-        (KEY + certificate("old leaf"), None),
-        (KEY + certificate("old leaf"), ""),
-        (KEY + certificate("old leaf"), "<html>no bundle</html>"),
-        (KEY + KEY + certificate("old leaf"), NEW),
+        (KEY + LEAF, None),
+        (KEY + LEAF, ""),
+        (KEY + LEAF, "<html>no bundle</html>"),
+        (KEY + KEY + LEAF, NEW),
         (None, NEW),
+        (KEY + certificate("renewed"), NEW),
+        (KEY, NEW),
+        ("smtpd_tls_cert_file = /etc/x.pem\n", NEW),
+        ("", NEW),
     ],
-    ids=["no-bundle", "empty-bundle", "no-certificate", "two-keys", "no-file"],
+    ids=[
+        "no-bundle",
+        "empty-bundle",
+        "no-certificate",
+        "two-keys",
+        "no-file",
+        "renewed",
+        "key-file",
+        "configuration",
+        "empty-file",
+    ],
 )
 def test_after_a_step_that_failed_nothing_is_changed_and_that_is_said(
     name: str, served: str | None, bundle: str | None, tmp_path: Path
@@ -255,36 +279,41 @@ def test_after_a_step_that_failed_nothing_is_changed_and_that_is_said(
 
 @pytest.mark.parametrize("name", ids())
 def test_what_was_pasted_twice_keeps_the_original(name: str, tmp_path: Path) -> None:
-    """The copy is made once, the second run changes nothing more, and both are silent."""
-    put(tmp_path, served=KEY + certificate("old leaf"), bundle=NEW)
-    assert run(install(name, tmp_path), tmp_path) == ""
-    once = snapshot(tmp_path)
-    assert once["servercert.pem"] == KEY + NEW
-    assert once["servercert.pem.old"] == KEY + certificate("old leaf")
-    assert run(install(name, tmp_path), tmp_path) == ""
-    assert {**snapshot(tmp_path), "built": ""} == {**once, "built": ""}
+    """A copy of the original stays, the second run changes nothing more, and both are silent."""
+    put(tmp_path, served=KEY + LEAF, bundle=NEW)
+    for _ in range(2):
+        assert run(install(name, tmp_path), tmp_path) == ""
+        assert (tmp_path / "servercert.pem").read_text(encoding="utf-8") == KEY + NEW
+        assert KEY + LEAF in copies(tmp_path)["servercert.pem"]
 
 
 @pytest.mark.parametrize("name", ids())
-def test_an_old_copy_gives_no_old_key_back(name: str, tmp_path: Path) -> None:
-    """The key comes from the file itself: a copy of last year has last year's key."""
-    put(tmp_path, served=KEY + certificate("old leaf"), bundle=NEW)
-    (tmp_path / "servercert.pem.old").write_text(KEY.replace("\nk\n", "\nold\n"), encoding="utf-8")
-    run(install(name, tmp_path), tmp_path)
+def test_a_leaf_that_stands_last_in_the_file_is_found(name: str, tmp_path: Path) -> None:
+    """The file is that of the server, whatever its order."""
+    put(tmp_path, served=KEY + certificate("new intermediate") + LEAF, bundle=NEW)
+    assert run(install(name, tmp_path), tmp_path) == ""
+    assert (tmp_path / "servercert.pem").read_text(encoding="utf-8") == KEY + NEW
+
+
+@pytest.mark.parametrize("name", ids())
+def test_a_shell_that_protects_files_is_no_obstacle(name: str, tmp_path: Path) -> None:
+    """With noclobber set, as some administrators have it."""
+    put(tmp_path, served=KEY + LEAF, bundle=NEW)
+    assert run(("set -C", *install(name, tmp_path)), tmp_path) == ""
     assert (tmp_path / "servercert.pem").read_text(encoding="utf-8") == KEY + NEW
 
 
 @pytest.mark.parametrize("name", ids())
 def test_the_way_back_stands_in_the_recipe(name: str) -> None:
     """One line says how to undo it."""
-    assert 'The way back: `cp -p "$F.old" "$F"`' in recipe(name).prose("install")
+    assert 'The way back, in the same shell: `cp -p "$F.$O" "$F"`' in recipe(name).prose("install")
 
 
 def test_sendmail_gets_its_intermediates_in_a_file_of_their_own(tmp_path: Path) -> None:
     """Sendmail sends the leaf alone from its certificate file: the rest goes to confCACERT, which is set once."""
     files = {"config": "sendmail.mc", "cert": "server.crt", "ca": "intermediates.pem", "bundle": "chain.pem"}
     (tmp_path / "chain.pem").write_text(NEW + certificate("upper"), encoding="utf-8")
-    (tmp_path / "server.crt").write_text(certificate("old leaf"), encoding="utf-8")
+    (tmp_path / "server.crt").write_text(LEAF, encoding="utf-8")
     (tmp_path / "sendmail.mc").write_text("dnl first\n", encoding="utf-8")
     commands = recipe("sendmail").commands("install", build=["touch", "built"], **files)
     for _ in range(2):
@@ -295,13 +324,13 @@ def test_sendmail_gets_its_intermediates_in_a_file_of_their_own(tmp_path: Path) 
     assert (tmp_path / "sendmail.mc").read_text(encoding="utf-8") == (
         "dnl first\n\ndefine(`confCACERT', `intermediates.pem')dnl\n"
     )
-    assert (tmp_path / "sendmail.mc.old").read_text(encoding="utf-8") == "dnl first\n"
+    assert "dnl first\n" in copies(tmp_path)["sendmail.mc"]
     assert (tmp_path / "built").exists()
 
 
 def test_sendmail_is_told_of_no_file_without_a_certificate(tmp_path: Path) -> None:
     """A bundle of the leaf alone leaves nothing for confCACERT, which would switch TLS off."""
-    put(tmp_path, served=certificate("old leaf"), bundle=certificate("leaf"))
+    put(tmp_path, served=LEAF, bundle=LEAF)
     before = snapshot(tmp_path)
     assert "NOTHING CHANGED: look at servercert.pem, sendmail.mc and chain.pem" in run(
         install("sendmail", tmp_path), tmp_path
@@ -311,19 +340,19 @@ def test_sendmail_is_told_of_no_file_without_a_certificate(tmp_path: Path) -> No
 
 def test_sendmail_is_not_built_when_the_intermediates_could_not_be_written(tmp_path: Path) -> None:
     """A folder has the name of the file: no setting, no build, and the certificate's file is as it was."""
-    put(tmp_path, served=certificate("old leaf"), bundle=NEW)
+    put(tmp_path, served=LEAF, bundle=NEW)
     (tmp_path / "intermediates.pem").mkdir()
     before = snapshot(tmp_path)
     assert "intermediates.pem" in run(install("sendmail", tmp_path), tmp_path)
     after = snapshot(tmp_path)
     assert {name: after[name] for name in before} == before
-    assert after.keys() - before.keys() == {"servercert.pem.old", "sendmail.mc.old"}
+    assert copies(tmp_path).keys() == {"servercert.pem", "sendmail.mc"}
 
 
 def test_qmail_gets_key_leaf_and_intermediates_for_both_of_its_sides(tmp_path: Path) -> None:
     """The server's file holds the key first, two users can read it, and the client's name leads to it."""
     served = tmp_path / "servercert.pem"
-    served.write_text(certificate("old leaf") + KEY, encoding="utf-8")
+    served.write_text(LEAF + KEY, encoding="utf-8")
     (tmp_path / "chain.pem").write_text(NEW, encoding="utf-8")
     run(recipe("qmail").commands("install", control=str(tmp_path), owner=f"{os.getuid()}:{os.getgid()}"), tmp_path)
     assert served.read_text(encoding="utf-8") == KEY + NEW
@@ -333,7 +362,7 @@ def test_qmail_gets_key_leaf_and_intermediates_for_both_of_its_sides(tmp_path: P
 
 def test_a_client_certificate_of_its_own_is_not_touched(tmp_path: Path) -> None:
     """Where qmail-remote presents another certificate, it keeps it."""
-    (tmp_path / "servercert.pem").write_text(KEY + certificate("old leaf"), encoding="utf-8")
+    (tmp_path / "servercert.pem").write_text(KEY + LEAF, encoding="utf-8")
     (tmp_path / "clientcert.pem").write_text("mine", encoding="utf-8")
     (tmp_path / "chain.pem").write_text(NEW, encoding="utf-8")
     run(recipe("qmail").commands("install", control=str(tmp_path), owner=f"{os.getuid()}:{os.getgid()}"), tmp_path)

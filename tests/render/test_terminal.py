@@ -162,9 +162,9 @@ def test_a_file_that_was_just_written_is_not_offered_again() -> None:
     assert "--write-chain" not in told
     assert "  Put them in order: 1, 2.\n  chain.pem is written.\n\n    cat chain.pem" in told
     lone = replace(endpoint, findings=(replace(MISSING_FINDING, fix=("This writes it:", fix[1])),))
-    assert "  other.pem is written; where chain.pem stands below, put its name." in shown(
-        report(lone), written="other.pem"
-    )
+    assert "  other.pem is written.\n" in shown(report(lone), written="other.pem")
+    recipe = replace(endpoint, findings=(replace(MISSING_FINDING, fix=(*fix[:2], "$ C=chain.pem")),))
+    assert "    C='an other.pem'\n" in shown(report(recipe), written="an other.pem")
     assert "--write-chain" not in shown(MISORDERED, written="chain.pem")
 
 

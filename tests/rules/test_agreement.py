@@ -71,15 +71,7 @@ def test_above_a_root_that_nobody_trusts_there_may_be_a_cross_sign() -> None:
 
 ROLLED = CAST.authority("Example Root X1", "issuing-2", CAST.root, without=NAMELESS_KEY)
 """The root's new key, signed by its former one, without key identifiers: OpenSSL takes it for a root."""
-BELOW_def test_above_a_root_that_nobody_trusts_there_may_be_a_cross_sign() -> None:
-    """So the address in the certificate below it is asked, though its issuer was sent."""
-    below = CAST.authority("Example E1", "issuing-3", OTHER, aia=("http://ca.example.test/x2.der",))
-    (found,) = report((CAST.leaf(below), below, OTHER)).endpoints
-    assert found.chain is not None
-    assert [c.sha256 for c in found.chain.frontier] == [below.sha256]
-
-
-ROLLED = CAST.leaf(ROLLED)
+BELOW_ROLLED = CAST.leaf(ROLLED)
 
 
 @pytest.mark.parametrize("sent", [(BELOW_ROLLED,), (BELOW_ROLLED, ROLLED)])
