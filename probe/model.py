@@ -167,7 +167,7 @@ class Failure:
     text: str
     """What the other side or the operating system said, verbatim."""
     symptoms: tuple[str, ...] = ()
-    """The field's numbers: "alert:40", "reason:267", "reply:454", "status:4.7.0"."""
+    """The field's numbers: "alert:40" (received), "alert-sent:40", "reason:267", "reply:454", "status:4.7.0"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return mishap.reader_gone()
     except KeyboardInterrupt:
-        return mishap.tell("Interrupted before the end.", mishap.INTERRUPTED, words)
+        with mishap.uninterrupted():
+            return mishap.tell("Interrupted before the end.", mishap.INTERRUPTED, words)
     except UsageError as wrong:
         return mishap.tell(str(wrong), mishap.WRONG_USAGE, words)
     except Exception as bug:  # noqa: BLE001 -- the promise: no input makes a traceback

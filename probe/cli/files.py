@@ -40,6 +40,8 @@ def refuse_place(path: Path, *, force: bool) -> None:
         raise ValueError(f"{shown} exists already. Say --force to overwrite it, or choose another name.")
     if real.exists() and not real.is_file():
         raise ValueError(f"{shown} is no regular file. Choose another name.")
+    if _is_output(real):
+        raise ValueError(f"{shown} is where our own output goes. Choose another name.")
     if not _is_ours(real):
         raise ValueError(
             f"{shown} holds something else than certificates in PEM or what --save wrote, and perhaps a private key: "
@@ -82,6 +84,15 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
+def _is_output(path: Path) -> bool:
+    """Stdout or stderr leads to this very file."""
+    for descriptor in (1, 2):
+        with suppress(OSError):
+            if os.path.samestat(path.stat(), os.fstat(descriptor)):
+                return True
+    return False
+
+
 def _is_ours(path: Path) -> bool:
     """Empty, saved observations, or PEM certificates and no other block; where there is no way to know, no."""
     try:
@@ -91,9 +102,9 @@ def _is_ours(path: Path) -> bool:
         return True  # a link that leads nowhere
     except OSError:
         return False
-    if not content.strip() or SAVED in content[:200]:
-        return True
     blocks = re.findall(rb"-----BEGIN ([^-]*)-----", content)
+    if not content.strip() or (SAVED in content[:200] and not blocks):
+        return True
     return len(content) <= OURS_LIMIT and bool(blocks) and set(blocks) == {b"CERTIFICATE"}
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+TYPE_CHECKING = False  # as in arguments.py
+if TYPE_CHECKING:
+    from typing import TextIO
 
 WRONG_USAGE = 2
 OUR_BUG = 70
@@ -46,7 +51,26 @@ def tell(message: str, code: int, words: Sequence[str]) -> int:
         say(message)
     except BrokenPipeError:
         return reader_gone()
+    except OSError:  # a full disk behind stdout or stderr: nobody is left to be told
+        _drop(sys.stdout)
+        _drop(sys.stderr)
     return code
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Whoever presses Ctrl-C twice still gets the last words of the first."""
+    import signal
+
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # not in the main thread, where no Ctrl-C arrives
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def say(message: str) -> None:
@@ -72,7 +96,7 @@ def _width() -> int:
 def tell_of(bug: Exception, words: Sequence[str]) -> int:
     """Say what nobody foresaw in one line: what, and where in our code; a full disk is no bug."""
     if isinstance(bug, OSError) and bug.errno == errno.ENOSPC:
-        _drop_stdout()
+        _drop(sys.stdout)
         return tell("The output could not be written: no space is left.", WRONG_USAGE, ())
     if isinstance(bug, OSError) and bug.errno == errno.EIO:  # the terminal was closed
         return reader_gone()
@@ -94,13 +118,13 @@ def _place(bug: Exception) -> str:
 
 def reader_gone() -> int:
     """End quietly, as every program in a pipe does."""
-    _drop_stdout()
+    _drop(sys.stdout)
     return READER_GONE
 
 
-def _drop_stdout() -> None:
+def _drop(stream: TextIO) -> None:
     """What is still in the buffer goes nowhere; otherwise the interpreter complains about it at its exit."""
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     except (OSError, ValueError):  # a stream of somebody's test, without a descriptor
         return

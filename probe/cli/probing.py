@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from dataclasses import replace
 from functools import partial
@@ -38,8 +39,13 @@ def probe(arguments: Namespace) -> int:
 
 def _options(arguments: Namespace) -> Options:
     """Read every word and file before anybody waits for a probe. Raises ValueError for what cannot be used."""
-    for name in filter(None, (arguments.write_chain, arguments.save)):
+    wanted = [name for name in (arguments.write_chain, arguments.save) if name is not None]
+    for name in wanted:
+        if not name:
+            raise ValueError("--write-chain and --save want the name of a file, and it is empty.")
         files.refuse_place(Path(name), force=arguments.force)
+    if len({os.path.realpath(name) for name in wanted}) < len(wanted):
+        raise ValueError("--write-chain and --save name the same file. Give each its own.")
     return settings.options(arguments)
 
 

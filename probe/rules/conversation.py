@@ -32,13 +32,19 @@ def facts_of(observation: Observation, failure: Failure | None, **more: str) -> 
     return facts | more
 
 
+def inside(observation: Observation) -> dict[str, str]:
+    """The case "tls" where TLS was there, or the certificates at least: they could be looked at all the same."""
+    shown = observation.tls_version is not None or observation.presented is not None
+    return {"case": "tls"} if shown else {}
+
+
 def _ended(rule_id: str, cite: str, trouble: Trouble, *stages: Stage) -> Rule:
     """A rule that speaks when the observation ended in this way, at one of these stages (none named: at any)."""
 
     def look(case: Case) -> Iterable[Hit]:
         seen = case.observation
         if seen.failure and seen.failure.trouble is trouble and (not stages or seen.stage in stages):
-            yield Hit((), facts_of(seen, seen.failure))
+            yield Hit((), facts_of(seen, seen.failure, **inside(seen)))
 
     return Rule(rule_id, Severity.ERROR, Need.OBSERVATION, cite, look)
 
@@ -75,7 +81,7 @@ def not_smtp(case: Case) -> Iterable[Hit]:
     """What came is no reply of a mail server."""
     failure = case.observation.failure
     if failure and failure.trouble is Trouble.UNREADABLE and "bytes:tls" not in failure.symptoms:
-        yield Hit((), facts_of(case.observation, failure))
+        yield Hit((), facts_of(case.observation, failure, **inside(case.observation)))
 
 
 @rule("not-tls", Severity.ERROR, Need.OBSERVATION, "RFC 3207 §4, RFC 8314 §3")
@@ -93,8 +99,8 @@ def closed(case: Case) -> Iterable[Hit]:
     seen = case.observation
     if seen.failure and seen.failure.trouble is Trouble.CLOSED:
         encrypted = seen.stage in TLS_STAGES or seen.tls_version is not None
-        inside = {"case": "tls"} if encrypted else {}
-        yield Hit((), facts_of(seen, seen.failure, **inside))
+        encrypted_case = {"case": "tls"} if encrypted else {}
+        yield Hit((), facts_of(seen, seen.failure, **encrypted_case))
 
 
 @rule("starttls-injection", Severity.ERROR, Need.OBSERVATION, "RFC 3207 §6, CVE-2011-0411")

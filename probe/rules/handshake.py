@@ -57,6 +57,8 @@ OLD_REASONS = frozenset({"reason:258", "reason:252", "reason:396"})
 SMALL_DH_REASONS = frozenset({"reason:394", "reason:126", "reason:128"})
 """SSL_R_DH_KEY_TOO_SMALL, DH_R_MODULUS_TOO_SMALL, DH_R_INVALID_SIZE: the library refused the group."""
 
+TOO_LARGE = "reason:152"
+"""SSL_R_EXCESSIVE_MESSAGE_SIZE: above SSL_MAX_CERT_LIST_DEFAULT, 100 KiB (include/openssl/ssl.h)."""
 DH_BROKEN = 1024
 """Below this every current library refuses."""
 DH_MINIMUM = 2048
@@ -132,7 +134,8 @@ def handshake_failed(case: Case) -> Iterable[Hit]:
     """Our TLS library could not accept what the server sent, and no other rule knows why."""
     seen = case.observation
     if seen.failure and seen.failure.trouble is Trouble.TLS and not _explained(case, seen.failure):
-        yield Hit((), facts_of(seen, seen.failure))
+        large = {"case": "too-large"} if TOO_LARGE in seen.failure.symptoms and seen.presented else {}
+        yield Hit((), facts_of(seen, seen.failure, **large))
     elif seen.first_failure and seen.first_failure.trouble is Trouble.TLS:
         yield from _retried(seen, seen.first_failure)
 

@@ -75,7 +75,7 @@ def read(raw: bytes, secret: bytes | None = None) -> Flight:
     listed = bodies.get(CERTIFICATE)
     return Flight(
         VERSIONS.get(hello.version) if hello else None,
-        None if listed is None or not hello else _entries(listed, extended=hello.version > 0x0303),
+        None if not listed or not hello else _entries(listed, extended=hello.version > 0x0303),
         _requested(bodies, hello),
         _bits(bodies, hello),
         missing,
@@ -161,7 +161,7 @@ def _extensions(block: bytes) -> Iterator[tuple[int, bytes]]:
 def _entries(body: bytes, *, extended: bool) -> tuple[bytes, ...]:
     """The certificates of a message, byte for byte. What is left where the lengths contradict is a last entry."""
     at = 3 + (1 + body[0] if extended and body else 0)
-    entries: list[bytes] = []
+    entries: list[bytes] = [body] if at > len(body) else []
     while at < len(body) and len(entries) < ENTRIES_LIMIT:
         end = at + 3 + int.from_bytes(body[at : at + 3])
         entries.append(body[at + 3 : end])

@@ -183,7 +183,7 @@ class Handshake:
         numbers = tuple(f"alert:{alert.number}" for alert in fatal if alert.received)
         if numbers:
             return Failure(Trouble.ALERT, text, numbers)
-        sent = tuple(f"alert:{alert.number}" for alert in fatal)
+        sent = tuple(f"alert-sent:{alert.number}" for alert in fatal)
         return Failure(Trouble.TLS, text, (*errors.symptoms(self.queue), *sent))
 
     def _no_tls(self, *, final: bool) -> None:

@@ -148,7 +148,8 @@ class Session:
 
     def _unreadable(self, bad: BadReply) -> None:
         self._note("server", bad.text)
-        tls = bad.trouble is Trouble.UNREADABLE and tls_begins(self._replies.rest)
+        awaited = self.stage is Stage.GREETING and self._tls is None
+        tls = awaited and bad.trouble is Trouble.UNREADABLE and tls_begins(self._replies.rest)
         self._fail(Failure(bad.trouble, bad.text, ("bytes:tls",) if tls else ()))
 
     def _say(self, line: str) -> None:

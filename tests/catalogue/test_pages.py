@@ -78,9 +78,15 @@ WITHOUT = {("handshake-refused", "no-sni"): {"alert"}, ("handshake-refused", "tl
 
 CASES = {
     "handshake-refused": {"no-sni", "tls1.2"},
-    "handshake-failed": {"tls1.2"},
+    "handshake-failed": {"tls1.2", "too-large"},
     "not-tls": {"implicit"},
     "closed": {"tls"},
+    "ehlo-refused": {"tls"},
+    "oversize-reply": {"tls"},
+    "not-smtp": {"tls"},
+    "banner-refused": {"tls"},
+    "timeout-banner": {"tls"},
+    "timeout-handshake": {"tls"},
     "unparsable-cert": {"field"},
     "too-many-certs": {"untidy"},
     "fragile-path": {"order", "key-id", "self-issued", "store"},

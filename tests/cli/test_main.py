@@ -90,6 +90,16 @@ def test_a_full_disk_is_said() -> None:
     assert (ran.returncode, ran.stderr) == (2, "The output could not be written: no space is left.\n")
 
 
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_full_disk_behind_a_mistake_is_no_traceback(stream: str) -> None:
+    """The exit code is all that can still be told."""
+    with Path("/dev/full").open("w") as full:
+        other = "stderr" if stream == "stdout" else "stdout"
+        ran = python("-m", "probe", "--json", "bad..host", **{stream: full, other: subprocess.PIPE})
+    assert ran.returncode == 2
+    assert "Traceback" not in (ran.stderr or "")
+
+
 def test_closed_streams_disturb_nobody() -> None:
     """As a daemon starts us."""
     ran = python("-c", "import os; os.close(1); os.close(2); os.execl(%r, 'python', '-m', 'probe')" % sys.executable)  # noqa: UP031 -- braces below

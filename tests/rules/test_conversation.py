@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from probe.catalogue.advice import worded
 from probe.model import (
     Confidence,
     Endpoint,
@@ -177,3 +178,28 @@ def test_ids_are_unique() -> None:
     """One rule an id."""
     ids = [rule.id for rule in RULES]
     assert sorted(set(ids)) == sorted(ids)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "stage", "rule"),
+    [
+        (Trouble.REPLY, Stage.EHLO_TLS, "ehlo-refused"),
+        (Trouble.REPLY, Stage.GREETING, "banner-refused"),
+        (Trouble.OVERSIZE, Stage.EHLO_TLS, "oversize-reply"),
+        (Trouble.UNREADABLE, Stage.EHLO_TLS, "not-smtp"),
+        (Trouble.TIMEOUT, Stage.GREETING, "timeout-banner"),
+        (Trouble.TIMEOUT, Stage.EHLO_TLS, "timeout-handshake"),
+    ],
+)
+def test_nobody_says_unseen_of_certificates_that_were_seen(trouble: Trouble, stage: Stage, rule: str) -> None:
+    """Inside TLS the certificates have been looked at, and large packets have come through."""
+    seen = ended(trouble, stage, tls_version="TLSv1.3", presented=(b"x",))
+    (found,) = (finding for finding in spoken(seen) if finding.id == rule)
+    summary = worded(found, {"endpoint": "mx.example:25"}).summary
+    assert ("could not be looked at" in summary, "large packets" in summary) == (False, False)
+
+
+def test_a_list_that_is_too_large_is_told_as_such() -> None:
+    """It is the server's list that ends the handshake, and not an odd library."""
+    (found,) = spoken(ended(Trouble.TLS, Stage.HANDSHAKE, "reason:152", presented=(b"x",), tls_version="TLSv1.3"))[:1]
+    assert (found.id, found.facts["case"]) == ("handshake-failed", "too-large")

@@ -96,6 +96,13 @@ def test_contradicting_lengths_leave_a_last_entry() -> None:
     assert read(old_flight(message(11, body))).certificates == (GOOD[0], b"rest")
 
 
+def test_a_malformed_message_is_no_empty_list() -> None:
+    """Without its length field there is no list; a length that leads past the end leaves everything as one entry."""
+    assert read(old_flight(message(11, b""))).certificates is None
+    assert read(old_flight(message(11, b"\x00\x00"))).certificates == (b"\x00\x00",)
+    assert read(old_flight(message(11, b"\x00\x00\x00"))).certificates == ()
+
+
 def test_too_many_entries_are_cut() -> None:
     """A list of empty entries does not become a list of a hundred thousand."""
     assert len(read(old_flight(old_list([b""] * 5000))).certificates or ()) == ENTRIES_LIMIT

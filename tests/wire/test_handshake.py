@@ -109,7 +109,7 @@ def test_finite_field_key_exchange(bits: int) -> None:
     )
     assert bits == shake.learned()["key_exchange_bits"]
     assert GOOD == shake.learned()["presented"]
-    refused = Failure(Trouble.TLS, "unknown security bits; dh key too small", ("reason:394", "alert:40"))
+    refused = Failure(Trouble.TLS, "unknown security bits; dh key too small", ("reason:394", "alert-sent:40"))
     assert ({768: refused}.get(bits)) == shake.failure
 
 
@@ -170,7 +170,7 @@ def test_wrong_key() -> None:
     hello = shake.take()
     shake.receive(old_flight(old_list(GOOD), flight.ecdhe(hello, "leaf-2"), flight.done()))
     text = "invalid padding; padding check failed; RSA lib; bad signature"
-    assert Failure(Trouble.TLS, text, ("reason:123", "alert:51")) == shake.failure
+    assert Failure(Trouble.TLS, text, ("reason:123", "alert-sent:51")) == shake.failure
     assert GOOD == shake.learned()["presented"]
     assert Alert(received=False, number=51) in shake.alerts
     assert shake.take().startswith(b"\x15\x03\x03")
@@ -208,7 +208,7 @@ def test_large_list_that_never_comes() -> None:
     """When the rest stays away, the failure is what OpenSSL said at first."""
     shake = alone(old_flight(old_list(LARGE))[:20000])
     failure = shake.end(Failure(Trouble.CLOSED, "connection closed"))
-    assert ("excessive message size", ("reason:152", "alert:47")) == (failure.text, failure.symptoms)
+    assert ("excessive message size", ("reason:152", "alert-sent:47")) == (failure.text, failure.symptoms)
     assert not shake.reading
     assert shake.learned()["presented"] is None
 
@@ -338,7 +338,7 @@ def test_without_private_names(monkeypatch: pytest.MonkeyPatch) -> None:
     handshake._context.cache_clear()  # made anew without, and with again below
     shake = alone(old_flight(old_list(())))
     handshake._context.cache_clear()
-    assert Failure(Trouble.TLS, "length mismatch", ("alert:50",)) == shake.failure
+    assert Failure(Trouble.TLS, "length mismatch", ("alert-sent:50",)) == shake.failure
 
 
 @settings(max_examples=examples(60), deadline=None)

@@ -188,7 +188,7 @@ def test_large_list_is_read_to_its_end() -> None:
     assert new.take().startswith(b"\x15")
     assert listed == new.observation.presented
     assert new.observation.failure
-    assert ("reason:152", "alert:47") == new.observation.failure.symptoms
+    assert ("reason:152", "alert-sent:47") == new.observation.failure.symptoms
 
 
 def test_odd_ehlo_name_is_sent_as_ascii() -> None:
@@ -199,6 +199,17 @@ def test_odd_ehlo_name_is_sent_as_ascii() -> None:
 
 
 ALERT = b"\x15\x03\x03\x00\x02\x02\x28"
+
+
+def test_tls_bytes_are_implicit_tls_only_where_a_greeting_was_due() -> None:
+    """An alert in the place of a reply to EHLO is no sign of a port that speaks TLS from the first byte."""
+    early, late = session(Tls.STARTTLS), session(Tls.STARTTLS, *OFFER[:1])
+    for new in (early, late):
+        new.receive(ALERT, 1)
+    symptoms = [new.observation.failure.symptoms if new.observation.failure else None for new in (early, late)]
+    assert symptoms == [("bytes:tls",), ()]
+
+
 WORDS = st.sampled_from([*OFFER, b"250 x\r\n", b"454 no\r\n", b"\x16\x03\x03\x00\x05hello", ALERT])
 
 
