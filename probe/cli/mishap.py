@@ -43,7 +43,7 @@ def prepare_streams() -> None:
 def tell(message: str, code: int, words: Sequence[str]) -> int:
     """Write the message to stderr, and with ``--json`` a document to stdout; return ``code``."""
     try:
-        if "--json" in words:
+        if "--json" in words[: words.index("--") if "--" in words else None]:
             from probe.render.json import error_text
 
             sys.stdout.write(error_text(message, code))

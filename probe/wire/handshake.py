@@ -176,11 +176,12 @@ class Handshake:
         self.failure = self.failure or self._named(error)
 
     def _named(self, error: SSL.Error) -> Failure:
-        if isinstance(error, SSL.ZeroReturnError):
-            return Failure(Trouble.CLOSED, "close_notify", (f"alert:{_CLOSE_NOTIFY}",))
-        text = errors.text(error.args[0] if error.args else ())
         fatal = [alert for alert in self.alerts if alert.fatal]
         numbers = tuple(f"alert:{alert.number}" for alert in fatal if alert.received)
+        closing = f"alert:{_CLOSE_NOTIFY}"
+        if isinstance(error, SSL.ZeroReturnError) or closing in numbers:
+            return Failure(Trouble.CLOSED, "close_notify", (closing,))
+        text = errors.text(error.args[0] if error.args else ())
         if numbers:
             return Failure(Trouble.ALERT, text, numbers)
         sent = tuple(f"alert-sent:{alert.number}" for alert in fatal)
@@ -236,8 +237,9 @@ def _noted(tls: SSL.Connection, where: int, value: int) -> None:
     """Keep alerts by number, and the code of an error while it still is in OpenSSL's queue."""
     shake = tls.get_app_data()
     received = where == SSL.SSL_CB_READ_ALERT
-    if (received or where == SSL.SSL_CB_WRITE_ALERT) and value & 0xFF != _CLOSE_NOTIFY:
-        shake.alerts += (Alert(received, value & 0xFF, value >> 8 == _FATAL),)
+    number, fatal = value & 0xFF, value >> 8 == _FATAL
+    if (received or where == SSL.SSL_CB_WRITE_ALERT) and (fatal or number != _CLOSE_NOTIFY):
+        shake.alerts += (Alert(received, number, fatal),)
     shake.queue = _queue() or shake.queue
 
 

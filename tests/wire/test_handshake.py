@@ -236,6 +236,13 @@ def test_close_notify_in_the_handshake() -> None:
     assert Trouble.CLOSED is shake.failure.trouble
 
 
+def test_a_fatal_close_notify_is_an_end_and_no_refusal_of_ours() -> None:
+    """Whatever its level: it was the server that went away."""
+    shake = Handshake(None)
+    shake.receive(b"\x15\x03\x03\x00\x02\x02\x00")
+    assert Failure(Trouble.CLOSED, "close_notify", ("alert:0",)) == shake.failure
+
+
 def test_close_notify_later() -> None:
     """The same, when TLS is complete."""
     shake, server = Handshake(None), Server(context("1.3"))
