@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from probe.model import Certificate, Confidence, Failure, Path, Severity, Source, Trouble
 from probe.pki.anchors import UNSPECIFIED
-from probe.pki.profile import is_root, tampered
+from probe.pki.profile import is_root, key_ids_differ, tampered
 from probe.pki.signature import signed_by, signed_itself
 from probe.rules.case import Case, Hit, Need, about, rule
 
@@ -142,7 +142,10 @@ def wrong_key_intermediate(case: Case) -> Iterable[Hit]:
     """A certificate with the issuer's name was sent, but another key made the signature."""
     for child, candidate in case.chain.near_misses if case.chain else ():
         if case.positions(candidate) and not tampered(child, candidate):
-            yield about(case, candidate, signer=case.naming(candidate), child=case.naming(child))
+            hit = about(case, candidate, signer=case.naming(candidate), child=case.naming(child))
+            yield Hit(
+                hit.positions, hit.facts, Confidence.IS if key_ids_differ(child, candidate) else Confidence.VERY_LIKELY
+            )
 
 
 @rule("bad-signature", Severity.ERROR, Need.LEAF, "RFC 5280 §6.1.3")

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from forge import CAST, NAME, NOW, Forged, chain
+from forge import CAST, NAME, NOW, Forged
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared import examples
@@ -18,7 +18,7 @@ from probe.pki import anchors
 from probe.pki.certificate import parse
 from probe.pki.pool import Pool
 
-LEAF, R3, ROOT = chain(1)
+LEAF, R3, ROOT = CAST.mx, CAST.r3, CAST.root
 NAMELESS_KEY = (AUTHORITY_KEY_ID, SUBJECT_KEY_ID)
 
 
@@ -173,6 +173,14 @@ def test_an_expired_anchor_that_was_sent_is_told_once() -> None:
 def test_a_moment_without_zone_is_utc() -> None:
     """As everywhere in the library."""
     assert report((LEAF, R3), at=NOW.replace(tzinfo=None)).at == NOW
+
+
+@pytest.mark.parametrize(("without", "sure"), [((), "is"), (NAMELESS_KEY, "very likely")])
+def test_which_key_was_meant_is_known_by_its_identifier(without: tuple[str, ...], sure: str) -> None:
+    """Without one the certificate may be damaged as well."""
+    former = CAST.authority("Example R3", "issuing-2", CAST.root, without=without)
+    found = report((CAST.leaf(CAST.r3, without=without), former)).endpoints[0].findings
+    assert [f.confidence.value for f in found if f.id == "wrong-key-intermediate"] == [sure]
 
 
 UNIVERSE = (
