@@ -16,12 +16,17 @@ from pathlib import Path
 
 from probe.render.clean import clean
 
+LONGEST_NAME = 255 - 60
+"""Bytes of a file's name (NAME_MAX of Linux), less what we put around it while we write."""
 SAVED_LIMIT = 64 << 20
 """Bytes of a file of observations: one is near 20 KiB, so this holds thousands."""
 OURS_LIMIT = 4 << 20
 """Bytes of a file of certificates that we would overwrite; a chain has ten KiB."""
 SAVED = b"smtp-chaincheck/observation/"
 """Stands at the beginning of what --save wrote."""
+_CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*-----END CERTIFICATE-----")
+_REMARKS = re.compile(rb"(?:[ \t\r]*(?:#[^\n]*)?(?:\n|\Z))*")
+"""What may stand between certificates: nothing, or lines that begin with "#". A key in any other dress is neither."""
 MODE = 0o644
 """Certificates are public, and servers read them as users of their own."""
 
@@ -30,6 +35,8 @@ def refuse_place(path: Path, *, force: bool) -> None:
     """Raise ValueError with a sentence when nothing may be written there."""
     shown = clean(str(path))
     real = _real(path)
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise ValueError(f"{shown} cannot be written: its name is too long.")
     if not real.parent.is_dir():
         raise ValueError(f"{shown} cannot be written: there is no folder {clean(str(real.parent))}.")
     if real.is_dir():
@@ -94,7 +101,7 @@ def _is_output(path: Path) -> bool:
 
 
 def _is_ours(path: Path) -> bool:
-    """Empty, saved observations, or PEM certificates and no other block; where there is no way to know, no."""
+    """Empty, saved observations, or PEM certificates and nothing else; where there is no way to know, no."""
     try:
         with path.open("rb") as stream:
             content = stream.read(OURS_LIMIT + 1)
@@ -102,10 +109,10 @@ def _is_ours(path: Path) -> bool:
         return True  # a link that leads nowhere
     except OSError:
         return False
-    blocks = re.findall(rb"-----BEGIN ([^-]*)-----", content)
-    if not content.strip() or (SAVED in content[:200] and not blocks):
+    if not content.strip() or (SAVED in content[:200] and b"PRIVATE" not in content):
         return True
-    return len(content) <= OURS_LIMIT and bool(blocks) and set(blocks) == {b"CERTIFICATE"}
+    rest = _CERTIFICATE.sub(b"", content)
+    return len(content) <= OURS_LIMIT and rest != content and _REMARKS.fullmatch(rest) is not None
 
 
 def _dress(handle: int, place: Path) -> None:

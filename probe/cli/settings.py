@@ -6,6 +6,7 @@ Every function raises ValueError with a sentence that says what to type instead.
 from __future__ import annotations
 
 import ipaddress
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -44,6 +45,9 @@ def targets(arguments: Namespace) -> tuple[Target, ...]:
         address = _address(target.name)
         if address and arguments.family not in {0, address.version}:
             raise ValueError(f"{address} is IPv{address.version}, and -{arguments.family} wants IPv{arguments.family}.")
+        source = _address(arguments.source or "")
+        if address and source and source.version != address.version:
+            raise ValueError(f"{address} is IPv{address.version}, and --source {source} is IPv{source.version}.")
     return found
 
 
@@ -51,10 +55,10 @@ def options(arguments: Namespace) -> Options:
     """Say how to judge, trust anchors and pool loaded."""
     trusted = _trusted(arguments.trust)
     for path in arguments.ca_file:
-        trusted += anchors.from_path(Path(path).expanduser())
+        trusted += anchors.from_path(_path("--ca-file", path))
     return Options(
         anchors=trusted,
-        pool=pool.from_paths(Path(path).expanduser() for path in arguments.intermediates),
+        pool=pool.from_paths(_path("--intermediates", path) for path in arguments.intermediates),
         name=named("--name", arguments.name),
         at=moment(arguments.at),
         warn_days=arguments.warn_days,
@@ -83,8 +87,15 @@ def repeated(arguments: Namespace) -> tuple[str, ...]:
     return (*words, *flags, *([f"-{arguments.family}"] if arguments.family else []))
 
 
+def _path(option: str, name: str) -> Path:
+    """A file or folder; an empty name is an unset variable of somebody's script, and not this folder."""
+    if not name:
+        raise ValueError(f"{option} wants the name of a file or folder, and it is empty.")
+    return Path(os.path.expanduser(name))  # noqa: PTH111 -- pathlib's raises where there is no such user
+
+
 def _trusted(word: str) -> Anchors:
-    if word not in STORES and not Path(word).exists():
+    if word not in STORES and not os.path.exists(_path("--trust", word)):  # noqa: PTH110 -- pathlib's raises on odd names
         raise ValueError(
             f"--trust {clean(word)}: there is no such file. Write mozilla, system or none, or name a file or folder."
         )

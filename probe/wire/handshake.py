@@ -182,10 +182,12 @@ class Handshake:
         if isinstance(error, SSL.ZeroReturnError) or closing in numbers:
             return Failure(Trouble.CLOSED, "close_notify", (closing,))
         text = errors.text(error.args[0] if error.args else ())
-        if numbers:
-            return Failure(Trouble.ALERT, text, numbers)
+        reasons = errors.symptoms(self.queue)
+        ended = tuple(reason for reason in reasons if reason.startswith("alert:"))
+        if numbers or ended:  # TLS 1.3 ignores the level of an alert (RFC 8446 §6), and OpenSSL's queue knows
+            return Failure(Trouble.ALERT, text, numbers or ended)
         sent = tuple(f"alert-sent:{alert.number}" for alert in fatal)
-        return Failure(Trouble.TLS, text, (*errors.symptoms(self.queue), *sent))
+        return Failure(Trouble.TLS, text, (*reasons, *sent))
 
     def _no_tls(self, *, final: bool) -> None:
         """Note the plain text that came instead; wait for the end of its line, within reason."""

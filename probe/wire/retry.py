@@ -29,7 +29,8 @@ def reason_to_retry(seen: Observation) -> str | None:
         return None
     if seen.endpoint.sni and any(a.received and a.fatal and a.number == UNRECOGNIZED_NAME for a in seen.alerts):
         return NO_SNI
-    return TLS12 if failure.trouble in {Trouble.ALERT, Trouble.TLS} else None
+    went_away = failure.trouble is Trouble.CLOSED and not failure.symptoms  # old servers do so at a newer ClientHello
+    return TLS12 if went_away or failure.trouble in {Trouble.ALERT, Trouble.TLS} else None
 
 
 def knows_more(second: Observation, first: Observation, why: str) -> bool:

@@ -28,10 +28,10 @@ def test_a_new_file_is_whole_and_readable_by_all(tmp_path: Path) -> None:
 def test_what_exists_is_not_overwritten_unless_forced(tmp_path: Path) -> None:
     """The sentence says how."""
     place = tmp_path / "chain.pem"
-    place.write_text("-----BEGIN CERTIFICATE-----\nold\n")
+    place.write_text("-----BEGIN CERTIFICATE-----\nold\n-----END CERTIFICATE-----\n")
     with pytest.raises(ValueError, match=r"exists already\. Say --force"):
         files.write(place, "new", force=False)
-    assert place.read_text() == "-----BEGIN CERTIFICATE-----\nold\n"
+    assert place.read_text() == "-----BEGIN CERTIFICATE-----\nold\n-----END CERTIFICATE-----\n"
     files.write(place, "new", force=True)
     assert place.read_text() == "new"
 
@@ -71,7 +71,7 @@ def test_a_file_that_we_may_not_read_is_spared(tmp_path: Path, monkeypatch: pyte
 def test_the_target_of_a_link_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
     """Servers link their certificate files."""
     real = tmp_path / "real.pem"
-    real.write_text("-----BEGIN CERTIFICATE-----\nold\n")
+    real.write_text("-----BEGIN CERTIFICATE-----\nold\n-----END CERTIFICATE-----\n")
     link = tmp_path / "link.pem"
     link.symlink_to("real.pem")
     files.write(link, "new", force=True)
@@ -160,7 +160,25 @@ def test_only_what_we_write_ourselves_is_overwritten(tmp_path: Path, content: by
 def test_an_old_file_keeps_its_mode(tmp_path: Path) -> None:
     """Whoever closed it had a reason."""
     place = tmp_path / "chain.pem"
-    place.write_text("-----BEGIN CERTIFICATE-----\nold\n")
+    place.write_text("-----BEGIN CERTIFICATE-----\nold\n-----END CERTIFICATE-----\n")
     place.chmod(0o640)
     files.write(place, "new", force=True)
     assert place.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_key_without_armour_is_never_overwritten(tmp_path: Path) -> None:
+    """Bare base64 beside a certificate may be anything; remarks of ours are none."""
+    pem = "-----BEGIN CERTIFICATE-----\nTUlJ\n-----END CERTIFICATE-----\n"
+    place = tmp_path / "chain.pem"
+    place.write_text(f"TUlJRXZRSUJBREFO\n{pem}", encoding="ascii")
+    with pytest.raises(ValueError, match="perhaps a private key"):
+        files.write(place, "new", force=True)
+    place.write_text(f"# mx.example\n{pem}\n# Example R3\r\n{pem}", encoding="ascii")
+    files.write(place, "new", force=True)
+    assert place.read_text(encoding="ascii") == "new"
+
+
+def test_a_name_that_no_file_can_have_is_a_mistake_of_the_user(tmp_path: Path) -> None:
+    """And no bug of ours."""
+    with pytest.raises(ValueError, match="its name is too long"):
+        files.refuse_place(tmp_path / ("a" * 300), force=False)

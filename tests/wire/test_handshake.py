@@ -169,8 +169,9 @@ def test_wrong_key() -> None:
     shake = Handshake(None)
     hello = shake.take()
     shake.receive(old_flight(old_list(GOOD), flight.ecdhe(hello, "leaf-2"), flight.done()))
-    text = "invalid padding; padding check failed; RSA lib; bad signature"
-    assert Failure(Trouble.TLS, text, ("reason:123", "alert-sent:51")) == shake.failure
+    assert shake.failure
+    assert (Trouble.TLS, ("reason:123", "alert-sent:51")) == (shake.failure.trouble, shake.failure.symptoms)
+    assert shake.failure.text.endswith("; RSA lib; bad signature")  # what stands before it depends on random bytes
     assert GOOD == shake.learned()["presented"]
     assert Alert(received=False, number=51) in shake.alerts
     assert shake.take().startswith(b"\x15\x03\x03")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from probe.model import Endpoint, Failure, Observation, Stage, Trouble
-from probe.wire.retry import IMPLICIT, TLS12, told_by
+from probe.wire.retry import IMPLICIT, TLS12, reason_to_retry, told_by
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 SILENT = Observation(Endpoint("mx", None, 25), NOW, Stage.GREETING, Failure(Trouble.TIMEOUT, "nothing"))
@@ -35,3 +35,10 @@ def test_only_the_implicit_try_teaches_this() -> None:
     """Any other second connection that knows less changes nothing."""
     assert told_by(SILENT, second("HTTP/1.1 400"), TLS12) == SILENT
     assert told_by(SILENT, SILENT, IMPLICIT) == SILENT
+
+
+@pytest.mark.parametrize(("symptoms", "why"), [((), TLS12), (("alert:0",), None)])
+def test_a_server_that_goes_away_at_our_hello_is_asked_for_less(symptoms: tuple[str, ...], why: str | None) -> None:
+    """Old servers close where a newer version is offered; one that says close_notify speaks TLS and means it."""
+    failure = Failure(Trouble.CLOSED, "connection closed", symptoms)
+    assert reason_to_retry(Observation(Endpoint("mx", None, 25), NOW, Stage.HANDSHAKE, failure)) == why
