@@ -44,6 +44,7 @@ _LIBRARY: Any = getattr(SSL, "_lib", None)
 """OpenSSL's functions by a private name of pyOpenSSL, for what has no public one; we can do without."""
 
 _CLOSE_NOTIFY = 0
+_HARMLESS = frozenset({_CLOSE_NOTIFY, 90})
 _FATAL = 2
 
 
@@ -176,7 +177,7 @@ class Handshake:
         self.failure = self.failure or self._named(error)
 
     def _named(self, error: SSL.Error) -> Failure:
-        fatal = [alert for alert in self.alerts if alert.fatal]
+        fatal = [alert for alert in self.alerts if alert.fatal or self._ends(alert)]
         numbers = tuple(f"alert:{alert.number}" for alert in fatal if alert.received)
         closing = f"alert:{_CLOSE_NOTIFY}"
         if isinstance(error, SSL.ZeroReturnError) or closing in numbers:
@@ -184,10 +185,15 @@ class Handshake:
         text = errors.text(error.args[0] if error.args else ())
         reasons = errors.symptoms(self.queue)
         ended = tuple(reason for reason in reasons if reason.startswith("alert:"))
-        if numbers or ended:  # TLS 1.3 ignores the level of an alert (RFC 8446 §6), and OpenSSL's queue knows
+        if numbers or ended:  # during the handshake OpenSSL's queue knows what ended it
             return Failure(Trouble.ALERT, text, numbers or ended)
         sent = tuple(f"alert-sent:{alert.number}" for alert in fatal)
         return Failure(Trouble.TLS, text, (*reasons, *sent))
+
+    def _ends(self, alert: Alert) -> bool:
+        """TLS 1.3 ignores the level: every alert but close_notify and user_canceled ends it (RFC 8446 §6)."""
+        version = self._tls.get_protocol_version_name()
+        return self.complete and alert.received and alert.number not in _HARMLESS and version == "TLSv1.3"
 
     def _no_tls(self, *, final: bool) -> None:
         """Note the plain text that came instead; wait for the end of its line, within reason."""

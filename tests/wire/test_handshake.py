@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from fake_tls import REQUEST, Server, context, new_flight, new_list, old_flight, old_list, records
@@ -242,6 +243,15 @@ def test_a_fatal_close_notify_is_an_end_and_no_refusal_of_ours() -> None:
     shake = Handshake(None)
     shake.receive(b"\x15\x03\x03\x00\x02\x02\x00")
     assert Failure(Trouble.CLOSED, "close_notify", ("alert:0",)) == shake.failure
+
+
+def test_an_alert_of_level_one_ends_tls_13_all_the_same() -> None:
+    """It is the server that breaks off, and not our library."""
+    shake = Handshake(None)
+    shake.complete = True
+    shake.alerts = (Alert(received=True, number=116, fatal=False),)
+    shake._tls = Mock(get_protocol_version_name=lambda: "TLSv1.3")  # no library of today sends such an alert
+    assert shake._named(SSL.Error([])) == Failure(Trouble.ALERT, "", ("alert:116",))
 
 
 def test_close_notify_later() -> None:
