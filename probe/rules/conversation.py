@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from probe.model import Failure, Observation, Severity, Stage, Trouble
+from probe.model import Failure, Observation, Severity, Stage, Tls, Trouble
 from probe.rules.case import Case, Hit, Need, Rule, rule
 
 TLS_STAGES = frozenset({Stage.HANDSHAKE, Stage.EHLO_TLS, Stage.DONE})
@@ -89,8 +89,15 @@ def not_tls(case: Case) -> Iterable[Hit]:
     """Plain bytes arrived where the TLS handshake should have begun."""
     seen = case.observation
     if seen.failure and seen.failure.trouble is Trouble.NOT_TLS:
-        implicit = {"case": "implicit"} if seen.endpoint.tls.value == "implicit" else {}
-        yield Hit((), facts_of(seen, seen.failure, **implicit))
+        yield Hit((), facts_of(seen, seen.failure, **_what_came(seen, seen.failure)))
+
+
+def _what_came(seen: Observation, failure: Failure) -> dict[str, str]:
+    """A complaint (4xx, 5xx) is the server's own; a greeting shows a port for STARTTLS; anything else is just odd."""
+    code = next((symptom for symptom in failure.symptoms if symptom.startswith("reply:")), "")
+    if seen.endpoint.tls is Tls.IMPLICIT:
+        return {"case": "implicit" if code == "reply:220" else "implicit-odd"}
+    return {} if code[:7] in {"reply:4", "reply:5"} else {"case": "odd"}
 
 
 @rule("closed", Severity.ERROR, Need.OBSERVATION, "RFC 5321 §3.8")

@@ -79,7 +79,7 @@ WITHOUT = {("handshake-refused", "no-sni"): {"alert"}, ("handshake-refused", "tl
 CASES = {
     "handshake-refused": {"no-sni", "tls1.2"},
     "handshake-failed": {"tls1.2", "too-large"},
-    "not-tls": {"implicit"},
+    "not-tls": {"implicit", "implicit-odd", "odd"},
     "closed": {"tls"},
     "ehlo-refused": {"tls"},
     "oversize-reply": {"tls"},

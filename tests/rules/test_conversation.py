@@ -14,7 +14,6 @@ from probe.model import (
     Failure,
     Finding,
     Observation,
-    Protocol,
     Reply,
     Severity,
     Stage,
@@ -150,13 +149,6 @@ def test_tls_from_the_first_byte() -> None:
     assert [f.id for f in spoken(seen)] == ["implicit-tls"]
 
 
-def test_plain_text_on_an_implicit_port() -> None:
-    """The page tells the two ways into plain text apart."""
-    endpoint = Endpoint("mx", None, 465, Protocol.SUBMISSION, Tls.IMPLICIT)
-    (found,) = spoken(ended(Trouble.NOT_TLS, Stage.HANDSHAKE, endpoint=endpoint))
-    assert found.facts["case"] == "implicit"
-
-
 def test_what_could_not_run_is_said() -> None:
     """A rule that needs certificates is skipped with its reason when there are none, and so is revocation always."""
     found, skipped = judge(Case(ended(Trouble.REFUSED, Stage.CONNECT), NOW))
@@ -203,3 +195,23 @@ def test_a_list_that_is_too_large_is_told_as_such() -> None:
     """It is the server's list that ends the handshake, and not an odd library."""
     (found,) = spoken(ended(Trouble.TLS, Stage.HANDSHAKE, "reason:152", presented=(b"x",), tls_version="TLSv1.3"))[:1]
     assert (found.id, found.facts["case"]) == ("handshake-failed", "too-large")
+
+
+@pytest.mark.parametrize(
+    ("tls", "symptoms", "case"),
+    [
+        (Tls.STARTTLS, ("reply:454",), None),
+        (Tls.STARTTLS, ("reply:250",), "odd"),
+        (Tls.STARTTLS, (), "odd"),
+        (Tls.IMPLICIT, ("reply:220",), "implicit"),
+        (Tls.IMPLICIT, ("reply:421",), "implicit-odd"),
+        (Tls.IMPLICIT, (), "implicit-odd"),
+    ],
+)
+def test_what_came_instead_of_tls_is_taken_for_what_it_is(
+    tls: Tls, symptoms: tuple[str, ...], case: str | None
+) -> None:
+    """A complaint accuses the server, a greeting shows how TLS begins here, and SSH's first words show neither."""
+    endpoint = Endpoint("mx.example", "127.0.0.1", 465, tls=tls)
+    (found,) = spoken(ended(Trouble.NOT_TLS, Stage.HANDSHAKE, *symptoms, endpoint=endpoint))
+    assert (found.id, found.facts.get("case")) == ("not-tls", case)
