@@ -349,6 +349,10 @@ class Source(StrEnum):
     AIA = "aia"
 
 
+ABSENT = frozenset({Source.POOL, Source.AIA})
+"""Where certificates come from that nobody sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """One thing wrong with one certificate of a path, judged for that path."""

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from probe.render.clean import clean
 
-LONGEST_NAME = 255 - 60
-"""Bytes of a file's name (NAME_MAX of Linux), less what we put around it while we write."""
+LONGEST_NAME = 255
+"""Bytes of a file's name (NAME_MAX of Linux)."""
 SAVED_LIMIT = 64 << 20
 """Bytes of a file of observations: one is near 20 KiB, so this holds thousands."""
 OURS_LIMIT = 4 << 20
@@ -37,7 +37,7 @@ def refuse_place(path: Path, *, force: bool) -> None:
     real = _real(path)
     if len(os.fsencode(path.name)) > LONGEST_NAME:
         raise ValueError(f"{shown} cannot be written: its name is too long.")
-    if not real.parent.is_dir():
+    if not os.path.isdir(real.parent):  # noqa: PTH112 -- pathlib's raises on a name that is too long
         raise ValueError(f"{shown} cannot be written: there is no folder {clean(str(real.parent))}.")
     if real.is_dir():
         raise ValueError(f"{shown} is a folder. Name a file in it.")

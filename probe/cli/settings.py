@@ -99,7 +99,7 @@ def _trusted(word: str) -> Anchors:
         raise ValueError(
             f"--trust {clean(word)}: there is no such file. Write mozilla, system or none, or name a file or folder."
         )
-    return anchors.named(word)
+    return anchors.named(word) if word in STORES else anchors.from_path(_path("--trust", word))
 
 
 def network(arguments: Namespace) -> ObserveOptions:

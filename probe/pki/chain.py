@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from probe.model import Certificate, Chain, Fault, Gap, Path, Source, Verdict
+from probe.model import ABSENT, Certificate, Chain, Fault, Gap, Path, Source, Verdict
 from probe.pki.anchors import UNSPECIFIED, Anchors, verdict
 from probe.pki.graph import BySubject, Graph, graph
 from probe.pki.paths import KNOWN, SENT, TOLERANCES, Search
@@ -60,8 +60,6 @@ def build(
     )
 
 
-ABSENT = frozenset({Source.POOL, Source.AIA})
-"""Where certificates come from that nobody sent."""
 NAME_CONSTRAINTS = frozenset({47, 48, 49, 50, 51, 52, 53})
 """X509_V_ERR_PERMITTED_VIOLATION to X509_V_ERR_UNSUPPORTED_NAME_SYNTAX."""
 LEAF_SEARCH = 24
@@ -134,11 +132,12 @@ def _better(every: Sequence[Path], path: Path) -> Path | None:
 
     A certificate that nobody sent and that is late, or may not sign, mends nothing.
     """
-    if path.anchored and (not every or _cost(path)[:2] <= _cost(every[0])[:2]):
-        return path
-    absent = {n for found in every[:1] for n, source in enumerate(found.sources) if source in ABSENT}
-    useless = any(fault.verify is not None and fault.index in absent for found in every[:1] for fault in found.faults)
-    return every[0] if every and not useless else path if path.anchored else None
+    own = path if path.anchored else None
+    if not every or (own and _cost(own)[:2] <= _cost(every[0])[:2]):
+        return own
+    best = every[0]
+    useless = any(fault.verify is not None and best.sources[fault.index] in ABSENT for fault in best.faults)
+    return own if useless else best
 
 
 def _gap(path: Path, presented: Sequence[Certificate]) -> Gap:

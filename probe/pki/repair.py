@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
-from probe.model import Certificate, Chain, Missing, Path, Repair, Source, Step
+from probe.model import ABSENT, Certificate, Chain, Missing, Path, Repair, Source, Step
 from probe.pki.anchors import Anchors, verdict
 from probe.pki.pem import bundle
 from probe.pki.profile import is_root, tampered
@@ -134,7 +134,7 @@ def _longest_rise(numbers: Sequence[int]) -> list[int]:
 
 def _missing(goal: Path, origins: Mapping[str, str]) -> Iterator[Missing]:
     for certificate, source in zip(goal.certificates, goal.sources, strict=True):
-        if source in {Source.AIA, Source.POOL} and not is_root(certificate):
+        if source in ABSENT and not is_root(certificate):
             yield Missing(certificate.subject.text, certificate.sha256, source.value, origins.get(certificate.sha256))
 
 

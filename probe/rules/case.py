@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import Enum
 
 from probe.model import (
+    ABSENT,
     Certificate,
     Chain,
     Confidence,
@@ -16,7 +17,6 @@ from probe.model import (
     Path,
     Repair,
     Severity,
-    Source,
     Stage,
     Store,
 )
@@ -58,7 +58,7 @@ class Case:
     def lacks_known(self) -> bool:
         """An intermediate that nobody sent was found elsewhere: that can be said without any trust anchor."""
         mended = self.chain.mended if self.chain else None
-        return mended is not None and any(source in {Source.AIA, Source.POOL} for source in mended.sources)
+        return mended is not None and any(source in ABSENT for source in mended.sources)
 
     @property
     def path(self) -> Path | None:

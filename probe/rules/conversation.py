@@ -33,9 +33,8 @@ def facts_of(observation: Observation, failure: Failure | None, **more: str) -> 
 
 
 def inside(observation: Observation) -> dict[str, str]:
-    """The case "tls" where TLS was there, or the certificates at least: they could be looked at all the same."""
-    shown = observation.tls_version is not None or observation.presented is not None
-    return {"case": "tls"} if shown else {}
+    """The case "tls" where the certificates have come: the version alone is known from the ServerHello, before them."""
+    return {"case": "tls"} if observation.presented is not None else {}
 
 
 def _ended(rule_id: str, cite: str, trouble: Trouble, *stages: Stage) -> Rule:
@@ -106,8 +105,7 @@ def closed(case: Case) -> Iterable[Hit]:
     seen = case.observation
     if seen.failure and seen.failure.trouble is Trouble.CLOSED:
         encrypted = seen.stage in TLS_STAGES or seen.tls_version is not None
-        encrypted_case = {"case": "tls"} if encrypted else {}
-        yield Hit((), facts_of(seen, seen.failure, **encrypted_case))
+        yield Hit((), facts_of(seen, seen.failure, **({"case": "tls"} if encrypted else {})))
 
 
 @rule("starttls-injection", Severity.ERROR, Need.OBSERVATION, "RFC 3207 §6, CVE-2011-0411")

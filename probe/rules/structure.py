@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from probe.model import Certificate, Confidence, Failure, Path, Severity, Source, Trouble
+from probe.model import ABSENT, Certificate, Confidence, Failure, Path, Severity, Trouble
 from probe.pki.anchors import UNSPECIFIED
 from probe.pki.profile import is_root, key_ids_differ, tampered
 from probe.pki.signature import signed_by, signed_itself
@@ -101,12 +101,12 @@ def missing_intermediate(case: Case) -> Iterable[Hit]:
 def _absent(path: Path) -> Iterator[tuple[Certificate, str]]:
     """Intermediates of a mended path that nobody sent."""
     for certificate, source in zip(path.certificates, path.sources, strict=True):
-        if source in {Source.POOL, Source.AIA} and not is_root(certificate):
+        if source in ABSENT and not is_root(certificate):
             yield certificate, source.value
 
 
 def _below_the_first_absent(path: Path) -> Certificate:
-    first = next(n for n, source in enumerate(path.sources) if source in {Source.POOL, Source.AIA})
+    first = next(n for n, source in enumerate(path.sources) if source in ABSENT)
     return path.certificates[first - 1]
 
 

@@ -215,3 +215,9 @@ def test_what_came_instead_of_tls_is_taken_for_what_it_is(
     endpoint = Endpoint("mx.example", "127.0.0.1", 465, tls=tls)
     (found,) = spoken(ended(Trouble.NOT_TLS, Stage.HANDSHAKE, *symptoms, endpoint=endpoint))
     assert (found.id, found.facts.get("case")) == ("not-tls", case)
+
+
+def test_a_server_hello_is_no_list_of_certificates() -> None:
+    """Where the first large packet is lost, the version is known and the certificates have not arrived."""
+    (found,) = spoken(ended(Trouble.TIMEOUT, Stage.HANDSHAKE, tls_version="TLSv1.3"))
+    assert "large packets" in worded(found, {"endpoint": "mx.example:25"}).summary
