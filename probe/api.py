@@ -61,10 +61,7 @@ def analyze(
     from probe.pipeline import Options, report_of_certificates
 
     chosen = options or Options()
-    moment = at or chosen.at
-    if moment and not moment.tzinfo:
-        moment = moment.replace(tzinfo=UTC)
-    chosen = replace(chosen, name=reference_name(name) if name else chosen.name, at=moment)
+    chosen = replace(chosen, name=reference_name(name) if name else chosen.name, at=at or chosen.at)
     return report_of_certificates(_ders(certificates), chosen, datetime.now(UTC))
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from probe.catalogue.recognise import recognise
@@ -108,8 +108,14 @@ def _addresses(observation: Observation, options: Options, asked: Collection[str
 def chain_of(observation: Observation, options: Options) -> Chain:
     """Build the chain of one observation."""
     presented = [parse(der) for der in observation.presented or ()]
-    at = options.at or observation.started
+    at = _moment(observation, options)
     return build(presented, options.anchors, options.pool, at, _fetched(observation), proved=observation.key_proved)
+
+
+def _moment(observation: Observation, options: Options) -> datetime:
+    """As of when to judge; a naive moment is UTC."""
+    at = options.at or observation.started
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _fetched(observation: Observation) -> tuple[Certificate, ...]:
@@ -118,7 +124,7 @@ def _fetched(observation: Observation) -> tuple[Certificate, ...]:
 
 def judged(observation: Observation, options: Options) -> EndpointReport:
     """Judge one endpoint: chain, repair, findings in words."""
-    at = (options.at or observation.started).replace(microsecond=0)  # certificates count whole seconds
+    at = _moment(observation, options).replace(microsecond=0)  # certificates count whole seconds
     chain = chain_of(observation, options) if observation.presented is not None else None
     stores = options.anchors.stores
     mending = repair(chain, at, options.anchors, _origins(observation, options)) if chain else None
@@ -140,7 +146,7 @@ def report_of(observation: Observation, options: Options, target: Target | None 
     endpoint = observation.endpoint
     name = endpoint.host or endpoint.address or ""
     target = target or Target(name, endpoint.port, endpoint.protocol, endpoint.tls)
-    at = options.at or observation.started
+    at = _moment(observation, options)
     return Report(target, (judged(observation, options),), (), options.anchors.stores, at, options.fail_on)
 
 

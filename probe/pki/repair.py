@@ -8,7 +8,7 @@ certificates that open a second way upward stay: old peers may need them.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
@@ -35,7 +35,7 @@ def repair(
         return None
     if chain.mended is None and _damaged(chain, goal.certificates[-1]):
         return Repair(tuple(_steps(chain.presented, chain.presented)), None)
-    right, accepted = _accepted(*_lists(chain, goal, at), goal, anchors, at)
+    right, accepted = _accepted(*_lists(chain, goal, at), goal, lambda listed: _number(listed, chain, anchors, at))
     steps = tuple(_steps(chain.presented, right))
     if chain.mended is None:
         return (
@@ -51,15 +51,21 @@ def repair(
 Listed = tuple[Certificate, ...]
 
 
-def _accepted(rich: Listed, bare: Listed, goal: Path, anchors: Anchors, at: datetime) -> tuple[Listed, bool]:
+def _number(listed: Listed, chain: Chain, anchors: Anchors, at: datetime) -> int:
+    """OpenSSL's verdict on a list; on the one that was sent it has been asked already."""
+    known = chain.verdict_as_sent if listed == chain.presented else None
+    return (known or verdict(listed, anchors, at)).number
+
+
+def _accepted(rich: Listed, bare: Listed, goal: Path, number: Callable[[Listed], int]) -> tuple[Listed, bool]:
     """The rich list where OpenSSL takes it as well as the bare one, else that; and whether it takes that.
 
     A fault of the leaf itself is refused in every list, and speaks against none.
     """
     if not goal.anchored:
         return rich, True
-    best = verdict(bare, anchors, at).number
-    as_good = rich == bare or verdict(rich, anchors, at).number == best
+    best = number(bare)
+    as_good = rich == bare or number(rich) == best
     return (rich if as_good else bare), best == 0 or not goal.valid
 
 
