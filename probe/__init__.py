@@ -1,10 +1,13 @@
 """smtp-chaincheck: what is wrong with a mail server's certificate chain, for whom, and how to mend it.
 
-    from probe import check, analyze
+    from probe import check, analyze, explain, problems
     report = check("mx.example.com")               # the network, once
     report = analyze(pem, name="mx.example.com")   # no network
+    message = explain("error:0A000418:SSL routines::tlsv1 alert unknown ca")
+    messages = problems(bounce)                    # of a bounce, a log, a TLS report
 
-The map: Target → Observation → Chain → findings → Report. ``model`` holds every value, ``pipeline`` the story,
+The map: Target → Observation → Chain → findings → Report; and text → symptoms → pages → Message, in ``triage``.
+``model`` holds every value of a probe, ``message`` those of texts, ``pipeline`` the story,
 ``wire`` turns bytes into meaning, ``pki`` certificates into paths, ``rules`` both into findings, ``catalogue`` findings
 into words, ``net`` owns the sockets, ``render`` the screen.
 
@@ -25,7 +28,8 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # what typing's constant says, without the price of importing typing for --help
 if TYPE_CHECKING:
-    from probe.api import acheck, analyze, check
+    from probe.api import acheck, analyze, check, explain, problems
+    from probe.message import Message
     from probe.model import (
         Certificate,
         Chain,
@@ -44,6 +48,7 @@ __all__ = [
     "Chain",
     "EndpointReport",
     "Finding",
+    "Message",
     "Observation",
     "Options",
     "Repair",
@@ -54,14 +59,23 @@ __all__ = [
     "acheck",
     "analyze",
     "check",
+    "explain",
+    "problems",
 ]
+
+
+_HOME = {
+    **dict.fromkeys(("acheck", "analyze", "check", "explain", "problems"), "api"),
+    "Message": "message",
+    "Options": "pipeline",
+}
 
 
 def __getattr__(name: str) -> object:
     """Import what is asked for, and nothing before it is: ``--help`` must not load a TLS library (PEP 562)."""
     from importlib import import_module
 
-    home = {"acheck": "api", "analyze": "api", "check": "api", "Options": "pipeline"}.get(name, "model")
+    home = _HOME.get(name, "model")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{home}"), name)

@@ -1,4 +1,4 @@
-"""The library: ``check`` looks at a mail server, ``analyze`` at certificates that you have already.
+"""The library: ``check`` a mail server, ``analyze`` certificates, ``explain`` a text, find the ``problems`` in a log.
 
 from probe import Options, analyze, check
 
@@ -13,6 +13,7 @@ report = analyze(Path("servercert.pem").read_bytes(), name="mx.example.com")
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from probe.pki.names import reference_name
 from probe.targets import target_of
 
 if TYPE_CHECKING:
+    from probe.message import Message
     from probe.pipeline import Options
 
 
@@ -63,6 +65,30 @@ def analyze(
     chosen = options or Options()
     chosen = replace(chosen, name=reference_name(name) if name else chosen.name, at=at or chosen.at)
     return report_of_certificates(_ders(certificates), chosen, datetime.now(UTC))
+
+
+def explain(text: str) -> Message:
+    """Say what an error code, a number, a name or a sentence means; ``page`` is None where we do not know it."""
+    from probe.triage.explanation import explain as explained
+
+    return explained(text)
+
+
+def problems(content: bytes | str, name: str | None = None, now: datetime | None = None) -> tuple[Message, ...]:
+    """Say what a bounce, a log or a TLS report tells of TLS: one message for each distinct problem, the worst first.
+
+    ``name`` becomes the ``file`` of the messages. Stamps without a year are taken to lie before ``now``, by default the
+    present; a naive one is UTC.
+    """
+    from probe.triage.groups import grouped
+    from probe.triage.reading import Source
+    from probe.triage.story import Triage
+
+    moment = now or datetime.now(UTC)
+    run = Triage(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    raw = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
+    found = grouped(run.messages(Source(io.BytesIO(raw), name or "", len(raw)))).groups
+    return found if name else tuple(replace(message, file=None) for message in found)
 
 
 def _ders(certificates: bytes | str | Iterable[bytes]) -> Sequence[bytes]:

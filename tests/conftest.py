@@ -14,8 +14,8 @@ settings.load_profile("ours")
 _SKIPPED: list[str] = []
 
 
-SLOW = ("tests/suites/", "tests/pki/test_against_others.py")
-"""What only scripts/check --all runs: other people's suites, and every real certificate at hand."""
+SLOW = ("tests/suites/", "tests/pki/test_against_others.py", "tests/triage/test_corpus.py")
+"""What only scripts/check --all runs: other people's suites, every real certificate at hand, real messages."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

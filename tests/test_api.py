@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import pytest
 from forge import CAST, NAME, NOW, chain
 
 import probe
-from probe import Options, Report, Target, acheck, analyze, check
+from probe import Options, Report, Target, acheck, analyze, check, explain, problems
 from probe.demo.cases import case_of
 from probe.demo.server import serving
+from probe.message import Role
 from probe.model import Kind
 from probe.net.observe import ObserveOptions
 from probe.pki import anchors
@@ -81,3 +83,15 @@ def test_importing_the_library_imports_neither_rich_nor_dns() -> None:
     code = "import sys; from probe import analyze, check; print({'rich', 'dns'} & set(sys.modules))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "set()"
+
+
+def test_explain_and_problems_are_those_of_the_command_line() -> None:
+    """A code has its page; a bounce and a log give their problems, text or bytes."""
+    assert explain("140943F2").page == "tls-alert-unexpected-message"
+    problem = "warning: TLS library problem: error:0A0000C1:SSL routines::no shared cipher:x"
+    log = f"Nov 23 07:36:14 mx postfix/smtpd[7]: {problem}\n"
+    (message,) = problems(log, now=datetime(2026, 11, 24))  # noqa: DTZ001 -- a naive moment is UTC
+    assert (message.page, message.role, message.file) == ("no-shared-cipher", Role.SERVER, None)
+    assert message.first == datetime(2026, 11, 23, 7, 36, 14, tzinfo=UTC)
+    assert problems(log.encode(), "mail.log")[0].file == "mail.log"
+    assert problems(b"") == ()

@@ -1,8 +1,9 @@
-"""The pages: one Markdown file for each finding id, read as data.
+"""The pages: one Markdown file for each explanation, read as data.
 
-``pages/<id>.md`` is a TOML head between two lines ``+++`` (id, title, seen_as, recipe, fix, summary) and six headings,
-``HEADINGS``, in that order. ``pages/missing-intermediate.md`` shows the form. The head's sentences hold slots such as
-``{certificate}`` that ``advice`` fills from a finding; the body is for everybody and has none.
+``pages/<id>.md`` is a TOML head between two lines ``+++`` and six headings, ``HEADINGS``, in that order. A page answers
+a finding of a probe (``summary`` and ``fix``, whose slots ``advice`` fills), a text that a program printed (``said``,
+with the ``symptoms`` and ``spellings`` by which it is known and real lines in ``seen_as``), or both.
+``pages/missing-intermediate.md`` shows the first form, ``pages/tls-alert-unknown-ca.md`` the second.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 FOLDER = Path(__file__).with_name("pages")
 
@@ -28,32 +29,74 @@ HEADINGS = (
     "References",
 )
 
+CONFIDENCE = frozenset({"is", "very likely", "may be"})
 DEFAULT = "is"
 """The key under which every page has a summary and a fix; other keys are a ``case`` or a confidence."""
 
 _NEAR = 5
 """Suggestions for a mistyped id: as many as are read at a glance."""
+_ALIKE = 80
+"""Characters of a text that are compared with ids letter by letter; an id is shorter."""
 
 
 class UnknownPageError(ValueError):
     """There is no page of that id; the message names the nearest ones."""
 
 
+SCOPES = ("aside", "umbrella", "general", "cause")
+"""How much a text says that leads to a page, from little to much: a line that stands beside the real one, "TLS failed",
+a class of reasons, the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a text means that a program printed, with slots."""
+
+    meaning: str
+    """One sentence."""
+    direction: str
+    """A value of ``message.Direction``."""
+    accuses: str
+    """Whose fault it is: a value of ``message.Accused``, or "writer" or "peer" of the text."""
+    confidence: str
+    """How sure the page is when its text is seen."""
+    stage: str
+    """A value of ``model.Stage``."""
+    causes: tuple[tuple[str, str], ...]
+    """(Confidence, sentence), the most likely first."""
+    next: tuple[str, ...]
+    """Commands that make sure, the best one first."""
+    fix: tuple[str, ...]
+    """Sentences, in order; a line beginning with "$ " is a command."""
+
+
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What the catalogue knows about one finding id."""
+    """What the catalogue knows about one id."""
 
     id: str
     title: str
     """Short, without a full stop; it reads after an error mark."""
+    category: str
+    """A value of ``message.Category``."""
     summary: Mapping[str, str]
-    """Case or confidence → at most four sentences with slots."""
+    """Case or confidence → at most four sentences with slots; empty where no finding has this page."""
     fix: Mapping[str, tuple[str, ...]]
     """Case or confidence → sentences with slots, in order; a line beginning with "$ " is a command."""
     recipe: str = ""
     """The section of the mail server's recipe that mends it: "install", "reload", or "" for none."""
+    scope: str = "cause"
+    """One of ``SCOPES``."""
+    about_tls: bool = True
+    """False for what fails before anybody speaks of TLS, and for what has nothing to do with it."""
+    symptoms: tuple[str, ...] = ()
+    """Numbers that mean this page: "alert:48", "verify:20"."""
+    spellings: tuple[str, ...] = ()
+    """Phrases in normal form that mean this page; ``*`` stands for a few words of anything."""
     seen_as: tuple[str, ...] = ()
     """Real log lines that mean this page."""
+    said: Mapping[str, Said] = field(default_factory=dict)
+    """Writer → what the text means: "" for any, "client", "server", "client/qmail"; empty where no text leads here."""
     sections: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Heading → Markdown, in the order of the file."""
 
@@ -70,6 +113,18 @@ def page(id: str) -> Page:  # noqa: A002  # the word of the catalogue; nothing h
     return _page(id)
 
 
+@cache
+def all_pages() -> tuple[Page, ...]:
+    """Return every page, sorted by id."""
+    return tuple(map(_page, ids()))
+
+
+@cache
+def by_symptom() -> Mapping[str, str]:
+    """Symptom → the id of the page that explains it."""
+    return {symptom: this.id for this in all_pages() for symptom in this.symptoms}
+
+
 def page_text(id: str) -> str:  # noqa: A002  # as above
     """Return the page as Markdown for a reader: title, id and the sections; raises UnknownPageError."""
     this = page(id)
@@ -77,15 +132,19 @@ def page_text(id: str) -> str:  # noqa: A002  # as above
     return "\n\n".join((f"# {this.title}", f"`{this.id}`", *parts)) + "\n"
 
 
-def nearest(text: str) -> tuple[str, ...]:
-    """Return the ids that come nearest to a text, best first: ids with a word of it, then similar spelling."""
+def nearest(text: str, among: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return the ids that come nearest to a text, best first: ids with a word of it, then similar spelling.
+
+    ``among`` are the ids to choose from, all pages by default.
+    """
     from difflib import get_close_matches  # only a mistake needs it
 
     words = set(text.lower().replace("-", " ").replace("_", " ").split())
-    shared = {name: len(words.intersection(name.split("-"))) for name in ids()}
-    with_word = sorted((name for name in ids() if shared[name]), key=lambda name: -shared[name])
-    alike = get_close_matches(text.lower(), ids(), n=_NEAR, cutoff=0.4)
-    return tuple(dict.fromkeys((*alike[:1], *with_word, *alike)))[:_NEAR] or ids()[:_NEAR]
+    known = ids() if among is None else among
+    shared = {name: len(words.intersection(name.split("-"))) for name in known}
+    with_word = sorted((name for name in known if shared[name]), key=lambda name: -shared[name])
+    alike = get_close_matches(text.lower()[:_ALIKE], known, n=_NEAR, cutoff=0.4)
+    return tuple(dict.fromkeys((*alike[:1], *with_word, *alike)))[:_NEAR] or tuple(known[:_NEAR])
 
 
 def parse(text: str) -> Page:
@@ -95,10 +154,16 @@ def parse(text: str) -> Page:
     return Page(
         id=fields["id"],
         title=fields["title"],
-        summary=MappingProxyType(fields["summary"]),
-        fix=MappingProxyType(_fixes(fields["fix"])),
+        category=fields["category"],
+        summary=MappingProxyType(fields.get("summary", {})),
+        fix=MappingProxyType(_fixes(fields.get("fix", {}))),
         recipe=fields["recipe"],
+        scope=fields["scope"],
+        about_tls=fields.get("about_tls", True),
+        symptoms=tuple(fields["symptoms"]),
+        spellings=tuple(fields["spellings"]),
         seen_as=tuple(fields["seen_as"]),
+        said=MappingProxyType(_said(fields.get("said", {}))),
         sections=MappingProxyType(_sections(body)),
     )
 
@@ -116,6 +181,32 @@ def _page(id: str) -> Page:  # noqa: A002  # as above
 def _fixes(fix: Any) -> dict[str, tuple[str, ...]]:
     """A list is the fix of every case; a table has one list a case."""
     return {case: tuple(lines) for case, lines in (fix if isinstance(fix, dict) else {DEFAULT: fix}).items()}
+
+
+def _said(table: dict[str, Any]) -> dict[str, Said]:
+    """The plain keys hold for every writer; a table in them goes before for one role, and one in that for a program."""
+    if not table:
+        return {}
+    found = {"": _plain(table)}
+    for role, own in _tables(table):
+        found[role] = {**found[""], **_plain(own)}
+        found |= {f"{role}/{program}": {**found[role], **words} for program, words in _tables(own)}
+    return {writer: _words(fields) for writer, fields in found.items()}
+
+
+def _plain(table: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in table.items() if not isinstance(value, dict)}
+
+
+def _tables(table: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(name, value) for name, value in table.items() if isinstance(value, dict)]
+
+
+def _words(fields: dict[str, Any]) -> Said:
+    causes = tuple((word, rest) for word, _, rest in (cause.partition(": ") for cause in fields["causes"]))
+    if strange := {word for word, _ in causes} - CONFIDENCE:
+        raise ValueError(f"a cause begins with one of {sorted(CONFIDENCE)}, not with {min(strange)!r}")
+    return Said(**{**fields, "causes": causes, "next": tuple(fields["next"]), "fix": tuple(fields["fix"])})
 
 
 def _sections(body: str) -> dict[str, str]:

@@ -44,6 +44,10 @@ def _verb(words: list[str]) -> int:
         from probe.cli.explaining import explain
 
         return explain(rest)
+    if verb == "triage":
+        from probe.cli.triaging import triage
+
+        return triage(rest)
     if verb == "demo":
         from probe.cli.showing import demo
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from _typeshed import SupportsWrite
 
-VERBS = ("explain", "demo")
-LATER = ("triage", "file", "listen", "sweep", "diff")
+VERBS = ("explain", "triage", "demo")
+LATER = ("file", "listen", "sweep", "diff")
 """Verbs that DESIGN names and this version does not have; a host of that name needs ``--`` before it."""
 WIDTH = 80
 LONGEST_WAIT = 3600.0
@@ -24,7 +24,8 @@ LONGEST_WAIT = 3600.0
 
 USAGE = """\
 smtp-chaincheck HOST[:PORT] [HOST...] [options]
-       smtp-chaincheck explain ID
+       smtp-chaincheck explain TEXT
+       smtp-chaincheck triage FILE...
        smtp-chaincheck demo [CASE]"""
 
 EXAMPLES = """\
@@ -36,6 +37,8 @@ examples:
                                                     the mended chain as a file
   smtp-chaincheck mx.example.com --json             one JSON document
   smtp-chaincheck explain missing-intermediate      what a finding means
+  smtp-chaincheck explain 140943F2                  what an error code means
+  smtp-chaincheck triage bounce.eml                 who refused what, and why
   smtp-chaincheck demo                              see it work, no network
 
 --trust none leaves trust unjudged: an untrusted root, and an intermediate that
@@ -126,7 +129,7 @@ def _refuse_verb(word: str) -> None:
         )
     if word in LATER:
         raise UsageError(
-            f"{word} comes in a later version; this one probes hosts, explains findings and has a demo.\n"
+            f"{word} comes in a later version; this one probes hosts, explains texts, triages bounces and has a demo.\n"
             f"For a host of that name: smtp-chaincheck -- {word}"
         )
 

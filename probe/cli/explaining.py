@@ -1,61 +1,75 @@
-"""``smtp-chaincheck explain ID``: the page of a finding, or the recipe of a mail server, as text."""
+"""``smtp-chaincheck explain``: what a code, a name, a number or a sentence means; a page; a mail server's recipe."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from probe.cli.arguments import Parser, UsageError
-from probe.render.clean import clean
 
-USAGE = "smtp-chaincheck explain [ID]"
+if TYPE_CHECKING:
+    from probe.message import Message
+
+USAGE = "smtp-chaincheck explain [TEXT...]"
 EXAMPLES = """\
 examples:
-  smtp-chaincheck explain                        all findings and mail servers
-  smtp-chaincheck explain missing-intermediate   what it means and how to mend it
-  smtp-chaincheck explain postfix                where that server names its file
+  smtp-chaincheck explain 140943F2              an error code of OpenSSL
+  smtp-chaincheck explain 'SSL alert number 48' an alert
+  smtp-chaincheck explain 20                    a number: all it may be
+  smtp-chaincheck explain X509_V_ERR_CERT_HAS_EXPIRED
+  smtp-chaincheck explain 4.7.323               an enhanced status code
+  smtp-chaincheck explain 'TLS is required, but was not offered by host'
+  smtp-chaincheck explain missing-intermediate  a page: meaning and cure
+  smtp-chaincheck explain postfix               where it names its file
+  smtp-chaincheck explain --list                all pages, mail servers
+  journalctl -u postfix -n 20 | smtp-chaincheck explain -
+Quote what has blanks, or anything that the shell would read for itself.
 
-exit codes: 0 the page was found, 2 there is none of that name
+exit codes: 0 a page was found, 1 none fits (the nearest are named), 2 wrong
+command line
 """
-
-
-NEAR = 5
-"""Suggestions for a mistyped id: as many as are read at a glance."""
+STDIN_LIMIT = 1 << 20
+"""Bytes of standard input that ``explain -`` reads: a paste. ``triage`` reads files of any size."""
+LONGEST_ID = 64
 
 
 def explain(words: Sequence[str]) -> int:
-    """Print a page, or without an id the list of all pages; returns the exit code."""
-    parser = Parser(usage=USAGE, description="Explains a finding, or how a mail server is mended.", epilog=EXAMPLES)
-    parser.add_argument(
-        "id", nargs="?", metavar="ID", help="the word in brackets behind a finding's title, or a mail server"
+    """Explain what stands on the command line, or list all pages; returns the exit code."""
+    parser = Parser(
+        usage=USAGE, description="Explains an error code, a log line, a finding or a recipe.", epilog=EXAMPLES
     )
+    parser.add_argument("text", nargs="*", metavar="TEXT", help="what you have in hand; - reads standard input")
+    parser.add_argument("--list", action="store_true", help="all pages and mail servers")
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     parser.add_argument("--no-color", action="store_true", help="no colours")
-    arguments = parser.parse_args(list(words))
-    from probe.render.page import list_of, text_of
-    from probe.render.sheet import console, write
-
-    screen = console(sys.stdout, no_color=arguments.no_color)
-    if arguments.id:
-        write(text_of(_page(arguments.id), screen), screen)
-        return 0
-    write(list_of(titles(), screen), screen)
-    screen.file.write("\nHow a mail server is mended:\n\n")
-    write(list_of(_servers(), screen), screen)
-    return 0
+    arguments = parser.parse_intermixed_args(list(words))
+    if arguments.list or not arguments.text:
+        return _list(as_json=arguments.json, no_color=arguments.no_color)
+    text = _text(arguments.text)
+    if arguments.json:
+        return _as_json(text)
+    return _on_screen(text, no_color=arguments.no_color)
 
 
 def title(name: str) -> str:
-    """The title of a finding's page; the id itself where a page is lacking."""
+    """The title of a page; the id itself where a page is lacking."""
     from probe.catalogue.pages import ids, page
 
     return page(name).title if name in ids() else name
 
 
 def titles() -> dict[str, str]:
-    """Finding id → title, all of them."""
+    """Page id → title, all of them."""
     from probe.catalogue.pages import ids
 
     return {name: title(name) for name in ids()}
+
+
+def _text(words: Sequence[str]) -> str:
+    if list(words) == ["-"]:
+        return sys.stdin.buffer.read(STDIN_LIMIT).decode("utf-8", "backslashreplace")
+    return " ".join(words)
 
 
 def _servers() -> dict[str, str]:
@@ -65,20 +79,69 @@ def _servers() -> dict[str, str]:
     return {name: "any other mail server" if name == GENERIC else recipe(name).name for name in ids()}
 
 
-def _page(name: str) -> str:
+def _list(*, as_json: bool, no_color: bool) -> int:
+    from probe.render.page import list_of
+    from probe.render.sheet import console, write
+
+    if as_json:
+        from probe.render.messages_json import messages_text
+        from probe.triage.explanation import explain as explained
+
+        sys.stdout.write(messages_text([explained(name) for name in titles()], 0))
+        return 0
+    screen = console(sys.stdout, no_color=no_color)
+    write(list_of(titles(), screen), screen)
+    screen.file.write("\nHow a mail server is mended:\n\n")
+    write(list_of(_servers(), screen), screen)
+    return 0
+
+
+def _on_screen(text: str, *, no_color: bool) -> int:
+    from probe.render.page import text_of
+    from probe.render.sheet import console, write
+
+    screen = console(sys.stdout, no_color=no_color)
+    if document := _document(text):
+        write(text_of(document, screen), screen)
+        return 0
+    from probe.render.message import explanation
+
+    message = _message(text)
+    write(explanation(message, screen), screen)
+    return _exit_code(message)
+
+
+def _as_json(text: str) -> int:
+    from probe.render.messages_json import messages_text
+
+    message = _message(text)
+    sys.stdout.write(messages_text([message], _exit_code(message)))
+    return _exit_code(message)
+
+
+def _message(text: str) -> Message:
+    from probe.triage.explanation import explain as explained
+
+    return explained(text)
+
+
+def _exit_code(message: Message) -> int:
+    return 0 if message.page else 1
+
+
+def _document(text: str) -> str:
+    """The page or recipe of that id as Markdown; "" where the text is no id."""
     from probe.catalogue import recipes
     from probe.catalogue.pages import ids, page_text
 
-    word = name.strip().strip("[]").lower()  # as the report prints it
+    word = text.strip().strip("[]").lower()[:LONGEST_ID]  # as the report prints it
     if word in recipes.ids():
         return recipes.recipe(word).text
     if word in ids():
         return page_text(word)
     if word in _recognised():
         raise UsageError(f"We know {word}, but have no recipe for it. See: smtp-chaincheck explain {recipes.GENERIC}")
-    near = _near(word[:80], (*ids(), *recipes.ids()))
-    meant = f" Did you mean {', '.join(near)}?" if near else ""
-    raise UsageError(f"There is no page {clean(name, 80)}.{meant}\nAll of them: smtp-chaincheck explain")
+    return ""
 
 
 def _recognised() -> frozenset[str]:
@@ -88,11 +151,3 @@ def _recognised() -> frozenset[str]:
     from probe.catalogue.recognise import FINGERPRINTS
 
     return frozenset(tomllib.loads(FINGERPRINTS.read_text(encoding="utf-8")))
-
-
-def _near(word: str, known: Sequence[str]) -> list[str]:
-    """Names that have the word as a part, else those of similar spelling; none where nothing is near."""
-    from difflib import get_close_matches
-
-    parts = [name for name in known if word in name.split("-")]
-    return list(dict.fromkeys((*get_close_matches(word, known, n=3), *parts)))[:NEAR]

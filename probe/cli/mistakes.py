@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 PROGRAM = "smtp-chaincheck"
 INSTEAD = {
-    "explain": f"{PROGRAM} explain ID",
+    "explain": f"{PROGRAM} explain TEXT",
+    "triage": f"{PROGRAM} triage FILE",
     "demo": f"{PROGRAM} demo",
     "help": f"{PROGRAM} --help",
     "version": f"{PROGRAM} --version",

@@ -139,11 +139,12 @@ def moment(text: str | None) -> datetime | None:
 
 def ignored(wanted: Iterable[str]) -> frozenset[str]:
     """Read the finding ids to leave out; a word that is none is a mistake, for it would hide nothing."""
-    from probe.catalogue.pages import ids, nearest
+    from probe.catalogue.pages import nearest
+    from probe.rules import IDS
 
     for word in wanted:
-        if word not in ids():
-            near = ", ".join(nearest(word[:80]))
+        if word not in IDS:
+            near = ", ".join(nearest(word[:80], sorted(IDS)))
             raise ValueError(f"--ignore {clean(word)}: there is no such finding. Did you mean one of {near}?")
     return frozenset(wanted)
 

@@ -28,13 +28,13 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 def text(reports: Sequence[Report]) -> str:
     """Write one document, one line: the report, or ``{"schema": …, "reports": […]}`` when there is not exactly one."""
     if len(reports) == 1:
-        return _written(document(reports[0]))
-    return _written({"schema": SCHEMA, "reports": [document(report) for report in reports]})
+        return written(document(reports[0]))
+    return written({"schema": SCHEMA, "reports": [document(report) for report in reports]})
 
 
 def error_text(message: str, exit_code: int) -> str:
     """Write the document of a run that came to no report, so that ``--json`` always writes one."""
-    return _written({"schema": SCHEMA, "error": _plain(message), "exit_code": exit_code})
+    return written({"schema": SCHEMA, "error": plain(message), "exit_code": exit_code})
 
 
 def document(report: Report) -> dict[str, object]:
@@ -45,8 +45,8 @@ def document(report: Report) -> dict[str, object]:
         "target": {"kind": target.kind, "name": target.name, "port": target.port, "protocol": target.protocol},
         "status": report.status,
         "exit_code": report.exit_code,
-        "at": _plain(report.at),
-        "stores": [_plain(asdict(store)) for store in report.stores],
+        "at": plain(report.at),
+        "stores": [plain(asdict(store)) for store in report.stores],
         "findings": [_finding(finding) for finding in report.findings],
         "endpoints": [_endpoint(endpoint) for endpoint in report.endpoints],
     }
@@ -59,15 +59,15 @@ def _endpoint(report: EndpointReport) -> dict[str, object]:
         "key_type": _key_type(chain),
         "status": report.status,
         **_conversation(observation),
-        "mta": _plain(asdict(report.mta)) if report.mta else None,
+        "mta": plain(asdict(report.mta)) if report.mta else None,
         "presented": [_certificate(n, found) for n, found in enumerate(chain.presented)] if chain else [],
         "path": [found.sha256 for found in chain.path.certificates] if chain and chain.path else [],
         "anchor": _anchor(chain),
-        "verdict": _plain(asdict(chain.verdict)) if chain and chain.verdict else None,
+        "verdict": plain(asdict(chain.verdict)) if chain and chain.verdict else None,
         "findings": [_finding(finding) for finding in report.findings],
         "repair": _repair(report.repair) if report.repair else None,
-        "refused_by": [_plain(asdict(refusal)) for refusal in report.refused_by],
-        "skipped": [_plain(asdict(skipped)) for skipped in report.skipped],
+        "refused_by": [plain(asdict(refusal)) for refusal in report.refused_by],
+        "skipped": [plain(asdict(skipped)) for skipped in report.skipped],
         "transcript": [_exchange(line) for line in observation.transcript],
     }
 
@@ -75,13 +75,13 @@ def _endpoint(report: EndpointReport) -> dict[str, object]:
 def _place(observation: Observation) -> dict[str, object]:
     endpoint = observation.endpoint
     return {
-        "host": _plain(endpoint.host),
+        "host": plain(endpoint.host),
         "mx_preference": endpoint.mx_preference,
-        "address": _plain(endpoint.address),
+        "address": plain(endpoint.address),
         "port": endpoint.port,
         "protocol": endpoint.protocol,
         "tls": endpoint.tls,
-        "sni": _plain(endpoint.sni),
+        "sni": plain(endpoint.sni),
     }
 
 
@@ -89,9 +89,9 @@ def _conversation(observation: Observation) -> dict[str, object]:
     failure = observation.failure
     return {
         "stage": observation.stage,
-        "failure": _plain({"text": failure.text, "symptoms": failure.symptoms}) if failure else None,
-        "tls_version": _plain(observation.tls_version),
-        "cipher": _plain(observation.cipher),
+        "failure": plain({"text": failure.text, "symptoms": failure.symptoms}) if failure else None,
+        "tls_version": plain(observation.tls_version),
+        "cipher": plain(observation.cipher),
         "client_cert_requested": observation.client_cert_requested,
         "timing_ms": {_text(stage): _ms(took) for stage, took in observation.timing_ms.items()},
     }
@@ -106,15 +106,15 @@ def _certificate(position: int, found: Certificate) -> dict[str, object]:
     return {
         "position": position,
         "sha256": found.sha256,
-        "subject": _plain(found.subject.text) if readable else None,
-        "issuer": _plain(found.issuer.text) if readable else None,
-        "names": _plain(found.dns_names + found.ip_addresses),
-        "not_before": _plain(found.not_before),
-        "not_after": _plain(found.not_after),
-        "key": _plain(found.key.text) or None,
-        "signature": _plain(found.signature_name) or None,
-        "aia": _plain(found.aia),
-        "problem": _plain(found.problem),
+        "subject": plain(found.subject.text) if readable else None,
+        "issuer": plain(found.issuer.text) if readable else None,
+        "names": plain(found.dns_names + found.ip_addresses),
+        "not_before": plain(found.not_before),
+        "not_after": plain(found.not_after),
+        "key": plain(found.key.text) or None,
+        "signature": plain(found.signature_name) or None,
+        "aia": plain(found.aia),
+        "problem": plain(found.problem),
     }
 
 
@@ -122,7 +122,7 @@ def _anchor(chain: Chain | None) -> dict[str, object] | None:
     if not chain or not chain.path or not chain.path.anchored:
         return None
     top = chain.path.certificates[-1]
-    return {"subject": _plain(top.subject.text), "sha256": top.sha256, "store": _plain(chain.store)}
+    return {"subject": plain(top.subject.text), "sha256": top.sha256, "store": plain(chain.store)}
 
 
 def _finding(finding: Finding) -> dict[str, object]:
@@ -131,24 +131,24 @@ def _finding(finding: Finding) -> dict[str, object]:
         "severity": finding.severity,
         "confidence": finding.confidence,
         "positions": list(finding.positions),
-        "summary": _plain(finding.summary),
-        "facts": _plain(finding.facts),
-        "fix": _plain(finding.fix),
+        "summary": plain(finding.summary),
+        "facts": plain(finding.facts),
+        "fix": plain(finding.fix),
         "page": finding.page,
     }
 
 
 def _repair(repair: Repair) -> dict[str, object]:
     return {
-        "steps": [_plain(asdict(step)) for step in repair.steps],
+        "steps": [plain(asdict(step)) for step in repair.steps],
         "bundle": None if repair.bundle is None else [found.sha256 for found in repair.bundle],
-        "missing": [_plain(asdict(missing)) for missing in repair.missing],
-        "pem": _plain(repair.pem),
+        "missing": [plain(asdict(missing)) for missing in repair.missing],
+        "pem": plain(repair.pem),
     }
 
 
 def _exchange(line: Exchange) -> dict[str, object]:
-    return {"ms": _ms(line.ms), "from": line.sender, "line": _plain(line.line)}
+    return {"ms": _ms(line.ms), "from": line.sender, "line": plain(line.line)}
 
 
 def _ms(took: float) -> float | None:
@@ -156,12 +156,12 @@ def _ms(took: float) -> float | None:
     return round(took, 1) if math.isfinite(took) else None
 
 
-def _written(whole: Mapping[str, object]) -> str:
+def written(whole: Mapping[str, object]) -> str:
     """ASCII, one line. DEL is the one control character that json leaves as it is."""
     return json.dumps(whole, ensure_ascii=True, allow_nan=False).replace("\x7f", "\\u007f") + "\n"
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """``value`` in JSON's own kinds: what facts may hold, and text that every strict reader accepts."""
     if isinstance(value, StrEnum) or value is None or isinstance(value, bool | int):
         return value
@@ -178,11 +178,11 @@ def _plain(value: object) -> object:
 
 def _plain_many(value: object) -> object:
     if isinstance(value, Mapping):
-        return {_text(str(key)): _plain(entry) for key, entry in value.items()}
+        return {_text(str(key)): plain(entry) for key, entry in value.items()}
     if isinstance(value, AbstractSet):
-        return sorted((_plain(entry) for entry in value), key=str)
+        return sorted((plain(entry) for entry in value), key=str)
     if isinstance(value, Sequence):
-        return [_plain(entry) for entry in value]
+        return [plain(entry) for entry in value]
     return _text(str(value))
 
 

@@ -31,6 +31,13 @@ def text_of(markdown: str, console: Console) -> Sheet:
     return sheet
 
 
+def text_of_section(sheet: Sheet, markdown: str, indent: str) -> None:
+    """Add one section of a page to a sheet that holds other things as well; paragraphs and lists only."""
+    for kind, lines in _blocks(markdown):
+        for lead, words in _paragraphs(lines) if kind == "prose" else ():
+            sheet.say(_inline(words), first=indent + lead)
+
+
 def list_of(titles: Mapping[str, str], console: Console) -> Sheet:
     """Lay out one line an id: what ``explain`` can explain."""
     sheet = Sheet(console.width, console.encoding)

@@ -8,12 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from probe.model import Stage, Target
 from probe.render.clean import clean
 
 if TYPE_CHECKING:
+    from rich.console import RichCast
     from rich.text import Text
 
 REDRAWS = 8
@@ -61,18 +62,71 @@ def waiting(
     target: Target, stream: TextIO, *, shown: bool = True, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[Callable[[Stage], None] | None]:
     """Draw the line while the block runs; yields what the probe calls at each stage, None where nothing is drawn."""
+    wait = Wait(target, clock)
+    with _drawn(wait, stream, shown=shown) as drawn:
+        yield wait.enter if drawn else None
+
+
+@contextmanager
+def _drawn(line: RichCast, stream: TextIO, *, shown: bool) -> Iterator[bool]:
+    """Draw a line that changes, on a terminal alone; yields whether it is drawn."""
     if not (shown and stream.isatty()):
-        yield None
+        yield False
         return
     from rich.console import Console
     from rich.live import Live
 
     console = Console(file=stream, highlight=False, markup=False, emoji=False)
     if console.is_dumb_terminal:
-        yield None
+        yield False
         return
-    wait = Wait(target, clock)
     with Live(
-        wait, console=console, refresh_per_second=REDRAWS, transient=True, redirect_stdout=False, redirect_stderr=False
+        line, console=console, refresh_per_second=REDRAWS, transient=True, redirect_stdout=False, redirect_stderr=False
     ):
-        yield wait.enter
+        yield True
+
+
+class Reading:
+    """How much of a file is read, how fast, and how long it will take. rich asks for its text a few times a second."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock, self._since = clock, clock()
+        self._source: Readable | None = None
+
+    def __call__(self, source: Readable) -> None:
+        """Take note of the file that is being read."""
+        if self._source is not source:
+            self._since = self._clock()
+        self._source = source
+
+    def __rich__(self) -> Text:
+        from rich.text import Text
+
+        source = self._source
+        if source is None:
+            return Text()
+        passed = max(self._clock() - self._since, 1e-3)
+        rate = source.consumed / passed
+        words = f"{clean(source.name, NAME)}: {source.consumed >> 20} MiB, {rate / (1 << 20):.1f} MiB/s"
+        if source.size:
+            rest = max(source.size - source.consumed, 0) / max(rate, 1)
+            words = f"{words}, {source.consumed * 100 // source.size} %, {rest:.0f} s left"
+        return Text(words, no_wrap=True, overflow="ellipsis")
+
+
+class Readable(Protocol):
+    """A file while it is read."""
+
+    name: str
+    size: int | None
+    consumed: int
+
+
+@contextmanager
+def reading(
+    stream: TextIO, *, shown: bool = True, clock: Callable[[], float] = time.monotonic
+) -> Iterator[Callable[[Readable], None]]:
+    """Draw the progress of reading while the block runs; yields what is called now and then with the file."""
+    progress = Reading(clock)
+    with _drawn(progress, stream, shown=shown):
+        yield progress

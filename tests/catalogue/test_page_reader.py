@@ -27,9 +27,50 @@ def test_the_text_of_a_page_is_title_id_and_sections() -> None:
     assert "+++" not in text
 
 
+HEAD = """\
+id = "x"
+title = "X"
+category = "other"
+scope = "cause"
+symptoms = []
+spellings = []
+seen_as = []
+recipe = ""
+"""
+SAID = """\
+[said]
+meaning = "M."
+direction = "local"
+accuses = "peer"
+confidence = "is"
+stage = "handshake"
+causes = ["very likely: A: b", "may be: C"]
+next = []
+fix = []
+"""
+
+
+def test_what_a_text_means_may_depend_on_who_wrote_it() -> None:
+    """The plain keys hold for everybody; a table goes before them for one role, and within it for one program."""
+    roles = '[said.client]\nmeaning = "C."\n[said.client.qmail]\nnext = ["date"]\n'
+    said = parse(f"+++\n{HEAD}{SAID}{roles}+++\n").said
+    assert [(role, words.meaning, words.next) for role, words in said.items()] == [
+        ("", "M.", ()),
+        ("client", "C.", ()),
+        ("client/qmail", "C.", ("date",)),
+    ]
+    assert said["client"].causes == (("very likely", "A: b"), ("may be", "C"))
+
+
+def test_a_cause_begins_with_a_word_of_confidence() -> None:
+    """There are three, and no others."""
+    with pytest.raises(ValueError, match="a cause begins with"):
+        parse(f"+++\n{HEAD}{SAID.replace('may be', 'perhaps')}+++\n")
+
+
 def written(fix: str, body: str = "") -> Page:
     """Read a page that has this fix and this body."""
-    head = f'id = "x"\ntitle = "X"\nseen_as = []\nrecipe = ""\n{fix}\n[summary]\nis = "X."\n'
+    head = f'{HEAD}{fix}\n[summary]\nis = "X."\n'
     return parse(f"+++\n{head}+++\n{body}")
 
 

@@ -12,11 +12,14 @@ from probe.catalogue import advice
 from probe.catalogue.pages import (
     DEFAULT,
     HEADINGS,
+    SCOPES,
     Page,
     ids,
     page,
     page_text,
 )
+from probe.message import Category
+from probe.rules import IDS
 
 MODEL = "probe/catalogue/pages/missing-intermediate.md shows the form"
 
@@ -147,6 +150,13 @@ def templates(this: Page) -> Iterator[tuple[str, str]]:
         yield from ((case, line) for line in lines)
 
 
+def said(this: Page) -> Iterator[str]:
+    """Every sentence and command of a head that answers a text."""
+    for words in this.said.values():
+        yield from (words.meaning, *(text for _, text in words.causes), *words.fix)
+        yield from (f"{advice.COMMAND}{command}" for command in words.next)
+
+
 def given_by_rule(id_: str, case: str) -> set[str]:
     """The slots that have a value when the rule says this case."""
     both = ENDPOINT | FACTS.get(id_, TALK) | WITH_CASE.get((id_, case), set())
@@ -173,9 +183,22 @@ def test_the_head_is_complete(id_: str) -> None:
     assert not this.title.endswith("."), f"{file_of(id_)}: a title has no full stop"
     assert len(this.title) <= 75, f"{file_of(id_)}: the title is longer than a line"
     assert this.recipe in SECTIONS, f"{file_of(id_)}: recipe is one of {sorted(SECTIONS)}"
-    assert DEFAULT in this.summary, f"{file_of(id_)}: [summary] needs {DEFAULT!r}"
-    assert DEFAULT in this.fix, f"{file_of(id_)}: fix needs {DEFAULT!r}, or is a list"
+    assert this.category in set(Category), f"{file_of(id_)}: category is one of {sorted(Category)}"
+    assert this.scope in SCOPES, f"{file_of(id_)}: scope is one of {SCOPES}"
+    assert this.summary or this.said, f"{file_of(id_)}: a page answers a finding, [summary], or a text, [said]"
     assert all(this.fix.values()), f"{file_of(id_)}: a fix has at least one line"
+
+
+@every_page
+def test_a_page_of_a_rule_has_its_words(id_: str) -> None:
+    """A finding is told by [summary] and [fix]; a page without a rule has neither."""
+    this = page(id_)
+    if id_ in IDS:
+        assert DEFAULT in this.summary, f"{file_of(id_)}: [summary] needs {DEFAULT!r}"
+        assert DEFAULT in this.fix, f"{file_of(id_)}: fix needs {DEFAULT!r}, or is a list"
+    else:
+        assert not this.summary, f"{file_of(id_)}: no rule raises {id_}"
+        assert not this.fix, f"{file_of(id_)}: no rule raises {id_}; what a text's page advises stands in [said]"
 
 
 @every_page
@@ -212,7 +235,7 @@ def test_every_slot_has_a_value(id_: str) -> None:
 @every_page
 def test_commands_begin_with_a_dollar_and_a_blank(id_: str) -> None:
     """A command is one line that a shell can split; a sentence is not taken for one."""
-    for _, template in templates(page(id_)):
+    for template in (*(template for _, template in templates(page(id_))), *advised(page(id_))):
         if template.startswith("$"):
             assert template.startswith(advice.COMMAND), f'{file_of(id_)}: a command begins with "$ "'
             assert "\n" not in template, f"{file_of(id_)}: a command is one line"
@@ -224,9 +247,17 @@ def test_commands_begin_with_a_dollar_and_a_blank(id_: str) -> None:
             )
 
 
+def advised(this: Page) -> Iterator[str]:
+    """What a text's page tells to do."""
+    for words in this.said.values():
+        yield from words.fix
+        yield from (f"{advice.COMMAND}{command}" for command in words.next)
+
+
 def commands(this: Page) -> Iterator[str]:
     """Every command of a page: in its head, and in its sh blocks."""
     yield from (template for _, template in templates(this) if template.startswith(advice.COMMAND))
+    yield from (line for line in advised(this) if line.startswith(advice.COMMAND))
     for text in this.sections.values():
         yield from (line for language, block in FENCE.findall(text) if language == "sh" for line in block.splitlines())
 
@@ -252,11 +283,12 @@ def test_a_tool_that_debian_lacks_is_named_with_its_package(id_: str) -> None:
 @every_page
 def test_a_colon_has_its_command(id_: str) -> None:
     """A line of a fix that ends in a colon introduces a command, and no command stands without one."""
-    for lines in page(id_).fix.values():
+    this = page(id_)
+    for lines in (*this.fix.values(), *(words.fix for words in this.said.values())):
         for line, following in zip(lines, (*lines[1:], ""), strict=True):
             introduces = line.endswith(":")
-            said = line.startswith(advice.COMMAND) or introduces == following.startswith(advice.COMMAND)
-            assert said, f"{file_of(id_)}: {line!r} before {following!r}"
+            fits = line.startswith(advice.COMMAND) or introduces == following.startswith(advice.COMMAND)
+            assert fits, f"{file_of(id_)}: {line!r} before {following!r}"
 
 
 @every_page
@@ -292,8 +324,8 @@ def test_the_page_says_how_to_make_sure_by_a_command(id_: str) -> None:
 @every_page
 def test_what_is_read_was_saved(id_: str) -> None:
     """A command reads ``sent.pem``, what the server sent, only where another has written it."""
-    said = page(id_).sections["How to make sure"]
-    assert ("sent.pem" in said) == (">sent.pem" in said), f"{file_of(id_)}: let s_client write sent.pem first"
+    shown = page(id_).sections["How to make sure"]
+    assert ("sent.pem" in shown) == (">sent.pem" in shown), f"{file_of(id_)}: let s_client write sent.pem first"
 
 
 @every_page
@@ -308,7 +340,7 @@ def test_the_page_has_references(id_: str) -> None:
 def test_the_page_speaks_as_we_speak(id_: str) -> None:
     """No sentence that we never print, and no doubt beyond the three words."""
     this = page(id_)
-    for text in (this.title, *(template for _, template in templates(this)), *this.sections.values()):
+    for text in (this.title, *(template for _, template in templates(this)), *said(this), *this.sections.values()):
         prose = FENCE.sub("", text)
         assert FORBIDDEN.findall(prose) == [], f"{file_of(id_)}: we never print that"
         assert HEDGE.findall(prose) == [], f'{file_of(id_)}: doubt is "very likely" or "may be"'

@@ -1,9 +1,9 @@
-"""The scripts beside this file: a command, its files, what must appear.
+r"""The scripts beside this file: a command, its files, what must appear.
 
 A sentence that says what is shown.
 
 seen NAME CASE…       a file as --save writes it, with what the servers of fixtures/chains/CASE present
-file NAME TEXT        a file with that line
+file NAME TEXT        a file with that line; \n stands between several
 link NAME TO          a symbolic link
 run WORDS             the command line, without the program's name; "chains" is a link to fixtures/chains
 exit N                its exit code
@@ -63,7 +63,7 @@ class Play:
     def file(self, rest: str) -> None:
         """Write a file."""
         name, _, text = rest.partition(" ")
-        Path(name).write_text(f"{text}\n", encoding="utf-8")
+        Path(name).write_text("\n".join((*text.split("\\n"), "")), encoding="utf-8")
 
     def link(self, rest: str) -> None:
         """Link a name to another."""

@@ -1,0 +1,167 @@
+"""``smtp-chaincheck triage``: bounces, logs and TLS reports, one row for each distinct problem."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from probe.cli.arguments import Parser, UsageError
+from probe.model import Stage
+from probe.render.clean import clean
+from probe.triage.diagnosis import server
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from probe.message import Message
+    from probe.model import Report
+    from probe.triage.groups import Summary
+    from probe.triage.story import Triage
+
+USAGE = "smtp-chaincheck triage FILE... [options]"
+EXAMPLES = """\
+examples:
+  smtp-chaincheck triage bounce.eml          a bounce, with or without header
+  smtp-chaincheck triage /var/log/mail.log*  logs of any size, packed or not
+  journalctl -u postfix -o json | smtp-chaincheck triage -
+  smtp-chaincheck triage report.json.gz      a TLS report (RFC 8460)
+  smtp-chaincheck triage bounce.eml --probe  and look at the server it names
+
+It reads bounces (RFC 3464 and the sentences of qmail, Exim, Exchange and
+others, forwarded ones as well), logs (syslog, journald, Exim, qmail, Sendmail
+and others; gzip, xz, zstd, bzip2), TLS reports, and whatever text is pasted.
+
+exit codes:
+  0  no TLS problem was found
+  1  a TLS problem was found
+  2  the command line was wrong, or a file could not be read
+"""
+PROBES = 10
+"""Servers that --probe looks at: the most frequent of the worst problems."""
+
+
+def triage(words: Sequence[str]) -> int:
+    """Read the files and say what is wrong; returns the exit code."""
+    arguments = _arguments(words)
+    from probe.triage.groups import grouped
+    from probe.triage.story import Triage
+
+    run = Triage(datetime.now(UTC).astimezone())
+    failed: list[str] = []
+    summary = grouped(_messages(run, arguments, failed))
+    looks = _looks(summary.groups, arguments) if arguments.probe else {}
+    code = _exit_code(summary, failed)
+    _tell(summary, (*failed, *run.unread), looks, code, arguments)
+    return code
+
+
+def _arguments(words: Sequence[str]) -> Namespace:
+    parser = Parser(usage=USAGE, description="Finds TLS problems in bounces, logs and reports.", epilog=EXAMPLES)
+    parser.add_argument("files", nargs="+", metavar="FILE", help="- reads standard input")
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    parser.add_argument("--quiet", action="store_true", help="the table only, and no progress")
+    parser.add_argument("--no-color", action="store_true", help="no colours")
+    add = parser.add_argument_group("the probe").add_argument
+    add("--probe", action="store_true", help="probe the servers named, to see how they are now")
+    add("--port", metavar="N", help="the port, where the text names none (default: 25)")
+    add("--trust", metavar="WHOM", help="mozilla, system, none, or a FILE or DIR (default: mozilla)")
+    add("--ca-file", metavar="FILE", help="trust these as well")
+    add("--timeout", metavar="SECONDS", help="for each probe (default: 60)")
+    add("--no-fetch", action="store_true", help="do not fetch missing certificates (AIA)")
+    return parser.parse_intermixed_args(list(words))
+
+
+def _messages(run: Triage, arguments: Namespace, failed: list[str]) -> Iterator[Message]:
+    from probe.render.progress import reading
+    from probe.triage.reading import opened
+
+    for name in arguments.files:
+        try:
+            with opened(name) as source, reading(sys.stderr, shown=not arguments.quiet) as run.on_progress:
+                yield from run.messages(source)
+        except OSError as problem:
+            if len(arguments.files) == 1:
+                raise UsageError(f"{clean(name)} cannot be read: {problem.strerror or problem}.") from problem
+            failed.append(f"{name} cannot be read: {problem.strerror or problem}.")
+
+
+def _exit_code(summary: Summary, failed: Sequence[str]) -> int:
+    if failed:
+        return 2
+    return 1 if any(message.tells_of_tls for message in summary.groups) else 0
+
+
+def _tell(
+    summary: Summary, unread: Sequence[str], looks: Mapping[str, Report], code: int, arguments: Namespace
+) -> None:
+    if arguments.json:
+        from probe.render.messages_json import messages_text
+
+        further = (f"{summary.overflow} messages of further problems.",) if summary.overflow else ()
+        reports = tuple(looks.values())
+        sys.stdout.write(messages_text(summary.groups, code, unread=(*unread, *further), reports=reports))
+        return
+    from probe.render.sheet import console, write
+    from probe.render.triage import overview
+
+    screen = console(sys.stdout, no_color=arguments.no_color)
+    write(overview(summary, unread, screen, full=not arguments.quiet), screen)
+    for name, report in looks.items():
+        _tell_look([message for message in summary.groups if server(message) == name], report, arguments)
+
+
+def _tell_look(messages: Sequence[Message], report: Report, arguments: Namespace) -> None:
+    """The message proposes, the probe decides: say what the server shows now, and whether that is the same fault."""
+    from probe.cli.explaining import title
+    from probe.render.sheet import console, write
+    from probe.render.terminal import show
+    from probe.render.triage import decision
+
+    screen = console(sys.stdout, no_color=arguments.no_color)
+    sys.stdout.write("\n")
+    show(report, screen, title=title)
+    for message in messages:
+        write(decision(message, report, screen), screen)
+
+
+def _looks(groups: Sequence[Message], arguments: Namespace) -> dict[str, Report]:
+    """Probe the servers of the worst problems, each once: name → report."""
+    reports: dict[str, Report] = {}
+    for message in groups:
+        name = server(message) if message.tells_of_tls else ""
+        if name and name not in reports and len(reports) < PROBES:
+            reports[name] = _look(name, message, arguments)
+    return reports
+
+
+def _look(name: str, message: Message, arguments: Namespace) -> Report:
+    """Probe one server by its name, or where that leads nowhere, at the address that the text tells."""
+    report = _probed([name], arguments)
+    peer = message.peer
+    if peer and peer.host and peer.address and report.endpoints and report.endpoints[0].observation.stage is Stage.DNS:
+        return _probed([server(replace(message, peer=replace(peer, host=None)))], arguments, "--name", peer.host)
+    return report
+
+
+def _probed(hosts: Sequence[str], arguments: Namespace, *words: str) -> Report:
+    from probe.cli import settings
+    from probe.cli.arguments import probe_arguments
+    from probe.cli.probing import probed
+
+    try:
+        asked = probe_arguments([*_probe_words(arguments), *words, "--", *hosts])
+        (target,) = settings.targets(asked)
+        return probed(settings.options(asked), target, quiet=arguments.quiet)
+    except ValueError as mistake:
+        raise UsageError(str(mistake)) from mistake
+
+
+def _probe_words(arguments: Namespace) -> Iterator[str]:
+    for option in ("port", "trust", "ca_file", "timeout"):
+        if (value := getattr(arguments, option)) is not None:
+            yield from (f"--{option.replace('_', '-')}", value)
+    if arguments.no_fetch:
+        yield "--no-fetch"

@@ -1,0 +1,168 @@
+"""From a text to what it means: decode its codes, find the pages that it points to, and say whom it accuses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from probe.catalogue import recipes
+from probe.catalogue.pages import Page, Said, page
+from probe.message import Accused, Category, Cause, Code, Direction, Message, Peer, Role
+from probe.model import Confidence
+from probe.triage import codes as decoding
+from probe.triage.origin import Origin, peer, writer
+from probe.triage.phrases import Evidence, evidence
+from probe.wire.codes import Era, unpack
+
+UNKNOWN_HOST = "HOST"
+"""What a command says in the place of a host that the text does not tell."""
+SMTP = 25
+_HOST = re.compile(r"\w[\w.-]{0,254}")
+_ADDRESS = re.compile(r"[0-9A-Fa-f.:]{2,45}")
+_OTHER = {Role.CLIENT: Role.SERVER, Role.SERVER: Role.CLIENT, Role.UNKNOWN: Role.UNKNOWN}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a text says without its names and addresses: the same for all lines of one shape."""
+
+    pages: tuple[str, ...]
+    """The page that explains it, then others that it points to."""
+    symptoms: tuple[str, ...]
+    codes: tuple[Code, ...]
+    mta: str | None
+    role: Role
+
+
+def diagnose(text: str, known: Origin | None = None) -> Message:
+    """Say what the text means. ``known`` is what stands around the text: it goes before what the text tells."""
+    return worded(text, found(text), known)
+
+
+def found(text: str) -> Found:
+    """Decode the text and find its pages and its writer."""
+    places, codes = evidence(text)
+    mta, role = writer("\n".join((text, *(code.function or "" for code in codes))))
+    pages = tuple(dict.fromkeys(place.page for place in places))
+    return Found(pages, _symptoms(places), tuple(map(_code, codes)), mta, role)
+
+
+def worded(text: str, what: Found, known: Origin | None = None) -> Message:
+    """Put what was found in the text into words, with the names that stand in it."""
+    known = known or Origin()
+    message = Message(
+        text=text,
+        category=Category.UNDETERMINED,
+        mta=known.mta or what.mta,
+        role=known.role if known.role is not Role.UNKNOWN else what.role,
+        symptoms=what.symptoms,
+        codes=what.codes,
+        peer=_merged(known.peer, peer(text)),
+    )
+    return explained(message, page(what.pages[0]), what.pages[1:]) if what.pages else message
+
+
+def explained(message: Message, this: Page, also: Sequence[str] = ()) -> Message:
+    """Return the message with the words of a page."""
+    said = next(
+        (this.said[key] for key in (f"{message.role}/{message.mta}", message.role, "") if key in this.said), None
+    )
+    known = replace(
+        message,
+        category=Category(this.category),
+        page=this.id,
+        also=tuple(also),
+        title=this.title,
+        about_tls=this.about_tls,
+    )
+    return _with_recipe(_worded(known, said), this) if said else known
+
+
+def _with_recipe(message: Message, this: Page) -> Message:
+    """Point a server's own log to the recipe of that server, where its chain or its file is to be mended."""
+    if message.role is not Role.SERVER or not this.recipe or message.mta not in recipes.ids():
+        return message
+    name = recipes.recipe(message.mta).name
+    where = f"Where {name} names its file, and the commands that install and reload it:"
+    return replace(message, fix=(*message.fix, where, f"$ smtp-chaincheck explain {message.mta}"))
+
+
+def _merged(known: Peer | None, told: Peer | None) -> Peer | None:
+    if not known or not told:
+        return known or told
+    if known.host and told.host and known.host.lower() != told.host.lower():
+        return known
+    return Peer(known.host or told.host, known.address or told.address, known.port or told.port)
+
+
+def _symptoms(places: Sequence[Evidence]) -> tuple[str, ...]:
+    by_place = sorted((place.start, place.symptom) for place in places if place.symptom)
+    return tuple(dict.fromkeys(symptom for _, symptom in by_place))
+
+
+def _code(code: decoding.Code) -> Code:
+    notes = (f"The spelling of the function is that of {code.written_by}.",) if code.written_by else ()
+    era = next((era for era in Era if era.label == code.era), None)
+    packed = unpack(int(code.code, 16), era) if code.code and era else None
+    return Code(
+        code=code.code,
+        era=code.era,
+        library=code.library,
+        function=code.function,
+        reason=code.reason,
+        alert=code.alert,
+        library_number=packed.library if packed else None,
+        function_number=packed.function if packed else None,
+        reason_number=packed.reason if packed else None,
+        notes=(*notes, *code.ambiguous),
+    )
+
+
+def _worded(message: Message, said: Said) -> Message:
+    slots = {"server": server(message) or UNKNOWN_HOST, "peer": _name(message.peer) or "the other side"}
+    return replace(
+        message,
+        meaning=filled(said.meaning, slots),
+        direction=Direction(said.direction),
+        accused=_accused(said.accuses, message.role),
+        confidence=Confidence(said.confidence),
+        stage=said.stage,
+        causes=tuple(Cause(filled(text, slots), Confidence(word)) for word, text in said.causes),
+        next=tuple(filled(command, slots) for command in said.next),
+        fix=tuple(filled(line, slots) for line in said.fix),
+    )
+
+
+def filled(template: str, slots: Mapping[str, str]) -> str:
+    """Put values into the named slots; other braces stay as they are."""
+    for name, value in slots.items():
+        template = template.replace(f"{{{name}}}", value)
+    return template
+
+
+def _accused(accuses: str, writer: Role) -> Accused:
+    if accuses in {"writer", "peer"}:
+        return Accused((writer if accuses == "writer" else _OTHER[writer]).value)
+    return Accused(accuses)
+
+
+def server(message: Message) -> str:
+    """Return the server of the connection as an argument of ours; "" where the text does not tell it.
+
+    A server's own log does not tell by which name it is asked.
+    """
+    other = message.peer
+    if message.role is Role.SERVER or not other:
+        return ""
+    port = other.port if other.port not in {None, SMTP} else None
+    name = _name(other)
+    bracketed = f"[{name}]" if port and ":" in name else name
+    return f"{bracketed}:{port}" if name and port else name
+
+
+def _name(other: Peer | None) -> str:
+    """Host or address, "" where it is neither: bounces and reports are hostile, and it is put into commands."""
+    if other and other.host and _HOST.fullmatch(other.host):
+        return other.host
+    return other.address if other and other.address and _ADDRESS.fullmatch(other.address) else ""

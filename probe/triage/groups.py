@@ -1,0 +1,90 @@
+"""One row for each distinct problem: how often, from when to when, with whom, the most harmful first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from probe.message import Category, Message, Peer
+
+GROUPS = 200
+"""Distinct problems that are told apart: more than a person reads; what comes after is counted."""
+PEERS = 1000
+"""Other sides of one problem that are counted apart."""
+NAMED = 10
+"""Other sides that are named, the most frequent first."""
+RECIPIENTS = 10
+
+Key = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All messages of a run."""
+
+    groups: tuple[Message, ...]
+    """One message for each distinct problem; ``count``, ``first``, ``last``, ``peers`` tell of all of its kind."""
+    overflow: int
+    """Messages of further problems, beyond the cap."""
+
+
+@dataclass(slots=True)
+class _Group:
+    message: Message
+    count: int = 0
+    peers: Counter[Peer] = field(default_factory=Counter)
+    recipients: dict[str, None] = field(default_factory=dict)
+    first: datetime | None = None
+    last: datetime | None = None
+
+    def add(self, message: Message) -> None:
+        self.count += message.count
+        if message.peer and (message.peer in self.peers or len(self.peers) < PEERS):
+            self.peers[message.peer] += message.count
+        if len(self.recipients) < RECIPIENTS:
+            self.recipients.update(dict.fromkeys(message.recipients))
+        moments = [moment for moment in (self.first, message.first, message.last) if moment]
+        self.first = min(moments, default=None)
+        self.last = max([moment for moment in (self.last, message.first, message.last) if moment], default=None)
+
+    def told(self) -> Message:
+        peers = tuple(peer for peer, _ in self.peers.most_common(NAMED))
+        return replace(
+            self.message,
+            count=self.count,
+            peers=peers,
+            recipients=tuple(self.recipients),
+            first=self.first,
+            last=self.last,
+        )
+
+
+def grouped(messages: Iterable[Message]) -> Summary:
+    """Put messages of the same problem together; memory is bounded by the caps above."""
+    groups: dict[Key, _Group] = {}
+    overflow = 0
+    for message in messages:
+        key = _key(message)
+        if key not in groups and len(groups) >= GROUPS:
+            overflow += message.count
+            continue
+        groups.setdefault(key, _Group(message)).add(message)
+    told = (group.told() for group in groups.values())
+    return Summary(tuple(sorted(told, key=lambda message: (_harm(message), -message.count))), overflow)
+
+
+def _key(message: Message) -> Key:
+    """The same page, said by the same program in the same role, is the same problem; so is the same unknown text."""
+    same = () if message.page else (message.text[:200], message.symptoms)
+    return (message.page, message.category, message.mta, message.role, message.accused, *same)
+
+
+def _harm(message: Message) -> int:
+    """Failures that have a cause, failures whose cause stands elsewhere, texts that say nothing of TLS, no failures."""
+    if message.category is Category.HARMLESS:
+        return 3
+    if not message.tells_of_tls:
+        return 2
+    return 1 if message.category is Category.UNDETERMINED else 0

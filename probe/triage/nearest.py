@@ -1,0 +1,54 @@
+"""Which pages come nearest to a text that none of them explains: by the words that they share, rare ones first."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from functools import cache
+
+from probe.catalogue.pages import all_pages, ids, nearest
+from probe.triage.phrases import LONGEST, normal
+
+NEAR = 5
+"""Pages that are named: as many as are read at a glance."""
+COMMON = 12
+"""A word that more pages have says nothing ("certificate", "server")."""
+_WORD = re.compile(r"[a-z0-9]{3,}")
+_LONG = 5
+"""Letters of a word that counts though no id has it: the short ones are those of every sentence."""
+
+
+def near(text: str) -> tuple[str, ...]:
+    """Return the ids of the nearest pages, best first; none where nothing is near."""
+    said = set(_WORD.findall(normal(text[:LONGEST])))
+    words = {word for word in said if len(word) >= _LONG or word in _id_words()}
+    rarity = _rarity()
+    scores: Counter[str] = Counter()
+    for id_, known in _vocabulary().items():
+        shared = [word for word in words & known if rarity[word] <= COMMON]
+        scores[id_] = sum(1000 * (2 if word in id_ else 1) // rarity[word] for word in shared)
+    found = tuple(id_ for id_, score in scores.most_common(NEAR) if score)
+    return found or (_alike(text) if len(text.split()) == 1 else ())
+
+
+def _alike(word: str) -> tuple[str, ...]:
+    """Ids of similar spelling; ``nearest`` names the first of all where there is none."""
+    found = nearest(word)
+    return () if found == ids()[: len(found)] else found
+
+
+@cache
+def _vocabulary() -> Mapping[str, frozenset[str]]:
+    texts = {this.id: (this.id, this.title, *this.spellings) for this in all_pages()}
+    return {id_: frozenset(_WORD.findall(normal(" ".join(words)))) for id_, words in texts.items()}
+
+
+@cache
+def _id_words() -> frozenset[str]:
+    return frozenset(word for id_ in ids() for word in id_.split("-"))
+
+
+@cache
+def _rarity() -> Mapping[str, int]:
+    return Counter(word for words in _vocabulary().values() for word in words)

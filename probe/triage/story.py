@@ -1,0 +1,120 @@
+"""From a file to messages: a bounce, a TLS report or a log, whatever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from probe.message import Message, Peer, Role
+from probe.triage import bounce, tlsrpt
+from probe.triage.codes import numeric
+from probe.triage.diagnosis import Found, diagnose, found, worded
+from probe.triage.incidents import Incident, incidents
+from probe.triage.interest import ANCHORS, Interests
+from probe.triage.origin import Origin
+from probe.triage.reading import Source
+from probe.triage.shapes import shape
+
+PASTE = 32 << 10
+"""Characters of a text that is looked at as a whole, such as a traceback."""
+SHAPES = 10_000
+"""Shapes of incidents that are remembered; then the memory starts anew."""
+WHOLE = 16 << 20
+"""Bytes of a mail or report that are read: mail servers seldom take larger ones, and a bounce is small."""
+
+
+@dataclass(slots=True)
+class Triage:
+    """What one run has read so far."""
+
+    now: datetime
+    """The moment that stamps without a year are before."""
+    on_progress: Callable[[Source], None] = field(default=lambda _: None)
+    unread: list[str] = field(default_factory=list)
+    """In sentences, what was not read and why."""
+
+    def messages(self, source: Source) -> Iterator[Message]:
+        """Give one message for each failed delivery, reported failure, or incident of a log."""
+        head = source.head()
+        for message in self._of_kind(source, head):
+            yield replace(message, file=source.name)
+        self.unread += (f"{source.name}: {problem}." for problem in source.problems)
+
+    def _of_kind(self, source: Source, head: bytes) -> Iterator[Message]:
+        if tlsrpt.is_report(head):
+            reports = tlsrpt.read(source.whole(WHOLE))
+            self._cut(source, reports.cut)
+            return map(_of_report, reports.failures)
+        if bounce.is_mail(head):
+            bounces = bounce.read(source.whole(WHOLE))
+            self._cut(source, bounces.cut)
+            return map(_of_delivery, bounces.deliveries)
+        return self._of_log(source)
+
+    def _cut(self, source: Source, words: tuple[str, ...]) -> None:
+        self.unread += (f"{source.name}: not read: {what}." for what in words)
+
+    def _of_log(self, source: Source) -> Iterator[Message]:
+        interests, remembered = Interests(), _Remembered()
+        failed = False
+        for incident in incidents(self._watched(source), ANCHORS, interests, self.now):
+            failed = True
+            yield remembered.message(incident)
+        if not failed:
+            yield from _of_text(source.head(), interests.harmless)
+
+    def _watched(self, source: Source) -> Iterator[bytes]:
+        for block in source.blocks():
+            self.on_progress(source)
+            yield block
+
+
+def _of_text(head: bytes, harmless: str) -> Iterator[Message]:
+    """What a text says of which no line fails by itself: a paste as a whole; else the first line that is no failure."""
+    text = head.decode("utf-8", "backslashreplace").strip()
+    paste = diagnose(text) if 0 < len(text) <= PASTE else None
+    if paste and paste.tells_of_tls:
+        yield paste
+    elif harmless:
+        yield diagnose(harmless)
+    elif paste:
+        yield paste
+
+
+def _of_delivery(delivery: bounce.Delivery) -> Message:
+    peer = (
+        Peer(delivery.remote_mta, delivery.remote_address) if delivery.remote_mta or delivery.remote_address else None
+    )
+    status = f"\nStatus: {delivery.status}" if delivery.status and delivery.status not in delivery.text else ""
+    bounced = delivery.recipient or delivery.action or delivery.software  # else it is a mail that quotes who knows what
+    role = Role.CLIENT if bounced else Role.UNKNOWN
+    message = diagnose(delivery.text + status, Origin(delivery.software, role, peer))
+    recipients = (delivery.recipient,) if delivery.recipient else ()
+    return replace(message, text=delivery.text, first=delivery.date, last=delivery.date, recipients=recipients)
+
+
+def _of_report(failure: tlsrpt.ReportedFailure) -> Message:
+    host = failure.receiving_mx_hostname or failure.policy_domain
+    peer = Peer(host, failure.receiving_ip) if host or failure.receiving_ip else None
+    message = diagnose(failure.text, Origin(failure.organization, Role.CLIENT, peer))
+    return replace(message, count=failure.count, first=failure.first, last=failure.last)
+
+
+class _Remembered:
+    """What was found in incidents of the same shape: a log repeats a few thousands of times."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[object, ...], Found] = {}
+
+    def message(self, incident: Incident) -> Message:
+        lines = "\n".join(incident.lines)
+        text = f"{incident.program}: {lines}" if incident.program else lines
+        shapes = tuple(shape(line.encode("utf-8", "surrogatepass")) for line in text.lower().split("\n"))
+        key = (shapes, tuple(symptom for symptom, _ in numeric(text)))
+        if key not in self._found:
+            if len(self._found) >= SHAPES:
+                self._found.clear()
+            self._found[key] = found(text)
+        message = worded(text, self._found[key])
+        return replace(message, text=lines, line=incident.line, first=incident.first, last=incident.last)

@@ -1,0 +1,275 @@
+"""What a text means: its page, who wrote it, who noticed, and above all who is accused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from probe.catalogue.pages import all_pages, page
+from probe.message import Accused, Category, Code, Direction, Message, Peer, Role
+from probe.model import Confidence, Stage
+from probe.triage.diagnosis import UNKNOWN_HOST, Found, diagnose, filled, found, server, worded
+from probe.triage.origin import Origin
+
+BOUNCE = (
+    "TLS connect failed: error:140943F2:SSL routines:SSL3_READ_BYTES:sslv3 alert unexpected message;"
+    " connected to 192.0.2.25."
+)
+"""What qmail-remote writes into its bounce: the story from which this program grew."""
+QUEUED = "I'm not going to try again; this message has been in the queue too long."
+
+
+def sides(text: str, known: Origin | None = None) -> tuple[str | None, Role, Direction, Accused]:
+    """Page, writer's role, who noticed, who is accused."""
+    message = diagnose(text, known)
+    return message.page, message.role, message.direction, message.accused
+
+
+@pytest.mark.parametrize(
+    "text", [BOUNCE, BOUNCE.replace(" ", "_"), f"{BOUNCE}\n{QUEUED}", f"<b@example.net>:\n{BOUNCE}"]
+)
+def test_the_bounce_of_the_story(text: str) -> None:
+    """The client wrote it, the server sent the alert, and nobody is accused."""
+    message = diagnose(text)
+    assert (message.page, message.category) == ("tls-alert-unexpected-message", Category.ALERT_UNEXPECTED_MESSAGE)
+    assert (message.mta, message.role) == ("qmail", Role.CLIENT)
+    assert (message.direction, message.accused) == (Direction.RECEIVED, Accused.UNKNOWN)
+    assert (message.stage, message.symptoms) == (Stage.HANDSHAKE, ("alert:10",))
+    assert message.peer == Peer(None, "192.0.2.25")
+    assert message.tells_of_tls
+
+
+def test_the_code_of_the_story_field_by_field() -> None:
+    """Library 20, function 148, reason 1010 = 1000 + alert 10; the function's spelling dates the writer."""
+    (code,) = diagnose(BOUNCE).codes
+    assert code == Code(
+        code="140943F2",
+        era="OpenSSL before 3.0",
+        library="SSL routines",
+        function="SSL3_READ_BYTES",
+        reason="sslv3 alert unexpected message",
+        alert=10,
+        library_number=20,
+        function_number=148,
+        reason_number=1010,
+        notes=code.notes,
+    )
+    assert any("OpenSSL 1.0.1 or older" in note for note in code.notes)
+
+
+def test_the_story_blames_no_chain() -> None:
+    """A chain, ours or theirs, may be the cause and never is; what we present as a client comes first."""
+    message = diagnose(BOUNCE)
+    assert {cause.confidence for cause in message.causes} == {Confidence.MAY_BE}
+    about_chains = [n for n, cause in enumerate(message.causes) if "intermediate" in cause.text]
+    about_us = [n for n, cause in enumerate(message.causes) if "clientcert.pem" in cause.text]
+    assert about_us[0] == 0
+    assert about_chains
+    assert message.next[0] == "smtp-chaincheck 192.0.2.25 --verbose"
+    assert any("clientcert.pem" in command for command in message.next)
+    assert any("clientcert.pem" in line for line in message.fix)
+
+
+ALERT_48 = "error:0A000418:SSL routines::tlsv1 alert unknown ca:a.c:1:SSL alert number 48"
+
+
+@pytest.mark.parametrize(
+    ("text", "role", "direction"),
+    [
+        ("error:1417A0C1:SSL routines:tls_post_process_client_hello:no shared cipher:a.c:1:", "server", "local"),
+        ("error:1417A0C1", "server", "local"),
+        ("error:1408A0C1:SSL routines:SSL3_GET_CLIENT_HELLO:no shared cipher", "server", "local"),
+        ("error:14090086:SSL routines:SSL3_GET_SERVER_CERTIFICATE:certificate verify failed", "client", "local"),
+        ("error:140773F2:SSL routines:SSL23_GET_SERVER_HELLO:sslv3 alert unexpected message", "client", "received"),
+        (f"postfix/smtp[9]: {ALERT_48}", "client", "received"),
+        (f"postfix/smtpd[9]: {ALERT_48}", "server", "received"),
+        (ALERT_48, "unknown", "received"),
+        ("error:0A000086:SSL routines::certificate verify failed", "unknown", "local"),
+        ("SSL_accept: error:0A0000C1:SSL routines::no shared cipher", "server", "local"),
+    ],
+)
+def test_role_and_direction(text: str, role: str, direction: str) -> None:
+    """The function of a code alone may tell which side wrote it; an alert was received, all else found."""
+    message = diagnose(text)
+    assert (message.role, message.direction) == (Role(role), Direction(direction))
+
+
+@pytest.mark.parametrize(
+    ("line", "unknown"),
+    [
+        ("error:0A000418:SSL routines::tlsv1 alert unknown ca", "tls-alert-unknown-ca"),
+        ("error:0A000410:SSL routines::ssl/tls alert handshake failure", "tls-alert-handshake-failure"),
+        ("error:0A0003F2:SSL routines::ssl/tls alert unexpected message", "tls-alert-unexpected-message"),
+        ("error:0A00042E:SSL routines::tlsv1 alert protocol version", "tls-alert-protocol-version"),
+    ],
+)
+@pytest.mark.parametrize("program", ["postfix/smtp[9]: ", "postfix/smtpd[9]: ", ""])
+def test_who_received_an_alert_is_not_told_who_erred(program: str, line: str, unknown: str) -> None:
+    """The reason is in the log of the side that sent it, so nobody is accused, whoever wrote the line."""
+    page_id, _, direction, accused = sides(program + line)
+    assert (page_id, direction, accused) == (unknown, Direction.RECEIVED, Accused.UNKNOWN)
+
+
+UNKNOWN_CA = "0A000418:SSL routines::tlsv1 alert unknown ca"
+NO_CIPHER = "0A0000C1:SSL routines::no shared cipher"
+MISMATCH = "05800074:x509 certificate routines::key values mismatch"
+WEAK_DH = "0A00018A:SSL routines::dh key too small"
+NO_FILE = "80000002:system library::No such file or directory"
+BIO_NO_FILE = "10000080:BIO routines::no such file"
+PEM_LIB = "0A080009:SSL routines::PEM lib"
+SYSTEM_LIB = "0A080002:SSL routines::system lib"
+
+
+@pytest.mark.parametrize(
+    ("lines", "cause"),
+    [
+        ((NO_CIPHER, UNKNOWN_CA), "no-shared-cipher"),
+        ((UNKNOWN_CA, NO_CIPHER), "tls-alert-unknown-ca"),
+        ((MISMATCH, PEM_LIB), "key-mismatch"),
+        ((NO_FILE, BIO_NO_FILE, SYSTEM_LIB), "file-unreadable"),
+        ((PEM_LIB, WEAK_DH), "weak-dh"),
+    ],
+)
+def test_of_a_queue_of_errors_the_first_is_the_cause(lines: tuple[str, ...], cause: str) -> None:
+    """What OpenSSL adds on its way out ("PEM lib") says nothing by itself, even where it stands first."""
+    message = diagnose("\n".join(f"error:{line}:a.c:1:" for line in lines))
+    assert message.page == cause
+    assert len(message.codes) == len(lines)
+
+
+def test_the_line_that_says_only_that_tls_failed_loses() -> None:
+    """It stands around the real one; alone it leaves the matter open."""
+    around = "postfix/smtp[9]: 4F1: to=<a@example.net>, status=deferred (Cannot start TLS: handshake failure)"
+    reason = "postfix/smtp[9]: warning: TLS library problem: error:0A00018A:SSL routines::dh key too small:a.c:1:"
+    for lines in ([around, reason], [reason, around]):
+        message = diagnose("\n".join(lines))
+        assert (message.page, message.also) == ("weak-dh", ("tls-handshake-failed",))
+    alone = diagnose(around)
+    assert (alone.page, alone.category) == ("tls-handshake-failed", Category.UNDETERMINED)
+    assert alone.accused is Accused.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("text", "role", "accused"),
+    [
+        ("postfix/smtp[9]: certificate verification failed: certificate has expired", "client", "server"),
+        ("certificate has expired", "unknown", "unknown"),
+        ("postfix/smtp[9]: error:0A00018A:SSL routines::dh key too small", "client", "server"),
+        ("postfix/smtpd[9]: error:05800074:x509 certificate routines::key values mismatch", "server", "server"),
+        ("postfix/smtp[9]: error:05800074:x509 certificate routines::key values mismatch", "client", "unknown"),
+        ("postfix/smtpd[9]: fopen: error:0200100D:system library:fopen:Permission denied", "server", "server"),
+        ("error:05800074:x509 certificate routines::key values mismatch", "unknown", "unknown"),
+    ],
+)
+def test_the_accused_is_the_writer_or_the_other_side(text: str, role: str, accused: str) -> None:
+    """A page says "writer" or "peer"; without a known writer nobody is accused."""
+    message = diagnose(text)
+    assert (message.role, message.accused) == (Role(role), Accused(accused))
+
+
+@pytest.mark.parametrize(
+    ("known", "mta", "role", "peer"),
+    [
+        (None, "postfix", Role.SERVER, Peer("a.example.net", "192.0.2.1")),
+        (Origin(), "postfix", Role.SERVER, Peer("a.example.net", "192.0.2.1")),
+        (Origin("gmail", Role.CLIENT), "gmail", Role.CLIENT, Peer("a.example.net", "192.0.2.1")),
+        (Origin(None, Role.CLIENT, Peer("A.example.net")), "postfix", Role.CLIENT, Peer("A.example.net", "192.0.2.1")),
+        (Origin("x", Role.CLIENT, Peer("b.example.net")), "x", Role.CLIENT, Peer("b.example.net")),
+        (Origin("x", Role.CLIENT, Peer(None, "192.0.2.7")), "x", Role.CLIENT, Peer("a.example.net", "192.0.2.7")),
+    ],
+)
+def test_what_stands_around_a_text_goes_before_it(known: Origin | None, mta: str, role: Role, peer: Peer) -> None:
+    """The fields of a bounce are more exact than its words, and two hosts are not made one."""
+    message = diagnose("postfix/smtpd[9]: from a.example.net[192.0.2.1]: certificate has expired", known)
+    assert (message.mta, message.role, message.peer) == (mta, role, peer)
+
+
+@pytest.mark.parametrize(
+    ("role", "peer", "expected"),
+    [
+        (Role.CLIENT, Peer("mx.example.net", "192.0.2.25", 25), "mx.example.net"),
+        (Role.CLIENT, Peer("mx.example.net", "192.0.2.25"), "mx.example.net"),
+        (Role.CLIENT, Peer("mx.example.net", None, 587), "mx.example.net:587"),
+        (Role.UNKNOWN, Peer("mx.example.net"), "mx.example.net"),
+        (Role.CLIENT, Peer(None, "192.0.2.25", 2525), "192.0.2.25:2525"),
+        (Role.CLIENT, Peer(None, "2001:db8::25", 25), "2001:db8::25"),
+        (Role.CLIENT, Peer(None, "2001:db8::25", 465), "[2001:db8::25]:465"),
+        (Role.SERVER, Peer("client.example.net", "192.0.2.9"), ""),
+        (Role.CLIENT, Peer(), ""),
+        (Role.CLIENT, Peer(None, None, 465), ""),
+        (Role.CLIENT, None, ""),
+        (Role.CLIENT, Peer("büro.example.net"), "büro.example.net"),
+        (Role.CLIENT, Peer("mx.example.net;reboot"), ""),
+        (Role.CLIENT, Peer("$(reboot)", "192.0.2.25"), "192.0.2.25"),
+        (Role.CLIENT, Peer("--probe"), ""),
+        (Role.CLIENT, Peer("a b"), ""),
+        (Role.CLIENT, Peer("{peer}"), ""),
+        (Role.CLIENT, Peer("a\x1b[2J\n"), ""),
+        (Role.CLIENT, Peer(None, "fe80::1%$(reboot)"), ""),
+    ],
+)
+def test_the_server_as_an_argument_of_ours(role: Role, peer: Peer | None, expected: str) -> None:
+    """With its port where that is not 25; a server's own log does not tell by which name it is asked.
+
+    What is neither a host name nor an address is an attack on whoever copies the command.
+    """
+    assert server(Message("", Category.OTHER, role=role, peer=peer)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("postfix/smtp[9]: to mx.example.net[192.0.2.25]:587: certificate has expired", "mx.example.net:587"),
+        ("certificate has expired", UNKNOWN_HOST),
+        ("postfix/smtpd[9]: from a.example.net[192.0.2.9]: certificate has expired", UNKNOWN_HOST),
+        ("* Trying [2001:db8::9]:465...\ncurl: (60) certificate has expired", "[2001:db8::9]:465"),
+    ],
+)
+def test_the_next_command_names_the_server(text: str, expected: str) -> None:
+    """Filled in where the text tells it, a place to fill in where not."""
+    assert diagnose(text).next[0].split()[:2] == ["smtp-chaincheck", expected]
+
+
+def test_other_braces_stay() -> None:
+    """Only the named slots are filled, and what fills them is not looked at again."""
+    assert filled("{a} {b} {} ${c}", {"a": "{b}", "z": "?"}) == "{b} {b} {} ${c}"
+
+
+@pytest.mark.parametrize("text", ["", "\n", "the weather is fine", "550 5.1.1 user unknown", "TLS", "error:", "\x00"])
+def test_what_no_page_explains_is_not_guessed(text: str) -> None:
+    """No category, no accusation."""
+    message = diagnose(text)
+    if message.page:  # a page of its own may say that a text has nothing to do with TLS
+        assert not message.tells_of_tls
+    else:
+        assert message == Message(text, Category.UNDETERMINED, symptoms=message.symptoms)
+
+
+def test_a_shape_is_found_once_and_worded_for_each() -> None:
+    """What was found in one line serves all of its kind; the names are those of each."""
+    what = found("postfix/smtp[9]: to a.example.net[192.0.2.1]:25: certificate has expired")
+    assert isinstance(what, Found)
+    other = worded("postfix/smtp[7]: to b.example.net[192.0.2.2]:25: certificate has expired", what)
+    assert (other.page, other.peer) == ("expired", Peer("b.example.net", "192.0.2.2", 25))
+
+
+def test_every_page_can_be_worded() -> None:
+    """For each writer that a page knows, without a slot left over and with a known accused."""
+    for this in all_pages():
+        for line in this.seen_as:
+            message = diagnose(line)
+            words = (message.meaning, *(c.text for c in message.causes), *message.next, *message.fix)
+            assert not [text for text in words if "{server}" in text or "{peer}" in text], this.id
+            assert message.accused in {Accused.NONE, Accused.UNKNOWN} or message.confidence != Confidence.MAY_BE, line
+            assert message.title == page(message.page or "").title
+
+
+@given(
+    st.text() | st.lists(st.sampled_from([BOUNCE, ALERT_48, "postfix/smtpd[1]: ", "{server}", "\n", "x"])).map("".join)
+)
+def test_any_text_is_diagnosed(text: str) -> None:
+    """Nothing raises; whoever wrote it, an accusation needs a writer."""
+    message = diagnose(text)
+    assert message.text == text
+    assert message.role is not Role.UNKNOWN or message.accused is Accused.UNKNOWN or message.page
