@@ -157,6 +157,8 @@ class Message:
     last: datetime | None = None
     peers: tuple[Peer, ...] = field(default=())
     """Of a group: the other sides, most frequent first, up to a cap."""
+    peer_count: int = 0
+    """Of a group: how many other sides there are."""
     recipients: tuple[str, ...] = ()
 
     about_tls: bool = True
@@ -164,5 +166,5 @@ class Message:
 
     @property
     def tells_of_tls(self) -> bool:
-        """Whether it says that TLS failed."""
-        return self.page is not None and self.about_tls and self.category is not Category.HARMLESS
+        """Whether it says that TLS failed, be it in words that no page explains."""
+        return self.about_tls and self.category is not Category.HARMLESS

@@ -31,7 +31,7 @@ MAY_IMPORT = {
     "api": {"model", "message", "pki", "pipeline", "targets", "net", "triage"},
     "demo": {"model", "pki"},
     "cli": {"model", "catalogue", "pki", "pipeline", "net", "render", "rules", "demo", "wire", "targets"}
-    | {"message", "triage"},
+    | {"message", "triage", "api"},
     "__main__": {"cli"},
     "__init__": set(),
 }

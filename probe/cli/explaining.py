@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -32,6 +33,8 @@ command line
 STDIN_LIMIT = 1 << 20
 """Bytes of standard input that ``explain -`` reads: a paste. ``triage`` reads files of any size."""
 LONGEST_ID = 64
+LONGEST_NAME = 255
+"""Bytes of a file's name (NAME_MAX of Linux)."""
 
 
 def explain(words: Sequence[str]) -> int:
@@ -47,6 +50,7 @@ def explain(words: Sequence[str]) -> int:
     if arguments.list or not arguments.text:
         return _list(as_json=arguments.json, no_color=arguments.no_color)
     text = _text(arguments.text)
+    _refuse_file(text)
     if arguments.json:
         return _as_json(text)
     return _on_screen(text, no_color=arguments.no_color)
@@ -112,6 +116,8 @@ def _on_screen(text: str, *, no_color: bool) -> int:
 
 
 def _as_json(text: str) -> int:
+    if _word(text) in _servers():
+        raise UsageError(f"{_word(text)} is the recipe of a mail server, a text for people: leave out --json.")
     from probe.render.messages_json import messages_text
 
     message = _message(text)
@@ -120,13 +126,37 @@ def _as_json(text: str) -> int:
 
 
 def _message(text: str) -> Message:
+    """One message; a paste of several lines that tell of several problems belongs to ``triage``."""
     from probe.triage.explanation import explain as explained
 
+    if "\n" in text.strip():
+        from probe.api import problems
+
+        found = problems(text)
+        if len(found) > 1:
+            raise UsageError(
+                f"These lines tell of {len(found)} different problems. One line is explained here; for several:\n"
+                "smtp-chaincheck triage FILE, or triage - for standard input"
+            )
+        if found and found[0].page != explained(text).page:
+            return found[0]
     return explained(text)
+
+
+def _refuse_file(text: str) -> None:
+    from pathlib import Path
+
+    if len(text) <= LONGEST_NAME and "\n" not in text and "\0" not in text and Path(text).is_file():
+        raise UsageError(f"{text} is a file. To read it: smtp-chaincheck triage {shlex.quote(text)}")
 
 
 def _exit_code(message: Message) -> int:
     return 0 if message.page else 1
+
+
+def _word(text: str) -> str:
+    """An id as the report prints it, in brackets."""
+    return text.strip().strip("[]").lower()[:LONGEST_ID]
 
 
 def _document(text: str) -> str:
@@ -134,7 +164,7 @@ def _document(text: str) -> str:
     from probe.catalogue import recipes
     from probe.catalogue.pages import ids, page_text
 
-    word = text.strip().strip("[]").lower()[:LONGEST_ID]  # as the report prints it
+    word = _word(text)
     if word in recipes.ids():
         return recipes.recipe(word).text
     if word in ids():

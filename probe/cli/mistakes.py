@@ -16,6 +16,11 @@ INSTEAD = {
 """What looks like a verb → what does it."""
 ALIKE = 0.75
 """Of difflib: two letters exchanged in a word of four are found, "mail" and "file" are not."""
+CODE = 8
+"""Digits of a packed error code or an HRESULT."""
+HEXADECIMAL = frozenset("0123456789abcdef")
+TEXTS = frozenset({"eml", "log", "txt", "json", "gz", "xz", "zst", "mbox", "msg"})
+"""Endings of files that ``triage`` reads; none is a top-level domain."""
 NUMBERS = frozenset({"--timeout", "--greeting-timeout", "--warn-days", "--port"})
 """Options whose value may begin with a minus sign by mistake; argparse would take it for an option."""
 
@@ -27,10 +32,24 @@ def about_host(words: Sequence[str], position: int) -> str | None:
         host = words[position - 1]
         shown = f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host
         return f"{word} is no host. To name a port write {shown}:{word}"
+    if verb := _verb_for(word):
+        return f"{verb} {word}\nFor a host of that name: {PROGRAM} -- {word}"
     meant = _verb(word)
     if meant:
         return f"Did you mean: {INSTEAD[meant]}\nFor a host of the name {word}: {PROGRAM} -- {word}"
     return None
+
+
+def _verb_for(word: str) -> str:
+    """What to type for an error code or a file that stands where a host belongs; "" for anything else."""
+    digits = word.lower().removeprefix("0x")
+    if len(digits) == CODE and not set(digits) - HEXADECIMAL and not digits.isalpha():
+        return f"That looks like an error code: {PROGRAM} explain"
+    if word.rpartition(".")[2] in TEXTS:
+        import os.path
+
+        return f"That is a file: {PROGRAM} triage" if os.path.isfile(word) else ""  # noqa: PTH113 -- as cheap as can be
+    return ""
 
 
 def _verb(word: str) -> str | None:

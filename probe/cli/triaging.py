@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -46,13 +47,14 @@ PROBES = 10
 def triage(words: Sequence[str]) -> int:
     """Read the files and say what is wrong; returns the exit code."""
     arguments = _arguments(words)
+    _refuse_options(arguments)
     from probe.triage.groups import grouped
     from probe.triage.story import Triage
 
     run = Triage(datetime.now(UTC).astimezone())
     failed: list[str] = []
     summary = grouped(_messages(run, arguments, failed))
-    looks = _looks(summary.groups, arguments) if arguments.probe else {}
+    looks = _looks(summary.groups, arguments, run.unread) if arguments.probe else {}
     code = _exit_code(summary, failed)
     _tell(summary, (*failed, *run.unread), looks, code, arguments)
     return code
@@ -66,9 +68,11 @@ def _arguments(words: Sequence[str]) -> Namespace:
     parser.add_argument("--no-color", action="store_true", help="no colours")
     add = parser.add_argument_group("the probe").add_argument
     add("--probe", action="store_true", help="probe the servers named, to see how they are now")
+    add("--mta", metavar="NAME", help="whose commands to print (default: as recognised)")
     add("--port", metavar="N", help="the port, where the text names none (default: 25)")
     add("--trust", metavar="WHOM", help="mozilla, system, none, or a FILE or DIR (default: mozilla)")
     add("--ca-file", metavar="FILE", help="trust these as well")
+    add("--intermediates", metavar="FILE|DIR", help="intermediates known to you")
     add("--timeout", metavar="SECONDS", help="for each probe (default: 60)")
     add("--no-fetch", action="store_true", help="do not fetch missing certificates (AIA)")
     return parser.parse_intermixed_args(list(words))
@@ -83,9 +87,16 @@ def _messages(run: Triage, arguments: Namespace, failed: list[str]) -> Iterator[
             with opened(name) as source, reading(sys.stderr, shown=not arguments.quiet) as run.on_progress:
                 yield from run.messages(source)
         except OSError as problem:
-            if len(arguments.files) == 1:
-                raise UsageError(f"{clean(name)} cannot be read: {problem.strerror or problem}.") from problem
             failed.append(f"{name} cannot be read: {problem.strerror or problem}.")
+            if len(failed) == len(arguments.files):
+                raise UsageError("\n".join((*map(clean, failed), *_meant(arguments.files)))) from problem
+
+
+def _meant(words: Sequence[str]) -> tuple[str, ...]:
+    """What somebody wanted who gave words in the place of files."""
+    if any("." in word or "/" in word for word in words):
+        return ()
+    return (f"For a code or a sentence: smtp-chaincheck explain {shlex.quote(' '.join(words))}",)
 
 
 def _exit_code(summary: Summary, failed: Sequence[str]) -> int:
@@ -111,6 +122,8 @@ def _tell(
     write(overview(summary, unread, screen, full=not arguments.quiet), screen)
     for name, report in looks.items():
         _tell_look([message for message in summary.groups if server(message) == name], report, arguments)
+    if arguments.probe and not looks:
+        sys.stdout.write("\nThere is nothing to probe: the texts name no server, or tell of your own.\n")
 
 
 def _tell_look(messages: Sequence[Message], report: Report, arguments: Namespace) -> None:
@@ -122,18 +135,33 @@ def _tell_look(messages: Sequence[Message], report: Report, arguments: Namespace
 
     screen = console(sys.stdout, no_color=arguments.no_color)
     sys.stdout.write("\n")
-    show(report, screen, title=title)
     for message in messages:
         write(decision(message, report, screen), screen)
+    sys.stdout.write("\n")
+    show(report, screen, title=title, quiet=arguments.quiet)
 
 
-def _looks(groups: Sequence[Message], arguments: Namespace) -> dict[str, Report]:
-    """Probe the servers of the worst problems, each once: name → report."""
+def _refuse_options(arguments: Namespace) -> None:
+    """Say what is wrong with the options of the probe before anything is read. Raises UsageError."""
+    from probe.cli import settings
+    from probe.cli.arguments import probe_arguments
+
+    try:
+        settings.options(probe_arguments([*_probe_words(arguments), "--", "localhost"]))
+    except ValueError as mistake:
+        raise UsageError(str(mistake)) from mistake
+
+
+def _looks(groups: Sequence[Message], arguments: Namespace, unread: list[str]) -> dict[str, Report]:
+    """Probe the servers of the worst problems, each once: name → report; what cannot be probed is said."""
     reports: dict[str, Report] = {}
     for message in groups:
         name = server(message) if message.tells_of_tls else ""
         if name and name not in reports and len(reports) < PROBES:
-            reports[name] = _look(name, message, arguments)
+            try:
+                reports[name] = _look(name, message, arguments)
+            except ValueError as mistake:
+                unread.append(f"{name} was not probed: {mistake}")
     return reports
 
 
@@ -151,16 +179,13 @@ def _probed(hosts: Sequence[str], arguments: Namespace, *words: str) -> Report:
     from probe.cli.arguments import probe_arguments
     from probe.cli.probing import probed
 
-    try:
-        asked = probe_arguments([*_probe_words(arguments), *words, "--", *hosts])
-        (target,) = settings.targets(asked)
-        return probed(settings.options(asked), target, quiet=arguments.quiet)
-    except ValueError as mistake:
-        raise UsageError(str(mistake)) from mistake
+    asked = probe_arguments([*_probe_words(arguments), *words, "--", *hosts])
+    (target,) = settings.targets(asked)
+    return probed(settings.options(asked), target, quiet=arguments.quiet)
 
 
 def _probe_words(arguments: Namespace) -> Iterator[str]:
-    for option in ("port", "trust", "ca_file", "timeout"):
+    for option in ("port", "mta", "trust", "ca_file", "intermediates", "timeout"):
         if (value := getattr(arguments, option)) is not None:
             yield from (f"--{option.replace('_', '-')}", value)
     if arguments.no_fetch:

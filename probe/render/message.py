@@ -19,18 +19,15 @@ if TYPE_CHECKING:
     from probe.render.sheet import Part
 
 COMMAND = "$ "
-QUOTED = 300
-"""Characters of the text that are shown: enough to know it again."""
 ROLES = {Role.CLIENT: "the client of the connection (the sending side)", Role.SERVER: "the server of the connection"}
-FOUND = {
-    Direction.RECEIVED: "The other side sent this alert; why stands in its log, not in this one.",
-    Direction.LOCAL: "The program that wrote the text found this itself.",
-}
+RECEIVED = "The other side sent this alert; why stands in its log, not in this one."
+ACCUSED = frozenset({Accused.CLIENT, Accused.SERVER, Accused.POLICY})
+DOUBT = frozenset({Confidence.VERY_LIKELY, Confidence.MAY_BE})
 BLAMED = {
     Accused.CLIENT: "the client, that is the sending side",
     Accused.SERVER: "the server, that is the receiving side",
     Accused.POLICY: "the sender's own policy settings",
-    Accused.NONE: "nobody: this is no failure",
+    Accused.NONE: "nobody, as far as TLS goes",
     Accused.UNKNOWN: "unknown from this text alone",
 }
 
@@ -60,6 +57,8 @@ def tell(sheet: Sheet, message: Message) -> None:
     sheet.say((f"{MARKS[mark(message)]} ", mark(message)), (message.title, "strong"), f"  [{message.page}]", rest="  ")
     sheet.blank()
     sheet.say(message.meaning, first="  ")
+    for words in beside(message):
+        sheet.say(f"Beside it: {words}.", first="  ")
     tell_sides(sheet, message)
     tell_causes(sheet, message)
     steps(sheet, "To make sure:", tuple(f"{COMMAND}{command}" for command in message.next))
@@ -94,10 +93,16 @@ def tell_sides(sheet: Sheet, message: Message) -> None:
     writer = " as ".join(filter(None, (message.mta, ROLES.get(message.role, ""))))
     _row(sheet, "Written by", writer)
     _row(sheet, "Other side", peer_words(message.peer))
-    _row(sheet, "Noticed by", FOUND.get(message.direction, ""))
+    _row(sheet, "Noticed by", RECEIVED if message.direction is Direction.RECEIVED else "")
     if message.category not in {Category.HARMLESS, Category.UNDETERMINED}:
-        sure = "" if message.accused in {Accused.UNKNOWN, Accused.NONE} else f" ({message.confidence})"
+        sure = f" ({message.confidence})" if message.accused in ACCUSED and message.confidence in DOUBT else ""
         _row(sheet, "At fault", f"{BLAMED[message.accused]}{sure}")
+
+
+def beside(message: Message) -> tuple[str, ...]:
+    """What stands beside the failure and is none itself: that the mail went out in clear, that a session was safe."""
+    asides = (page(name) for name in message.also)
+    return tuple(aside.title for aside in asides if aside.category == Category.HARMLESS and aside.id != message.page)
 
 
 def peer_words(peer: Peer | None) -> str:
@@ -167,3 +172,4 @@ def _tell_unknown(sheet: Sheet, message: Message) -> None:
         sheet.say("We know no explanation for this text, and do not guess one.", first="")
     if message.also:
         sheet.say(f"The nearest pages: {', '.join(message.also)}", first="")
+    sheet.say("All of them: smtp-chaincheck explain --list", first="")

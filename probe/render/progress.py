@@ -108,9 +108,9 @@ class Reading:
         passed = max(self._clock() - self._since, 1e-3)
         rate = source.consumed / passed
         words = f"{clean(source.name, NAME)}: {source.consumed >> 20} MiB, {rate / (1 << 20):.1f} MiB/s"
-        if source.size:
-            rest = max(source.size - source.consumed, 0) / max(rate, 1)
-            words = f"{words}, {source.consumed * 100 // source.size} %, {rest:.0f} s left"
+        if source.size and source.consumed:
+            share = min(source.consumed / source.size, 1)  # a log grows while it is read
+            words = f"{words}, {share:.0%}, {(1 - share) / share * passed:.0f} s left"
         return Text(words, no_wrap=True, overflow="ellipsis")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from probe.catalogue.pages import ids, page
 from probe.message import Category, Role
-from probe.render.message import mark, peer_words, steps, tell_causes, tell_code, tell_sides
+from probe.render.message import beside, mark, peer_words, steps, tell_causes, tell_code, tell_sides
 from probe.render.sheet import MARKS, Sheet
 
 if TYPE_CHECKING:
@@ -59,8 +59,12 @@ def overview(summary: Summary, unread: Sequence[str], console: Console, *, full:
 def decision(message: Message, report: Report, console: Console) -> Sheet:
     """Lay out whether the probe sees what the message tells of."""
     sheet = Sheet(console.width, console.encoding)
-    sheet.blank()
-    sheet.say(f"The message says: {message.title}. {_compared(message, report)}", first="", rest="  ")
+    sheet.say(
+        f"{report.target.name} was probed because a message says: {message.title}. ",
+        (_compared(message, report), "strong"),
+        first="",
+        rest="  ",
+    )
     return sheet
 
 
@@ -79,13 +83,14 @@ def _compared(message: Message, report: Report) -> str:
 
 def _tell_table(sheet: Sheet, groups: Sequence[Message]) -> None:
     total = sum(message.count for message in groups)
-    sheet.say((f"{len(groups)} different problems in {total} messages", "strong"))
+    problems = "1 problem" if len(groups) == 1 else f"{len(groups)} different problems"
+    sheet.say((f"{problems}, {'once' if total == 1 else f'{total} times in all'}", "strong"))
     sheet.blank()
     for number, message in enumerate(groups, 1):
         lead = f"{number:>3}. {message.count:>7} x "
         title = message.title or _subject(message)
         side = f" ({message.role})" if message.role is not Role.UNKNOWN else ""
-        more = f" and {len(message.peers) - 1} more" if len(message.peers) > 1 else ""
+        more = f" and {message.peer_count - 1} more" if message.peer_count > 1 else ""
         peers = f" with {peer_words(message.peers[0])}{more}" if message.peers else ""
         writer = f"; {message.mta or 'unknown program'}{side}{peers}"
         sheet.say((f"{MARKS[mark(message)]} ", mark(message)), title, writer, first=lead)
@@ -100,6 +105,8 @@ def _tell_group(sheet: Sheet, message: Message, number: int) -> None:
         sheet.say(line, first="  | ", rest="  | ")
     sheet.blank()
     sheet.say(message.meaning, first="  ")
+    for words in beside(message):
+        sheet.say(f"Beside it: {words}.", first="  ")
     _tell_extent(sheet, message)
     for code in message.codes[:LINES]:
         tell_code(sheet, code, "  ")
@@ -124,7 +131,9 @@ def _tell_extent(sheet: Sheet, message: Message) -> None:
     sheet.blank()
     sheet.say(", ".join(filter(None, (place, often, times))), first="  ", rest="      ")
     if len(message.peers) > 1:
-        sheet.say(f"with {', '.join(map(peer_words, message.peers))}", first="  ", rest="      ")
+        rest = message.peer_count - len(message.peers)
+        more = f" and {rest} more" if rest > 0 else ""
+        sheet.say(f"with {', '.join(map(peer_words, message.peers))}{more}", first="  ", rest="      ")
     if message.recipients:
         sheet.say(f"for {', '.join(message.recipients)}", first="  ", rest="      ")
 
@@ -134,9 +143,4 @@ def _moment(moment: datetime) -> str:
 
 
 def _subject(message: Message) -> str:
-    return "A text that we know no explanation for" if speaks_of_tls(message.text) else "Nothing in it speaks of TLS"
-
-
-def speaks_of_tls(text: str) -> bool:
-    """Whether a word of the text belongs to TLS."""
-    return any(word in text.lower() for word in ("tls", "ssl", "certif", "handshake", "x509", "dane"))
+    return "A text that we know no explanation for" if message.about_tls else "Nothing in it speaks of TLS"

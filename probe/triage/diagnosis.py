@@ -11,15 +11,41 @@ from probe.catalogue.pages import Page, Said, page
 from probe.message import Accused, Category, Cause, Code, Direction, Message, Peer, Role
 from probe.model import Confidence
 from probe.triage import codes as decoding
-from probe.triage.origin import Origin, peer, writer
+from probe.triage.origin import Origin, peer, peer_of, writer
 from probe.triage.phrases import Evidence, evidence
 from probe.wire.codes import Era, unpack
 
 UNKNOWN_HOST = "HOST"
 """What a command says in the place of a host that the text does not tell."""
+OWN_HOST = "YOUR-SERVER"
+"""The same, where the writer is the server: nobody then takes the client that stands in the text for it."""
+_OF_TLS = re.compile(
+    r"(?<![a-z0-9@.])(?<![a-z]-)(?:(?:start)?tls|ssl|dane)(?:v?\d[\d.]*|_\w+)?(?![a-z0-9@]|\.[a-z]|-[a-z0-9-]*\.[a-z])"
+    r"|certif|handshake|\bx\.?509\b",
+    re.IGNORECASE,
+)
+"""A word of TLS; not "crosslink.example", "ssl.example.com", "dane@example.org"."""
 SMTP = 25
-_HOST = re.compile(r"\w[\w.-]{0,254}")
-_ADDRESS = re.compile(r"[0-9A-Fa-f.:]{2,45}")
+JUDGED = frozenset(
+    {
+        Category.EXPIRED,
+        Category.HOSTNAME_MISMATCH,
+        Category.MISSING_INTERMEDIATE,
+        Category.SELF_SIGNED,
+        Category.UNKNOWN_CA,
+    }
+)
+"""What a program finds when it judges a certificate."""
+ENCRYPTED, REFUSED = "connection-is-encrypted", "server-certificate-not-verified"
+"""The pages of lines that say what became of a certificate that was judged and did not pass."""
+VERIFY_FAILED = "reason:134"
+"""OpenSSL ended the handshake because of the certificate (sslerr.h, SSL_R_CERTIFICATE_VERIFY_FAILED)."""
+_STOPPED = re.compile(r"\bnot trusted\b|\bstatus=(?:deferred|bounced)|\bstat=(?:Deferred|Service)", re.IGNORECASE)
+_REPLY = re.compile(
+    r"(?:\bsaid:|\bremote mail server after [^\n]{0,300}?:|\bstat=[^\n:]{0,60}:|\bresponded with:?|\breturned)"
+    r"\s{0,3}['\"]?[245]\d\d[ -]"
+)
+"""Where a text quotes what the other side replied."""
 _OTHER = {Role.CLIENT: Role.SERVER, Role.SERVER: Role.CLIENT, Role.UNKNOWN: Role.UNKNOWN}
 
 
@@ -33,6 +59,10 @@ class Found:
     codes: tuple[Code, ...]
     mta: str | None
     role: Role
+    received: bool = False
+    """The page follows from the number of an alert, and alerts with numbers are received ones."""
+    quoted: bool = False
+    """The page follows from words that the other side replied."""
 
 
 def diagnose(text: str, known: Origin | None = None) -> Message:
@@ -44,8 +74,26 @@ def found(text: str) -> Found:
     """Decode the text and find its pages and its writer."""
     places, codes = evidence(text)
     mta, role = writer("\n".join((text, *(code.function or "" for code in codes))))
-    pages = tuple(dict.fromkeys(place.page for place in places))
-    return Found(pages, _symptoms(places), tuple(map(_code, codes)), mta, role)
+    pages = _exonerated(tuple(dict.fromkeys(place.page for place in places)), text)
+    first = next((place for place in places if place.page == pages[0]), None) if pages else None
+    reply = _REPLY.search(text)
+    return Found(
+        pages,
+        _symptoms(places),
+        tuple(map(_code, codes)),
+        mta,
+        role,
+        received=bool(first and (first.symptom or "").startswith("alert:")),
+        quoted=bool(first and reply and first.start >= reply.start()),
+    )
+
+
+def _exonerated(pages: tuple[str, ...], text: str) -> tuple[str, ...]:
+    """A certificate that did not pass is no failure where the session went on and nobody insisted."""
+    went_on = ENCRYPTED in pages and REFUSED not in pages and not _STOPPED.search(text)
+    if went_on and page(pages[0]).category in JUDGED:
+        return (ENCRYPTED, *(name for name in pages if name != ENCRYPTED))
+    return pages
 
 
 def worded(text: str, what: Found, known: Origin | None = None) -> Message:
@@ -59,8 +107,26 @@ def worded(text: str, what: Found, known: Origin | None = None) -> Message:
         symptoms=what.symptoms,
         codes=what.codes,
         peer=_merged(known.peer, peer(text)),
+        about_tls=bool(what.codes or _OF_TLS.search(text)),
     )
-    return explained(message, page(what.pages[0]), what.pages[1:]) if what.pages else message
+    if not what.pages:
+        return message
+    told = explained(message, page(what.pages[0]), what.pages[1:])
+    told = replace(told, direction=Direction.RECEIVED) if what.received else told
+    return _as_reply(told) if what.quoted else told
+
+
+def _as_reply(message: Message) -> Message:
+    """What the other side found is no finding of the writer, and accuses nobody: its words may mean anything."""
+    if message.category not in JUDGED:
+        return replace(message, direction=Direction.NONE)
+    return replace(
+        message,
+        meaning=f"The other side said so in its reply; it is what it found, in its own words: {message.title}.",
+        direction=Direction.NONE,
+        accused=Accused.UNKNOWN,
+        confidence=Confidence.MAY_BE,
+    )
 
 
 def explained(message: Message, this: Page, also: Sequence[str] = ()) -> Message:
@@ -77,6 +143,21 @@ def explained(message: Message, this: Page, also: Sequence[str] = ()) -> Message
         about_tls=this.about_tls,
     )
     return _with_recipe(_worded(known, said), this) if said else known
+
+
+def retold(message: Message, other: Peer) -> Message:
+    """Return the message with another peer: its commands then name that one."""
+    if message.page is None:
+        return replace(message, peer=other)
+    told = explained(replace(message, peer=other), page(message.page), message.also)
+    same = message.direction == told.direction
+    return replace(
+        told,
+        direction=message.direction,
+        accused=message.accused,
+        confidence=message.confidence,
+        meaning=told.meaning if same else message.meaning,
+    )
 
 
 def _with_recipe(message: Message, this: Page) -> Message:
@@ -120,12 +201,13 @@ def _code(code: decoding.Code) -> Code:
 
 
 def _worded(message: Message, said: Said) -> Message:
-    slots = {"server": server(message) or UNKNOWN_HOST, "peer": _name(message.peer) or "the other side"}
+    own = OWN_HOST if message.role is Role.SERVER else UNKNOWN_HOST
+    slots = {"server": server(message) or own, "peer": _name(message.peer) or "the other side"}
     return replace(
         message,
         meaning=filled(said.meaning, slots),
         direction=Direction(said.direction),
-        accused=_accused(said.accuses, message.role),
+        accused=_accused(said.accuses, message),
         confidence=Confidence(said.confidence),
         stage=said.stage,
         causes=tuple(Cause(filled(text, slots), Confidence(word)) for word, text in said.causes),
@@ -141,9 +223,13 @@ def filled(template: str, slots: Mapping[str, str]) -> str:
     return template
 
 
-def _accused(accuses: str, writer: Role) -> Accused:
-    if accuses in {"writer", "peer"}:
-        return Accused((writer if accuses == "writer" else _OTHER[writer]).value)
+def _accused(accuses: str, message: Message) -> Accused:
+    """A server that judges a client's certificate and goes on, as most do, accuses nobody."""
+    if accuses == "writer":
+        return Accused(message.role.value)
+    if accuses == "peer":
+        idle = message.role is Role.SERVER and message.category in JUDGED and VERIFY_FAILED not in message.symptoms
+        return Accused.UNKNOWN if idle else Accused(_OTHER[message.role].value)
     return Accused(accuses)
 
 
@@ -163,6 +249,5 @@ def server(message: Message) -> str:
 
 def _name(other: Peer | None) -> str:
     """Host or address, "" where it is neither: bounces and reports are hostile, and it is put into commands."""
-    if other and other.host and _HOST.fullmatch(other.host):
-        return other.host
-    return other.address if other and other.address and _ADDRESS.fullmatch(other.address) else ""
+    known = peer_of(other.host, other.address) if other else None
+    return (known.host or known.address or "") if known else ""

@@ -18,6 +18,7 @@ LONGEST_WORD = 64
 
 def explain(text: str) -> Message:
     """Say what a text means. A page's own id is that page; a bare number has several readings, X509 first."""
+    text = text.strip().rstrip(":;,") if len(text.split()) == 1 else text
     word = text.strip().strip("[]").lower()
     if word in ids():
         return explained(Message(text=text, category=Category.UNDETERMINED, confidence=Confidence.IS), page(word))

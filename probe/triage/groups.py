@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from probe.message import Category, Message, Peer
+from probe.message import Category, Cause, Direction, Message, Peer, Role
+from probe.model import Confidence
+from probe.triage.diagnosis import retold
 
 GROUPS = 200
 """Distinct problems that are told apart: more than a person reads; what comes after is counted."""
@@ -16,6 +18,8 @@ PEERS = 1000
 NAMED = 10
 """Other sides that are named, the most frequent first."""
 RECIPIENTS = 10
+MANY = 5
+"""Other sides that see the same fault: they hardly have it all, so it lies with the one that they have in common."""
 
 Key = tuple[object, ...]
 
@@ -49,12 +53,19 @@ class _Group:
         self.first = min(moments, default=None)
         self.last = max([moment for moment in (self.last, message.first, message.last) if moment], default=None)
 
+    def _worded(self, peers: tuple[Peer, ...]) -> Message:
+        """The message, its commands for the most frequent of the other sides."""
+        if not peers or peers[0] == self.message.peer or self.message.page is None:
+            return self.message
+        return retold(self.message, peers[0])
+
     def told(self) -> Message:
         peers = tuple(peer for peer, _ in self.peers.most_common(NAMED))
         return replace(
-            self.message,
+            _with_all(self._worded(peers), len({peer.host or peer.address for peer in self.peers})),
             count=self.count,
             peers=peers,
+            peer_count=len(self.peers),
             recipients=tuple(self.recipients),
             first=self.first,
             last=self.last,
@@ -73,6 +84,19 @@ def grouped(messages: Iterable[Message]) -> Summary:
         groups.setdefault(key, _Group(message)).add(message)
     told = (group.told() for group in groups.values())
     return Summary(tuple(sorted(told, key=lambda message: (_harm(message), -message.count))), overflow)
+
+
+def _with_all(message: Message, peers: int) -> Message:
+    """Say what the number of other sides tells, where one of them alone would leave it open."""
+    if peers < MANY or message.category is not Category.UNKNOWN_CA:
+        return message
+    if message.direction is Direction.LOCAL and message.role is Role.CLIENT:
+        words = f"{peers} different servers are refused alike, so the list of CAs on the sending side is missing or old"
+    elif message.direction is Direction.RECEIVED and message.role is Role.SERVER:
+        words = f"{peers} different clients refuse the same certificate, so it lies with what this server sends"
+    else:
+        return message
+    return replace(message, causes=(Cause(words, Confidence.VERY_LIKELY), *message.causes))
 
 
 def _key(message: Message) -> Key:

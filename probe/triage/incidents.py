@@ -39,9 +39,11 @@ NAME = 255
 _ADDRESS = re.compile(r"(?<![(<])\[([0-9A-Fa-f.:]{3,45})\]|\brip=([0-9A-Fa-f.:]{3,45})")
 _RELAY = re.compile(r"\brelay=([\w-]{1,63}(?:\.[\w-]{1,63}){1,20})\.?(?=[,\s]|$)")
 _QUEUE = re.compile(r"(?:warning: )?([0-9A-F]{6,20}|(?=[A-Za-z]*\d)[0-9A-Za-z]{10,20}): ")
-_DONE = (", dsn=", ",status: ", "Disconnected", "Login aborted", "disconnect from")
+_DONE = (", dsn=", ",status: ", "Disconnected", "Login aborted", "disconnect from", "lost connection after")
 _DONE_FIRST = ("delivery ", "completed,", "Completed")
 """How Postfix, Sendmail and Courier, Dovecot, Postfix, and qmail, Courier and Exim say that they are through."""
+_BEGINS = ("SSL_accept error from ", "SSL_connect error to ")
+"""The first line of a handshake that failed (Postfix): the next one is of another connection."""
 _OPENSSL = re.compile(r"\berror:[0-9A-Fa-f]{8}:")
 
 
@@ -100,8 +102,10 @@ class _Open:
     done: bool = False
     size: int = 0
 
-    def continued_by(self, mark: _Mark) -> bool:
+    def continued_by(self, line: Line, mark: _Mark) -> bool:
         """Whether a line is about the same connection and the same message."""
+        if line.body.startswith(_BEGINS) and any(body.startswith(_BEGINS) for _, body in self.lines):
+            return False
         if self.mark.address and mark.address:
             other_peer = self.mark.address != mark.address
         else:
@@ -162,7 +166,7 @@ class _Table:
             return
         where, mark = (candidate.line.host, candidate.line.key), _mark(candidate.line.body)
         one = self._open.get(where)
-        if one and not one.continued_by(mark):
+        if one and not one.continued_by(candidate.line, mark):
             yield from self._close(where)
             one = None
         if one is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from probe.catalogue.pages import SCOPES, page
+from probe.triage.diagnosis import ENCRYPTED
 from probe.triage.incidents import Interest
 from probe.triage.phrases import evidence
 
@@ -75,5 +76,5 @@ class Interests:
             return Interest.EVIDENCE
         if places:
             self.harmless = self.harmless or body
-            return Interest.NOTHING
+            return Interest.CONTEXT if places[0].page == ENCRYPTED else Interest.NOTHING
         return Interest.CONTEXT if any(words in body for words in CONTEXT) else Interest.NOTHING

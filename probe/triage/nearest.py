@@ -12,9 +12,11 @@ from probe.triage.phrases import LONGEST, normal
 
 NEAR = 5
 """Pages that are named: as many as are read at a glance."""
-COMMON = 12
-"""A word that more pages have says nothing ("certificate", "server")."""
+ENOUGH = 60
+"""What a word counts that 16 pages share, or two that 32 do; one that all have ("certificate") is not near."""
 _WORD = re.compile(r"[a-z0-9]{3,}")
+_WORDS = 50
+"""Words of a text that are looked up."""
 _LONG = 5
 """Letters of a word that counts though no id has it: the short ones are those of every sentence."""
 
@@ -22,14 +24,23 @@ _LONG = 5
 def near(text: str) -> tuple[str, ...]:
     """Return the ids of the nearest pages, best first; none where nothing is near."""
     said = set(_WORD.findall(normal(text[:LONGEST])))
+    said = {_spelt(word) for word in sorted(said)[:_WORDS]}
     words = {word for word in said if len(word) >= _LONG or word in _id_words()}
     rarity = _rarity()
     scores: Counter[str] = Counter()
     for id_, known in _vocabulary().items():
-        shared = [word for word in words & known if rarity[word] <= COMMON]
-        scores[id_] = sum(1000 * (2 if word in id_ else 1) // rarity[word] for word in shared)
-    found = tuple(id_ for id_, score in scores.most_common(NEAR) if score)
+        scores[id_] = sum(1000 * (2 if word in id_ else 1) // rarity[word] for word in words & known)
+    found = tuple(id_ for id_, score in scores.most_common(NEAR) if score >= ENOUGH)
     return found or (_alike(text) if len(text.split()) == 1 else ())
+
+
+def _spelt(word: str) -> str:
+    """The known word that a mistyped one resembles."""
+    from difflib import get_close_matches
+
+    if word in _rarity() or len(word) < _LONG - 1:
+        return word
+    return next(iter(get_close_matches(word, _rarity(), n=1, cutoff=0.8)), word)
 
 
 def _alike(word: str) -> tuple[str, ...]:

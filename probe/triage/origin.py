@@ -17,6 +17,9 @@ from probe.message import Peer, Role
 
 ENOUGH = 16 * 1024
 """Characters in which the writer is looked for: it names itself in the first lines."""
+PORTS = range(1, 10_000)
+"""Ports that a server may have; the others are those of clients."""
+_HOST = re.compile(r"\w(?:[\w.-]{0,253}\w)?")
 _NAMELESS = frozenset({"unknown", "none", "localhost", "default"})
 """What programs print where they know no host name."""
 
@@ -33,7 +36,8 @@ class Origin:
 @dataclass(frozen=True, slots=True)
 class _Writer:
     mta: str
-    role: Role
+    role: Role | None
+    """None where the program may be either; "unknown" in the file says that neither is meant."""
     pattern: re.Pattern[str]
 
 
@@ -42,7 +46,7 @@ def writer(text: str) -> tuple[str | None, Role]:
     text = text[:ENOUGH]
     patterns = _patterns()
     one = next((one for one in patterns.writers if one.pattern.search(text)), None)
-    role = one.role if one and one.role is not Role.UNKNOWN else _role(text, patterns.roles)
+    role = _role(text, patterns.roles) if one is None or one.role is None else one.role
     return one.mta if one else None, role
 
 
@@ -55,26 +59,38 @@ def peer(text: str) -> Peer | None:
 
 def _role(text: str, roles: tuple[_Writer, ...]) -> Role:
     """By the words that only one side's library prints; unknown when both are there."""
-    said = {one.role for one in roles if one.pattern.search(text)}
+    said = {one.role for one in roles if one.role and one.pattern.search(text)}
     return said.pop() if len(said) == 1 else Role.UNKNOWN
+
+
+def peer_of(host: str | None, address: str | None, port: int | None = None) -> Peer | None:
+    """Make a peer of what somebody wrote: only a host name and an address that are such; None where neither is.
+
+    The text is hostile, and a peer becomes an argument of the commands that we print.
+    """
+    place = address_of(address or "") or address_of(host or "")
+    name = (host or "").strip(".")
+    known = name if _HOST.fullmatch(name) and not address_of(name) and name.lower() not in _NAMELESS else None
+    return Peer(known, place or None, port) if known or place else None
 
 
 def _peers(pattern: re.Pattern[str], text: str) -> Iterator[Peer]:
     for found in pattern.finditer(text):
         groups = found.groupdict()
-        host, address = groups.get("host") or "", address_of(groups.get("address") or groups.get("address2") or "")
         port = int(groups.get("port") or 0)
-        if address_of(host):
-            host, address = "", address or address_of(host)
-        host = "" if host.lower() in _NAMELESS else host.strip(".")
-        if host or address:
-            yield Peer(host or None, address or None, port if 0 < port < 1 << 16 else None)
+        other = peer_of(
+            groups.get("host"), groups.get("address") or groups.get("address2"), port if port in PORTS else None
+        )
+        if other:
+            yield other
 
 
 def address_of(text: str) -> str:
     """Return the address in its usual form, an IPv4 address mapped into IPv6 as the former; "" if it is none."""
+    if "%" in text:  # a zone means nothing elsewhere, and may be anything
+        return ""
     try:
-        address = ipaddress.ip_address(text.strip("[]"))
+        address = ipaddress.ip_address(text.strip("[]").removeprefix("IPv6:"))
     except ValueError:
         return ""
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
@@ -99,4 +115,6 @@ def _patterns() -> _Patterns:
 
 
 def _writer(row: Mapping[str, str]) -> _Writer:
-    return _Writer(row.get("mta", ""), Role(row.get("role", "unknown")), re.compile(row["pattern"], re.MULTILINE))
+    return _Writer(
+        row.get("mta", ""), Role(row["role"]) if "role" in row else None, re.compile(row["pattern"], re.MULTILINE)
+    )

@@ -23,7 +23,7 @@ BLOCK = 1 << 20
 """Bytes of a block, about: large enough that the work a block costs does not count, small enough for the caches."""
 LINE_LIMIT = 64 << 10
 """Bytes of a line that are kept. Syslog stops at 8 KiB, a JSON line with a stack trace has some 20."""
-FREE = 1 << 30
+FREE = 256 << 20
 RATIO = 250
 """An archive may unpack to ``FREE`` bytes, and beyond that to ``RATIO`` times what was read of it. Logs shrink to a
 tenth, a log of one line repeated to a hundredth; bombs to a thousandth (gzip) and less, and so they end."""

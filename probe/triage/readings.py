@@ -43,7 +43,7 @@ def _of_number(number: int) -> Iterator[Reading]:
         yield from _gnutls(-number)
     yield from _gnutls(number)
     yield from _nss(number)
-    yield from _windows(number) if number < 0 else ()
+    yield from _windows(number) if number < 0 or number >> 31 else ()
     yield from _reasons_of_tls(number)
     yield from _library(number)
     if _REPLY.fullmatch(str(number)):

@@ -6,16 +6,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from probe.message import Message, Peer, Role
+from probe.catalogue.pages import page
+from probe.message import Category, Message, Role
 from probe.triage import bounce, tlsrpt
 from probe.triage.codes import numeric
-from probe.triage.diagnosis import Found, diagnose, found, worded
+from probe.triage.diagnosis import Found, diagnose, explained, found, worded
 from probe.triage.incidents import Incident, incidents
 from probe.triage.interest import ANCHORS, Interests
-from probe.triage.origin import Origin
+from probe.triage.lines import Reader
+from probe.triage.origin import Origin, peer_of
 from probe.triage.reading import Source
 from probe.triage.shapes import shape
 
+LOOK, FIRST_LINES = 16 << 10, 6
+"""Bytes and lines at the beginning by which a log is known."""
+REPORTED = "tls-report-failure"
+"""The page of a failure that a TLS report names without a reason."""
 PASTE = 32 << 10
 """Characters of a text that is looked at as a whole, such as a traceback."""
 SHAPES = 10_000
@@ -42,10 +48,14 @@ class Triage:
         self.unread += (f"{source.name}: {problem}." for problem in source.problems)
 
     def _of_kind(self, source: Source, head: bytes) -> Iterator[Message]:
+        if _is_log(head, self.now):
+            return self._of_log(source)
         if tlsrpt.is_report(head):
             reports = tlsrpt.read(source.whole(WHOLE))
             self._cut(source, reports.cut)
-            return map(_of_report, reports.failures)
+            if reports.succeeded:
+                self.unread.append(f"{source.name}: it also counts {reports.succeeded:,} sessions that succeeded.")
+            return _of_reports(reports)
         if bounce.is_mail(head):
             bounces = bounce.read(source.whole(WHOLE))
             self._cut(source, bounces.cut)
@@ -70,6 +80,26 @@ class Triage:
             yield block
 
 
+def _is_log(head: bytes, now: datetime) -> bool:
+    """Whether the text begins with lines that bear a time: a log may quote a bounce or a report anywhere."""
+    lines = [line for line in head[:LOOK].decode("utf-8", "replace").splitlines() if line.strip()][:FIRST_LINES]
+    stamped = sum(1 for line in lines if Reader(now).line(line).time)
+    return stamped > len(lines) // 2
+
+
+def _of_reports(reports: tlsrpt.Reports) -> Iterator[Message]:
+    """One message for each failure that is told, and one for those that are only counted."""
+    yield from map(_of_report, reports.failures)
+    untold = reports.failed - sum(failure.count for failure in reports.failures)
+    if untold > 0:
+        yield replace(_counted(Message("sessions that failed", Category.UNDETERMINED, role=Role.CLIENT)), count=untold)
+
+
+def _counted(message: Message) -> Message:
+    """A failure of a report that no other page explains."""
+    return explained(message, page(REPORTED))
+
+
 def _of_text(head: bytes, harmless: str) -> Iterator[Message]:
     """What a text says of which no line fails by itself: a paste as a whole; else the first line that is no failure."""
     text = head.decode("utf-8", "backslashreplace").strip()
@@ -83,22 +113,23 @@ def _of_text(head: bytes, harmless: str) -> Iterator[Message]:
 
 
 def _of_delivery(delivery: bounce.Delivery) -> Message:
-    peer = (
-        Peer(delivery.remote_mta, delivery.remote_address) if delivery.remote_mta or delivery.remote_address else None
-    )
+    peer = peer_of(delivery.remote_mta, delivery.remote_address)
     status = f"\nStatus: {delivery.status}" if delivery.status and delivery.status not in delivery.text else ""
     bounced = delivery.recipient or delivery.action or delivery.software  # else it is a mail that quotes who knows what
     role = Role.CLIENT if bounced else Role.UNKNOWN
     message = diagnose(delivery.text + status, Origin(delivery.software, role, peer))
     recipients = (delivery.recipient,) if delivery.recipient else ()
+    if not bounced and message.page is None:
+        message = replace(message, about_tls=False)
     return replace(message, text=delivery.text, first=delivery.date, last=delivery.date, recipients=recipients)
 
 
 def _of_report(failure: tlsrpt.ReportedFailure) -> Message:
     host = failure.receiving_mx_hostname or failure.policy_domain
-    peer = Peer(host, failure.receiving_ip) if host or failure.receiving_ip else None
-    message = diagnose(failure.text, Origin(failure.organization, Role.CLIENT, peer))
-    return replace(message, count=failure.count, first=failure.first, last=failure.last)
+    peer = peer_of(host, failure.receiving_ip)
+    message = diagnose(f"result-type: {failure.text}", Origin(failure.organization, Role.CLIENT, peer))
+    message = message if message.page else _counted(message)
+    return replace(message, text=failure.text, count=failure.count, first=failure.first, last=failure.last)
 
 
 class _Remembered:

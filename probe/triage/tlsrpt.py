@@ -22,6 +22,8 @@ RAW_LIMIT = 32 * 1024 * 1024
 """Bytes of one file that are looked at: the largest mails that servers take by default."""
 DOCUMENTS = 2000
 """Reports in one file that are read: one a line, some years of them."""
+MOST = 10**12
+"""Sessions that a count may tell of: more than the largest sender has in a year."""
 FAILURES = 5000
 """Failures that are told apart."""
 VALUE_LIMIT = 1000
@@ -251,7 +253,7 @@ def _word(value: object) -> str | None:
 def _count(value: object, missing: int) -> int:
     """A count that may be written as a string or with a fraction; ``missing`` when it is no number."""
     try:
-        return max(0, int(float(str(value)[:30])))
+        return min(max(0, int(float(str(value)[:30]))), MOST)
     except (ValueError, OverflowError):
         return missing
 

@@ -14,7 +14,7 @@ from render.samples import GOOD, MISSING, UNREACHABLE
 
 from probe import pipeline
 from probe.cli import main, triaging
-from probe.model import Report, Target
+from probe.model import Report, Stage, Target
 from probe.pipeline import Options
 
 EXPIRED = "Nov 23 07:36:{:02} mx postfix/smtp[{}]: certificate verification failed for {}: certificate has expired\n"
@@ -140,12 +140,12 @@ def test_problems_beyond_the_cap_are_told_of(
 def test_the_message_proposes_and_the_probe_decides(
     asked: dict[str, Report], log: str, capsys: pytest.CaptureFixture[str], report: Report, expected: str
 ) -> None:
-    """The report of the server stands below what the text says, and then whether both agree."""
+    """Whether both agree stands above the report of the server, and below what the text says."""
     asked["mx.example.net"] = report
     assert main(["triage", log, "--probe", "--trust", "none"]) == 1
     out = " ".join(capsys.readouterr().out.split())
-    assert f"The message says: A certificate has expired. {expected}" in out
-    assert out.index("mx.example.net:25") < out.index("The message says")
+    assert f"mx.example.net was probed because a message says: A certificate has expired. {expected}" in out
+    assert out.index("[expired]") < out.index("was probed because") < out.index("mx.example.net:25 —")
 
 
 def test_the_probe_asks_each_server_once(
@@ -160,6 +160,19 @@ def test_the_probe_asks_each_server_once(
     reports = json.loads(capsys.readouterr().out)["reports"]
     places = {(report["target"]["name"], report["target"]["port"]) for report in reports}
     assert places == {("b.example.net", 587), ("mx.example.net", 25)}
+
+
+def test_a_name_that_leads_nowhere_is_probed_by_its_address(
+    asked: dict[str, Report], log: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The text tells the address, and the certificate is judged against the name."""
+    (endpoint,) = UNREACHABLE.endpoints
+    nowhere = replace(endpoint, observation=replace(endpoint.observation, stage=Stage.DNS))
+    asked |= {"mx.example.net": replace(UNREACHABLE, endpoints=(nowhere,)), "192.0.2.25": GOOD}
+    assert main(["triage", log, "--probe", "--trust", "none", "--json"]) == 1
+    (report,) = json.loads(capsys.readouterr().out)["reports"]
+    assert report["target"]["name"] == "192.0.2.25"
+    assert list(asked) == ["mx.example.net", "192.0.2.25"]
 
 
 def test_a_server_is_not_probed_for_what_is_no_failure(asked: dict[str, Report], tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from shared import examples
 
-from probe.catalogue.pages import ids
+from probe.catalogue.pages import ids, page
 from probe.message import Accused, Category, Cause, Code, Direction, Message, Peer, Reading, Role
 from probe.model import Confidence
 from probe.render.message import explanation, mark, peer_words
@@ -117,6 +117,7 @@ def test_every_field_has_its_place() -> None:
         ({"mta": None, "role": Role.UNKNOWN}, "Written by"),
         ({"peer": None}, "Other side"),
         ({"direction": Direction.NONE}, "Noticed by"),
+        ({"direction": Direction.LOCAL}, "Noticed by"),
         ({"category": Category.UNDETERMINED}, "At fault"),
         ({"category": Category.HARMLESS}, "At fault"),
         ({"causes": ()}, "Causes"),
@@ -136,13 +137,12 @@ def test_what_is_not_known_has_no_line(changes: dict[str, Any], absent: str) -> 
     ("changes", "line"),
     [
         ({"accused": Accused.UNKNOWN}, "At fault: unknown from this text alone\n"),
-        ({"accused": Accused.NONE}, "At fault: nobody: this is no failure\n"),
+        ({"accused": Accused.NONE}, "At fault: nobody, as far as TLS goes\n"),
         ({"accused": Accused.CLIENT}, "At fault: the client, that is the sending side (very likely)\n"),
-        ({"accused": Accused.POLICY, "confidence": Confidence.IS}, "At fault: the sender's own policy settings (is)\n"),
+        ({"accused": Accused.POLICY, "confidence": Confidence.IS}, "At fault: the sender's own policy settings\n"),
         ({"mta": None}, "Written by: the client of the connection (the sending side)\n"),
         ({"role": Role.UNKNOWN}, "Written by: qmail\n"),
         ({"role": Role.SERVER}, "Written by: qmail as the server of the connection\n"),
-        ({"direction": Direction.LOCAL}, "Noticed by: The program that wrote the text found this itself.\n"),
     ],
 )
 def test_who_said_what_to_whom(changes: dict[str, Any], line: str) -> None:
@@ -189,6 +189,13 @@ def test_a_number_has_all_its_readings() -> None:
     assert told.startswith("20  X509 verification error: X509_V_ERR_X - unable to get\n20  part of OpenSSL: SSL\n\n✗ ")
 
 
+def test_what_stands_beside_the_failure_is_told() -> None:
+    """That the mail went out in clear is news; another failure is only a page to read."""
+    told = " ".join(shown(replace(MESSAGE, also=("sent-in-clear", "weak-dh"))).split())
+    assert f"Beside it: {page('sent-in-clear').title}. " in told
+    assert told.count("Beside it: ") == 1
+
+
 def test_a_code_whose_number_is_hidden() -> None:
     """What it says stands in its place."""
     hidden = replace(CODE, code="", era="", library_number=None, function_number=None, reason_number=None)
@@ -201,11 +208,13 @@ UNKNOWN = Message("what is this", Category.UNDETERMINED)
 
 def test_what_is_unknown_is_said() -> None:
     """With the nearest pages, where there are any, and no accusation."""
-    assert shown(UNKNOWN) == "We know no explanation for this text, and do not guess one.\n"
+    every = "All of them: smtp-chaincheck explain --list\n"
+    assert shown(UNKNOWN) == f"We know no explanation for this text, and do not guess one.\n{every}"
     near = shown(replace(UNKNOWN, also=("expired", "no-san"), codes=(CODE,)))
     assert near.startswith("140943F2, ")
     assert near.endswith(
         "No page explains this number; what it says by itself stands above.\nThe nearest pages: expired, no-san\n"
+        f"{every}"
     )
 
 
@@ -251,7 +260,6 @@ def poisoned(message: Message, poison: list[str]) -> Message:
         next=(one,),
         file=two,
         recipients=(three, one),
-        also=(one, two),
     )
 
 

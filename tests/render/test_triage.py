@@ -18,7 +18,7 @@ from shared import examples
 from probe.catalogue.pages import all_pages
 from probe.message import Accused, Category, Message, Peer, Role
 from probe.model import Report
-from probe.render.triage import FULL, LINES, QUOTED, decision, overview, speaks_of_tls
+from probe.render.triage import FULL, LINES, QUOTED, decision, overview
 from probe.triage.diagnosis import diagnose
 from probe.triage.groups import GROUPS, Summary
 
@@ -91,7 +91,7 @@ def test_several_problems_have_a_table() -> None:
     """Each with its number, count, mark and title; then all in full, by number."""
     table, _, full = shown(FOUND, FINE).partition("\n\n1. ")
     head, _, rows = table.partition("\n\n")
-    assert head == "2 different problems in 4 messages"
+    assert head == "2 different problems, 4 times in all"
     assert rows.startswith("  1.       3 x ✗ The server calls a message unexpected")
     assert "\n  2.       1 x ✓ It is encrypted" in rows
     assert full.startswith("✗ The server calls a message unexpected  [expired]\n")
@@ -101,7 +101,8 @@ def test_several_problems_have_a_table() -> None:
 def test_quiet_is_the_table_alone() -> None:
     """Also where there is one problem."""
     told = shown(FOUND, full=False)
-    assert "  1.       3 x ✗ The server calls" in told
+    assert told.startswith("1 problem, 3 times in all\n\n  1.       3 x ✗ The server calls")
+    assert shown(replace(FOUND, count=1), full=False).startswith("1 problem, once\n")
     assert "Written by" not in told
     assert shown(full=False) == shown()
 
@@ -123,27 +124,21 @@ def test_more_problems_than_are_read_stay_in_the_table() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "subject"),
-    [
-        ("550 5.1.1 user unknown", "Nothing in it speaks of TLS"),
-        ("the certificate is strange", "A text that we know no explanation for"),
-        ("what does TLS want", "A text that we know no explanation for"),
-    ],
+    ("about_tls", "subject"), [(True, "A text that we know no explanation for"), (False, "Nothing in it speaks of TLS")]
 )
-def test_what_no_page_explains(text: str, subject: str) -> None:
+def test_what_no_page_explains(about_tls: bool, subject: str) -> None:
     """A text that has nothing to do with TLS is told so; nothing is guessed."""
-    told = shown(replace(UNKNOWN, text=text))
-    assert told.startswith(f"! {subject}\n  | {text}\n")
+    told = shown(replace(UNKNOWN, about_tls=about_tls))
+    assert told.startswith(f"! {subject}\n  | what is this\n")
     assert "At fault" not in told
-    assert speaks_of_tls(text) is (subject != "Nothing in it speaks of TLS")
 
 
 def test_a_long_text_is_quoted_in_part() -> None:
     """A few lines, and of these the beginning."""
     told = shown(replace(UNKNOWN, text="\n".join(f"line {number}" for number in range(50))))
     assert told.count("  | ") == LINES
-    told = shown(replace(UNKNOWN, text="x" * 5000))
-    assert told.count("x") <= QUOTED
+    told = shown(replace(UNKNOWN, text="Q" * 5000))
+    assert told.count("Q") == QUOTED
 
 
 def test_times_are_in_utc() -> None:
@@ -151,6 +146,13 @@ def test_times_are_in_utc() -> None:
     here = timezone(timedelta(hours=5))
     told = shown(replace(FOUND, first=START.astimezone(here), last=START.astimezone(here)))
     assert "3 times, 2026-11-23 08:16 UTC\n" in told
+
+
+def test_peers_that_are_not_named_are_counted() -> None:
+    """In the table and below it."""
+    told = shown(replace(FOUND, peer_count=7), FINE)
+    assert "  with mx.example.net [192.0.2.25], b.example.net and 5 more\n" in told
+    assert "with mx.example.net [192.0.2.25] and 6 more" in " ".join(told.split())
 
 
 def test_few_codes_are_shown() -> None:
@@ -185,7 +187,8 @@ SAME, OTHER, NONE = (
 def test_the_message_proposes_and_the_probe_decides(message: Message, report: Report, expected: str) -> None:
     """An unknown issuer and a missing one are the same fault, seen from two sides."""
     told = written(decision(message, report, Console(file=io.StringIO(), width=80)))
-    assert " ".join(told.split()).startswith(f"The message says: {message.title}. {expected}")
+    begin = f"{report.target.name} was probed because a message says: {message.title}. {expected}"
+    assert " ".join(told.split()).startswith(begin)
 
 
 def test_nothing_but_commands_is_wider_than_the_screen() -> None:

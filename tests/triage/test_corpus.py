@@ -206,7 +206,7 @@ def test_bounces_of_servers_hide_the_cause_and_are_not_guessed() -> None:
     said = Counter(verdict(message.category, FITS[sample["fault"]]) for sample, message in bounced())
     right, wrong = shares(said)
     assert said.total() >= 490
-    assert right >= 0.11
+    assert right >= 0.10
     assert wrong <= 0.02
 
 

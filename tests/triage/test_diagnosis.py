@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from probe.catalogue.pages import all_pages, page
 from probe.message import Accused, Category, Code, Direction, Message, Peer, Role
 from probe.model import Confidence, Stage
-from probe.triage.diagnosis import UNKNOWN_HOST, Found, diagnose, filled, found, server, worded
+from probe.triage.diagnosis import OWN_HOST, UNKNOWN_HOST, Found, diagnose, filled, found, server, worded
 from probe.triage.origin import Origin
 
 BOUNCE = (
@@ -222,7 +222,7 @@ def test_the_server_as_an_argument_of_ours(role: Role, peer: Peer | None, expect
     [
         ("postfix/smtp[9]: to mx.example.net[192.0.2.25]:587: certificate has expired", "mx.example.net:587"),
         ("certificate has expired", UNKNOWN_HOST),
-        ("postfix/smtpd[9]: from a.example.net[192.0.2.9]: certificate has expired", UNKNOWN_HOST),
+        ("postfix/smtpd[9]: from a.example.net[192.0.2.9]: certificate has expired", OWN_HOST),
         ("* Trying [2001:db8::9]:465...\ncurl: (60) certificate has expired", "[2001:db8::9]:465"),
     ],
 )
@@ -236,14 +236,40 @@ def test_other_braces_stay() -> None:
     assert filled("{a} {b} {} ${c}", {"a": "{b}", "z": "?"}) == "{b} {b} {} ${c}"
 
 
-@pytest.mark.parametrize("text", ["", "\n", "the weather is fine", "550 5.1.1 user unknown", "TLS", "error:", "\x00"])
-def test_what_no_page_explains_is_not_guessed(text: str) -> None:
-    """No category, no accusation."""
+@pytest.mark.parametrize("text", ["", "\n", "the weather is fine", "550 5.1.1 user unknown", "error:", "\x00"])
+def test_what_has_nothing_to_do_with_tls_is_not_guessed(text: str) -> None:
+    """No accusation; where no page says so, no category either."""
     message = diagnose(text)
-    if message.page:  # a page of its own may say that a text has nothing to do with TLS
-        assert not message.tells_of_tls
-    else:
-        assert message == Message(text, Category.UNDETERMINED, symptoms=message.symptoms)
+    assert not message.tells_of_tls
+    if not message.page:
+        assert message == Message(text, Category.UNDETERMINED, symptoms=message.symptoms, about_tls=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "about_tls"),
+    [
+        ("we want TLS.", True),
+        ("550-TLS is wanted\n550 here", True),
+        ("no STARTTLS?", True),
+        ("TLSv1.2 is meant", True),
+        ("SSL_do_something()", True),
+        ("ssl/tls", True),
+        ("dane-sth", True),
+        ("X.509", True),
+        ("a strange certificate", True),
+        ("blocked by crosslink.example", False),
+        ("lossless", False),
+        ("<dane@example.org>", False),
+        ("tls.example.net is blocked", False),
+        ("mx-tls.example.net is blocked", False),
+        ("tls-mx.example.net is blocked", False),
+        ("bob@ssl.example.net", False),
+    ],
+)
+def test_a_text_that_no_page_explains_is_about_tls_by_its_words(text: str, about_tls: bool) -> None:
+    """Not by letters in another word, or in a name or address."""
+    message = diagnose(text)
+    assert (message.page, message.about_tls) == (None, about_tls)
 
 
 def test_a_shape_is_found_once_and_worded_for_each() -> None:
@@ -273,3 +299,41 @@ def test_any_text_is_diagnosed(text: str) -> None:
     message = diagnose(text)
     assert message.text == text
     assert message.role is not Role.UNKNOWN or message.accused is Accused.UNKNOWN or message.page
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "host mx.example.net[192.0.2.1] said: 550 5.7.1 self-signed certificate (in reply to MAIL FROM command)",
+        "host mx.example.net[192.0.2.1] said: 554 5.7.1 certificate has expired (in reply to end of DATA command)",
+        "Remote host said: 550 5.7.1 certificate has expired",
+        "SMTP error from remote mail server after MAIL FROM:<a@example.com>: 550 self-signed certificate",
+        "stat=Service unavailable: 550 5.7.1 your client: certificate has expired",
+    ],
+)
+def test_what_the_other_side_replied_accuses_nobody(reply: str) -> None:
+    """It is what that server found, perhaps about a signature in the mail: no finding of the writer."""
+    message = diagnose(f"postfix/smtp[7]: {reply}")
+    assert (message.accused, message.direction, message.confidence) == ("unknown", "none", "may be")
+
+
+def test_a_session_that_went_on_is_no_failure() -> None:
+    """Nobody insisted on the certificate; where somebody did, the line that says so stands beside it."""
+    failed = "postfix/smtp[7]: certificate verification failed for mx.example.net[192.0.2.1]:25:"
+    untrusted = f"{failed} self-signed certificate"
+    went_on = "Untrusted TLS connection established to mx.example.net[192.0.2.1]:25: TLSv1.3"
+    assert diagnose(untrusted).category == "self-signed"
+    assert diagnose(f"{untrusted}\n{went_on}").category == "harmless"
+    assert diagnose(f"{untrusted}\n{went_on}\nServer certificate not verified").category == "self-signed"
+
+
+def test_a_server_that_goes_on_accuses_no_client() -> None:
+    """Sendmail logs what it thinks of a client's certificate and takes the mail."""
+    line = "STARTTLS=server, cert-subject=/CN=a, cert-issuer=/CN=a, verifymsg=self signed certificate"
+    assert (diagnose(line).role, diagnose(line).accused) == ("server", "unknown")
+
+
+def test_a_demanded_certificate_is_found_by_the_server_and_told_to_the_client() -> None:
+    """Reason 199 is the server's own; alert 116 is what the client hears."""
+    assert diagnose("error:0A0000C7:SSL routines::peer did not return a certificate").direction == "local"
+    assert diagnose("SSL alert number 116").direction == "received"

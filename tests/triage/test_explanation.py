@@ -55,7 +55,7 @@ def test_what_is_typed_leads_to_its_page(text: str, expected: str, direction: st
     """A code of any era, an alert, a constant, a number, a status, a report's word, an id, a sentence."""
     message = explain(text)
     assert (message.page, message.direction) == (expected, Direction(direction))
-    assert (message.text, message.title) == (text, page(expected).title)
+    assert (message.text.strip(), message.title) == (text.strip(), page(expected).title)
     assert message.accused in {Accused.UNKNOWN, Accused.SERVER}
     assert message.meaning
 

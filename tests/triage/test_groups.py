@@ -9,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.message import Accused, Category, Message, Peer, Role
-from probe.triage.groups import GROUPS, NAMED, PEERS, RECIPIENTS, Summary, grouped
+from probe.message import Accused, Category, Direction, Message, Peer, Role
+from probe.model import Confidence
+from probe.triage.groups import GROUPS, MANY, NAMED, PEERS, RECIPIENTS, Summary, grouped
 
 START = datetime(2026, 11, 23, 8, tzinfo=UTC)
 EXPIRED = Message("has expired", Category.EXPIRED, page="expired", mta="postfix", role=Role.CLIENT)
 FAILED = Message("TLS failed", Category.UNDETERMINED, page="tls-handshake-failed")
 OTHER = Message("user unknown", Category.OTHER, page="not-about-tls", about_tls=False)
-STRANGE = Message("zzz", Category.UNDETERMINED)
+STRANGE = Message("zzz", Category.UNDETERMINED, about_tls=False)
 FINE = Message("Untrusted TLS connection", Category.HARMLESS, page="connection-is-encrypted", accused=Accused.NONE)
 
 
@@ -34,7 +35,7 @@ def test_the_same_problem_is_one_row() -> None:
     """It keeps the first text and place, and counts all, as often as each counts itself."""
     first = replace(EXPIRED, text="one", file="a.log", line=7)
     (row,) = grouped([first, replace(EXPIRED, text="two", line=9), replace(EXPIRED, count=100)]).groups
-    assert row == replace(first, count=102)
+    assert row == replace(first, count=102, peer_count=0)
 
 
 @pytest.mark.parametrize(
@@ -74,8 +75,32 @@ def test_peers_are_named_by_frequency() -> None:
     """The most frequent first, a few of them; a count of many counts as many."""
     (row,) = grouped([with_peer(number % 20) for number in range(40)] + [replace(with_peer(7), count=99)]).groups
     assert row.peers[0] == Peer("mx7.example.net")
-    assert len(row.peers) == NAMED
-    assert row.peer == Peer("mx0.example.net")
+    assert (len(row.peers), row.peer_count) == (NAMED, 20)
+    assert row.peer == row.peers[0]
+
+
+UNTRUSTED = Message(
+    "untrusted", Category.UNKNOWN_CA, page="issuer-unknown", role=Role.CLIENT, direction=Direction.LOCAL
+)
+REFUSED = replace(UNTRUSTED, page="tls-alert-unknown-ca", role=Role.SERVER, direction=Direction.RECEIVED)
+
+
+@pytest.mark.parametrize(
+    ("message", "peers", "words"),
+    [
+        (UNTRUSTED, MANY, "the sending side"),
+        (UNTRUSTED, MANY - 1, ""),
+        (REFUSED, MANY, "what this server sends"),
+        (REFUSED, MANY - 1, ""),
+        (replace(UNTRUSTED, role=Role.UNKNOWN), MANY, ""),
+        (replace(UNTRUSTED, category=Category.EXPIRED), MANY, ""),
+    ],
+)
+def test_many_other_sides_point_to_the_one_in_common(message: Message, peers: int, words: str) -> None:
+    """Hardly all of them are wrong; so it is very likely, comes first, and is no more than that."""
+    (row,) = grouped([with_peer(number % peers, message) for number in range(3 * peers)]).groups
+    assert [cause.confidence for cause in row.causes] == ([Confidence.VERY_LIKELY] if words else [])
+    assert all(words in cause.text and str(peers) in cause.text for cause in row.causes)
 
 
 def test_recipients_are_named_once() -> None:

@@ -24,7 +24,7 @@ EVIDENCE, ASIDE, NOTHING = Interest.EVIDENCE, Interest.CONTEXT, Interest.NOTHING
         ("delivery 61: deferral: TLS_connect_failed:_error:0A00042E:SSL_routines::x;_connected_to_x./", EVIDENCE),
         ("b931a5c8 mta connecting address=smtp+tls://192.0.2.25:25 host=mx.example.net", ASIDE),
         ("f1d2552f smtp connected address=192.0.2.9 host=a.example.net", ASIDE),
-        ("Untrusted TLS connection established to a.example.net[192.0.2.1]:25: TLSv1.3", NOTHING),
+        ("Untrusted TLS connection established to a.example.net[192.0.2.1]:25: TLSv1.3", ASIDE),
         ("F3: to=<a@example.net>, relay=a[192.0.2.1]:25, dsn=5.1.1, status=bounced (550 5.1.1 unknown user)", NOTHING),
         ("F3: to=<a@example.net>, relay=a[192.0.2.1]:25, dsn=2.0.0, status=sent (250 ok)", NOTHING),
         ("connect to a.example.net[192.0.2.1]:25: Connection refused", NOTHING),
