@@ -53,6 +53,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_mail_is_bounded_and_said(name: str) -> None:
     """Whatever somebody sends costs a few seconds at most, and what was left unread is said."""

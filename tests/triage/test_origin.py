@@ -250,6 +250,7 @@ QUICK = 0.02
 """Seconds: what is as quick as that needs no second look."""
 
 
+@pytest.mark.slow
 def test_no_pattern_takes_catastrophic_time() -> None:
     """Twice the text takes about twice the time; 16 KiB of the worst a fraction of a second."""
     for source in PATTERNS:

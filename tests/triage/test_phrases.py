@@ -179,6 +179,7 @@ QUICK = 0.5
 """Seconds: what is as quick as that for the longest text needs no second look."""
 
 
+@pytest.mark.slow
 def test_the_time_grows_with_the_length() -> None:
     """Twice the text takes about twice the time, never four times; 64 KiB of the worst take below two seconds."""
     evidence("certificate has expired")  # the pages are read once

@@ -291,6 +291,7 @@ def test_a_mail_is_read_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "only the first 1 MiB" in unread[-1]
 
 
+@pytest.mark.slow
 def test_a_nest_of_mime_parts_ends() -> None:
     """100 000 parts one in the other are not followed to the end."""
     nest = "".join(f'Content-Type: multipart/mixed; boundary="b{n}"\n\n--b{n}\n' for n in range(100_000))
