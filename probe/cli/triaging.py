@@ -54,9 +54,9 @@ def triage(words: Sequence[str]) -> int:
     run = Triage(datetime.now(UTC).astimezone())
     failed: list[str] = []
     summary = grouped(_messages(run, arguments, failed))
-    looks = _looks(summary.groups, arguments, run.unread) if arguments.probe else {}
+    looks = _looks(summary.groups, arguments, run.notes) if arguments.probe else {}
     code = _exit_code(summary, failed)
-    _tell(summary, (*failed, *run.unread), looks, code, arguments)
+    _tell(summary, (*failed, *run.notes), looks, code, arguments)
     return code
 
 
@@ -105,21 +105,19 @@ def _exit_code(summary: Summary, failed: Sequence[str]) -> int:
     return 1 if any(message.tells_of_tls for message in summary.groups) else 0
 
 
-def _tell(
-    summary: Summary, unread: Sequence[str], looks: Mapping[str, Report], code: int, arguments: Namespace
-) -> None:
+def _tell(summary: Summary, notes: Sequence[str], looks: Mapping[str, Report], code: int, arguments: Namespace) -> None:
     if arguments.json:
         from probe.render.messages_json import messages_text
 
         further = (f"{summary.overflow} messages of further problems.",) if summary.overflow else ()
         reports = tuple(looks.values())
-        sys.stdout.write(messages_text(summary.groups, code, unread=(*unread, *further), reports=reports))
+        sys.stdout.write(messages_text(summary.groups, code, notes=(*notes, *further), reports=reports))
         return
     from probe.render.sheet import console, write
     from probe.render.triage import overview
 
     screen = console(sys.stdout, no_color=arguments.no_color)
-    write(overview(summary, unread, screen, full=not arguments.quiet), screen)
+    write(overview(summary, notes, screen, full=not arguments.quiet), screen)
     for name, report in looks.items():
         _tell_look([message for message in summary.groups if server(message) == name], report, arguments)
     if arguments.probe and not looks:
@@ -152,7 +150,7 @@ def _refuse_options(arguments: Namespace) -> None:
         raise UsageError(str(mistake)) from mistake
 
 
-def _looks(groups: Sequence[Message], arguments: Namespace, unread: list[str]) -> dict[str, Report]:
+def _looks(groups: Sequence[Message], arguments: Namespace, notes: list[str]) -> dict[str, Report]:
     """Probe the servers of the worst problems, each once: name → report; what cannot be probed is said."""
     reports: dict[str, Report] = {}
     for message in groups:
@@ -161,7 +159,7 @@ def _looks(groups: Sequence[Message], arguments: Namespace, unread: list[str]) -
             try:
                 reports[name] = _look(name, message, arguments)
             except ValueError as mistake:
-                unread.append(f"{name} was not probed: {mistake}")
+                notes.append(f"{name} was not probed: {mistake}")
     return reports
 
 

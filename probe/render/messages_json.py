@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def messages_text(
-    messages: Sequence[Message], exit_code: int, *, unread: Sequence[str] = (), reports: Sequence[Report] = ()
+    messages: Sequence[Message], exit_code: int, *, notes: Sequence[str] = (), reports: Sequence[Report] = ()
 ) -> str:
     """Write one document: the messages, what could not be read, and the reports of the probes that were asked for."""
     return written(
@@ -22,7 +22,7 @@ def messages_text(
             "schema": SCHEMA,
             "exit_code": exit_code,
             "messages": [plain(asdict(message)) for message in messages],
-            "unread": [plain(words) for words in unread],
+            "notes": [plain(words) for words in notes],
             "reports": [document(report) for report in reports],
         }
     )

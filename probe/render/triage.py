@@ -35,7 +35,7 @@ FULL = 20
 """Problems that are told in full; the table has them all."""
 
 
-def overview(summary: Summary, unread: Sequence[str], console: Console, *, full: bool = True) -> Sheet:
+def overview(summary: Summary, notes: Sequence[str], console: Console, *, full: bool = True) -> Sheet:
     """Lay out the whole answer; without ``full`` the table alone."""
     sheet = Sheet(console.width, console.encoding)
     groups = summary.groups
@@ -51,7 +51,7 @@ def overview(summary: Summary, unread: Sequence[str], console: Console, *, full:
     sheet.blank()
     if summary.overflow:
         sheet.say(f"{summary.overflow} more messages belong to further problems that are not told apart here.")
-    for words in unread:
+    for words in notes:
         sheet.say(words)
     return sheet
 

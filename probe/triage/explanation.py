@@ -36,10 +36,14 @@ def _readings(word: str) -> tuple[Reading, ...]:
 
 
 def _read(message: Message, readings: Sequence[Reading]) -> Message:
-    """The page of the first reading that has one, and as others those of the other readings."""
+    """The page of the first reading that has one, and as others those of the other readings.
+
+    A word with hyphens is a type of failure in a TLS report rather than a constant's name.
+    """
     symptoms = tuple(reading.symptom for reading in readings if reading.symptom)
     numbered = (by_symptom().get(symptom) for symptom in symptoms)
-    pages = tuple(dict.fromkeys(filter(None, (*numbered, message.page))))
+    found = (message.page, *numbered) if "-" in message.text.strip("-") else (*numbered, message.page)
+    pages = tuple(dict.fromkeys(filter(None, found)))
     known = replace(message, symptoms=tuple(dict.fromkeys((*symptoms, *message.symptoms))))
     if not pages:
         return replace(known, also=near(" ".join(reading.text for reading in readings)))

@@ -37,7 +37,7 @@ class Triage:
     now: datetime
     """The moment that stamps without a year are before."""
     on_progress: Callable[[Source], None] = field(default=lambda _: None)
-    unread: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     """In sentences, what was not read and why."""
 
     def messages(self, source: Source) -> Iterator[Message]:
@@ -45,7 +45,7 @@ class Triage:
         head = source.head()
         for message in self._of_kind(source, head):
             yield replace(message, file=source.name)
-        self.unread += (f"{source.name}: {problem}." for problem in source.problems)
+        self.notes += (f"{source.name}: {problem}." for problem in source.problems)
 
     def _of_kind(self, source: Source, head: bytes) -> Iterator[Message]:
         if _is_log(head, self.now):
@@ -54,7 +54,7 @@ class Triage:
             reports = tlsrpt.read(source.whole(WHOLE))
             self._cut(source, reports.cut)
             if reports.succeeded:
-                self.unread.append(f"{source.name}: it also counts {reports.succeeded:,} sessions that succeeded.")
+                self.notes.append(f"{source.name}: it also counts {reports.succeeded:,} sessions that succeeded.")
             return _of_reports(reports)
         if bounce.is_mail(head):
             bounces = bounce.read(source.whole(WHOLE))
@@ -63,7 +63,7 @@ class Triage:
         return self._of_log(source)
 
     def _cut(self, source: Source, words: tuple[str, ...]) -> None:
-        self.unread += (f"{source.name}: not read: {what}." for what in words)
+        self.notes += (f"{source.name}: not read: {what}." for what in words)
 
     def _of_log(self, source: Source) -> Iterator[Message]:
         interests, remembered = Interests(), _Remembered()

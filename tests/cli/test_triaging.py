@@ -115,7 +115,7 @@ def test_what_was_not_read_is_said(tmp_path: Path, capsys: pytest.CaptureFixture
     assert main(["triage", str(path)]) == 0
     assert "longer than 64 KiB" in " ".join(capsys.readouterr().out.split())
     assert main(["triage", "--json", str(path)]) == 0
-    assert len(json.loads(capsys.readouterr().out)["unread"]) == 1
+    assert len(json.loads(capsys.readouterr().out)["notes"]) == 1
 
 
 def test_problems_beyond_the_cap_are_told_of(
@@ -126,7 +126,7 @@ def test_problems_beyond_the_cap_are_told_of(
     path = tmp_path / "mail.log"
     path.write_text(LOG + "Nov 23 07:36:09 mx postfix/smtp[9]: no shared cipher\n", encoding="utf-8")
     assert main(["triage", "--json", str(path)]) == 1
-    assert json.loads(capsys.readouterr().out)["unread"] == ["1 messages of further problems."]
+    assert json.loads(capsys.readouterr().out)["notes"] == ["1 messages of further problems."]
 
 
 @pytest.mark.parametrize(

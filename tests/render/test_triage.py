@@ -64,11 +64,11 @@ WHOLE = """\
 
 
 def shown(
-    *groups: Message, unread: tuple[str, ...] = (), overflow: int = 0, colour: bool = False, full: bool = True
+    *groups: Message, notes: tuple[str, ...] = (), overflow: int = 0, colour: bool = False, full: bool = True
 ) -> str:
     """The answer as it reaches the screen."""
     screen = Console(file=io.TextIOWrapper(io.BytesIO(), encoding="utf-8"), width=80)
-    return written(overview(Summary(groups, overflow), unread, screen, full=full), colour=colour)
+    return written(overview(Summary(groups, overflow), notes, screen, full=full), colour=colour)
 
 
 def test_one_problem_is_told_in_full() -> None:
@@ -84,7 +84,7 @@ def test_one_problem_is_told_in_full() -> None:
 def test_nothing_found_is_good_news() -> None:
     """One line; and what was not read is said all the same."""
     assert shown() == "✓ Nothing in it tells of TLS that failed.\n"
-    assert shown(unread=("a.log: cut.",)).endswith("\n\na.log: cut.\n")
+    assert shown(notes=("a.log: cut.",)).endswith("\n\na.log: cut.\n")
 
 
 def test_several_problems_have_a_table() -> None:
@@ -210,9 +210,9 @@ def test_the_largest_answer_is_quick_to_read() -> None:
 def test_only_text_and_our_colours_come_out(poison: list[str], message: Message, full: bool) -> None:
     """Escapes, bidi and markup of a message reach no terminal."""
     told = poisoned(message, poison)
-    plain = shown(told, replace(told, role=Role.SERVER), unread=tuple(poison), full=full)
+    plain = shown(told, replace(told, role=Role.SERVER), notes=tuple(poison), full=full)
     assert [line for line in plain.split("\n") if not line.isprintable()] == []
-    coloured = shown(told, replace(told, role=Role.SERVER), unread=tuple(poison), full=full, colour=True)
+    coloured = shown(told, replace(told, role=Role.SERVER), notes=tuple(poison), full=full, colour=True)
     assert plain == without_colours(coloured)
 
 

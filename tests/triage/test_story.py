@@ -33,7 +33,7 @@ REPORTS = sorted((TOP / "tlsrpt").iterdir())
 def triaged(raw: bytes) -> tuple[list[Message], list[str]]:
     """The messages of a file, and what was not read of it."""
     run = Triage(NOW)
-    return list(run.messages(Source(io.BytesIO(raw), "mail", len(raw)))), run.unread
+    return list(run.messages(Source(io.BytesIO(raw), "mail", len(raw)))), run.notes
 
 
 def messages(raw: bytes) -> list[Message]:
@@ -305,7 +305,7 @@ def test_several_files_are_one_run() -> None:
     run = Triage(NOW)
     for name in ("one", "two"):
         list(run.messages(Source(io.BytesIO(b"x" * 100_000), name, 100_000)))
-    assert [words.partition(":")[0] for words in run.unread] == ["one", "two"]
+    assert [words.partition(":")[0] for words in run.notes] == ["one", "two"]
 
 
 @pytest.mark.parametrize("name", ["bounces/qmail.eml", "bounces/pasted-fields.txt", "tlsrpt/fragment.txt"])
