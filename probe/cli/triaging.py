@@ -31,6 +31,9 @@ examples:
   smtp-chaincheck triage report.json.gz      a TLS report (RFC 8460)
   smtp-chaincheck triage bounce.eml --probe  and look at the server it names
 
+One row is one distinct problem, the most harmful first; up to 200 are told
+apart, and what is beyond is counted.
+
 It reads bounces (RFC 3464 and the sentences of qmail, Exim, Exchange and
 others, forwarded ones as well), logs (syslog, journald, Exim, qmail, Sendmail
 and others; gzip, xz, zstd, bzip2), TLS reports, and whatever text is pasted.

@@ -202,7 +202,13 @@ def _code(code: decoding.Code) -> Code:
 
 def _worded(message: Message, said: Said) -> Message:
     own = OWN_HOST if message.role is Role.SERVER else UNKNOWN_HOST
-    slots = {"server": server(message) or own, "peer": _name(message.peer) or "the other side"}
+    place = server(message)
+    name = _name(message.peer) if place else ""
+    slots = {
+        "server": place or own,
+        "host": (f"[{name}]" if ":" in name else name) or own,
+        "peer": _name(message.peer) or "the other side",
+    }
     return replace(
         message,
         meaning=filled(said.meaning, slots),
