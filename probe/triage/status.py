@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from ipaddress import ip_address
 
 from probe.triage.decoding import encoded_words, printable
 from probe.triage.mime import Fields
+from probe.triage.origin import address_of
 
 BLOCKS = 2000
 """Blocks of one status that are read: four times the recipients that we tell apart."""
@@ -175,18 +175,10 @@ def named_host(value: str) -> tuple[str | None, str | None]:
     """Host and address of "dns; mx.example.com", "mx.example.com [192.0.2.1]" or "192.0.2.1"."""
     value = without_type(value)
     first = value.split()[0].strip("[]()") if value.split() else ""
-    if as_address(first):
-        return None, as_address(first)
+    if address := address_of(first):
+        return None, address
     found = _BRACKETED.search(value[:1000])
-    return first.rstrip(".") or None, as_address(found["address"]) if found else None
-
-
-def as_address(text: str) -> str | None:
-    """An IP address in its usual form, None when it is none."""
-    try:
-        return str(ip_address(text.strip("[]").removeprefix("IPv6:")))
-    except ValueError:
-        return None
+    return first.rstrip(".") or None, (address_of(found["address"]) or None) if found else None
 
 
 def peer_of(text: str, remote: str | None) -> tuple[str | None, str | None]:
@@ -195,12 +187,12 @@ def peer_of(text: str, remote: str | None) -> tuple[str | None, str | None]:
     An address counts beside the name of a host: "Client host [192.0.2.1] blocked" is about somebody else.
     """
     for found in _BRACKETED.finditer(text):
-        host, address = (found["host"] or "").rstrip("."), as_address(found["address"].rstrip(".:"))
+        host, address = (found["host"] or "").rstrip("."), address_of(found["address"].rstrip(".:"))
         if address and "." in host and (not remote or host.lower() == remote.lower()):
             return host, address
     host = next((found["host"].rstrip(".") for found in _TALKING.finditer(text)), "") or None
     bare = ((found["address"] or found["start"]).rstrip(".:;") for found in _BARE.finditer(text))
-    return host, next(filter(None, map(as_address, bare)), None)
+    return host, next(filter(None, map(address_of, bare)), None)
 
 
 def moment(value: str) -> datetime | None:
