@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from probe.cli.arguments import Parser, UsageError
+from probe.message import Peer
 from probe.model import Stage
 from probe.render.clean import clean
 from probe.triage.diagnosis import server
@@ -43,6 +44,7 @@ exit codes:
   1  a TLS problem was found
   2  the command line was wrong, or a file could not be read
 """
+MAIL_PORTS = frozenset({None, 24, 25, 465, 587, 2525})
 PROBES = 10
 """Servers that --probe looks at: the most frequent of the worst problems."""
 
@@ -77,6 +79,7 @@ def _arguments(words: Sequence[str]) -> Namespace:
     add("--ca-file", metavar="FILE", help="trust these as well")
     add("--intermediates", metavar="FILE|DIR", help="intermediates known to you")
     add("--timeout", metavar="SECONDS", help="for each probe (default: 60)")
+    add("--allow-private", action="store_true", help="probe private addresses and odd ports of a text, too")
     add("--no-fetch", action="store_true", help="do not fetch missing certificates (AIA)")
     return parser.parse_intermixed_args(list(words))
 
@@ -167,12 +170,30 @@ def _looks(groups: Sequence[Message], arguments: Namespace, notes: list[str]) ->
 
 
 def _look(name: str, message: Message, arguments: Namespace) -> Report:
-    """Probe one server by its name, or where that leads nowhere, at the address that the text tells."""
+    """Probe one server by its name, or where that leads nowhere, at the address that the text tells.
+
+    Raises ValueError for a place to which a text should lead nobody: whoever wrote it may want us to knock there.
+    """
+    peer = message.peer or Peer()
+    if why := _refusal(peer, arguments):
+        raise ValueError(f"{why}; say --allow-private if it is meant.")
     report = _probed([name], arguments)
-    peer = message.peer
-    if peer and peer.host and peer.address and report.endpoints and report.endpoints[0].observation.stage is Stage.DNS:
-        return _probed([server(replace(message, peer=replace(peer, host=None)))], arguments, "--name", peer.host)
+    there = replace(peer, host=None)
+    nameless = report.endpoints and report.endpoints[0].observation.stage is Stage.DNS
+    if nameless and peer.host and peer.address and not _refusal(there, arguments):
+        return _probed([server(replace(message, peer=there))], arguments, "--name", peer.host)
     return report
+
+
+def _refusal(peer: Peer, arguments: Namespace) -> str | None:
+    """Why nobody should knock there because a text says so; None where that is usual."""
+    from probe.net.addresses import refusal
+
+    if arguments.allow_private:
+        return None
+    if peer.port not in MAIL_PORTS:
+        return f"{peer.port} is no port of mail"
+    return refusal(peer.address) if peer.address and not peer.host else None
 
 
 def _probed(hosts: Sequence[str], arguments: Namespace, *words: str) -> Report:
@@ -191,3 +212,5 @@ def _probe_words(arguments: Namespace) -> Iterator[str]:
             yield from (f"--{option.replace('_', '-')}", value)
     if arguments.no_fetch:
         yield "--no-fetch"
+    if arguments.allow_private:
+        yield "--allow-private"

@@ -25,6 +25,8 @@ from probe.triage.readings import readings
 
 __all__ = ["Code", "Reading", "codes", "numeric", "readings"]
 
+LAST_ALERT = 255
+"""An alert is one byte (RFC 8446 §6)."""
 FIELDS = 320
 """Characters behind a code in which its fields are looked for; library, function and reason together have up to 130."""
 NEAR = 600
@@ -128,6 +130,8 @@ def _mnemonics(text: str) -> Iterator[Code]:
 def _alerts(text: str, found: Iterable[Code]) -> Iterator[Code]:
     for match in _ALERT.finditer(text):
         number = int(match[1])
+        if number > LAST_ALERT:
+            continue
         if any(code.alert == number and 0 < match.start() - code.start < NEAR for code in found):
             continue
         row = numbers.alert(number)

@@ -26,6 +26,12 @@ _OF_TLS = re.compile(
 )
 """A word of TLS; not "crosslink.example", "ssl.example.com", "dane@example.org"."""
 SMTP = 25
+SERVICE = "another service"
+"""What ``writers.toml`` calls the connection of a mail server to a directory, a database, or a server behind it."""
+OF_SERVICE = (
+    "This is about a connection that the program made to something else (a directory, a database, a web server, or the "
+    "server that an address was verified with); no mail was sent over it."
+)
 JUDGED = frozenset(
     {
         Category.EXPIRED,
@@ -40,11 +46,19 @@ ENCRYPTED, REFUSED = "connection-is-encrypted", "server-certificate-not-verified
 """The pages of lines that say what became of a certificate that was judged and did not pass."""
 VERIFY_FAILED = "reason:134"
 """OpenSSL ended the handshake because of the certificate (sslerr.h, SSL_R_CERTIFICATE_VERIFY_FAILED)."""
-_STOPPED = re.compile(r"\bnot trusted\b|\bstatus=(?:deferred|bounced)|\bstat=(?:Deferred|Service)", re.IGNORECASE)
-_REPLY = re.compile(
-    r"(?:\bsaid:|\bremote mail server after [^\n]{0,300}?:|\bstat=[^\n:]{0,60}:|\bresponded with:?|\breturned)"
-    r"\s{0,3}['\"]?[245]\d\d[ -]"
+_STOPPED = re.compile(
+    r"\bnot trusted\b|\bstatus=(?:deferred|bounced)|\bstat=(?:Deferred|Service)|\berror:[0-9a-f]{8}"
+    r"|\bSSL_(?:accept|connect) error|\bCannot start TLS",
+    re.IGNORECASE,
 )
+_ADDRESSES = re.compile(r"\[([0-9A-Fa-f.:]{3,45})\]")
+_OWN_CODE = re.compile(
+    r"\bPrimary target IP address responded with\b|\bTLS negotiation failed with error\b|\bTlsCertificateName\b"
+)
+"""Exchange puts a reply code before what it found itself."""
+_NEXT_HOP = re.compile(r"in reply to (?!STARTTLS|EHLO|HELO|MAIL)")
+"""The server had taken the conversation on: what it tells then may be of its own next hop, or of the mail itself."""
+_REPLY = re.compile(r"(?:(?<![\d.])[45]\d\d[ -]|\([45]\d\d, b?['\"])[^\n]*")
 """Where a text quotes what the other side replied."""
 _OTHER = {Role.CLIENT: Role.SERVER, Role.SERVER: Role.CLIENT, Role.UNKNOWN: Role.UNKNOWN}
 
@@ -74,9 +88,8 @@ def found(text: str) -> Found:
     """Decode the text and find its pages and its writer."""
     places, codes = evidence(text)
     mta, role = writer("\n".join((text, *(code.function or "" for code in codes))))
-    pages = _exonerated(tuple(dict.fromkeys(place.page for place in places)), text)
+    pages = _exonerated(tuple(dict.fromkeys(place.page for place in places)), places, text)
     first = next((place for place in places if place.page == pages[0]), None) if pages else None
-    reply = _REPLY.search(text)
     return Found(
         pages,
         _symptoms(places),
@@ -84,16 +97,25 @@ def found(text: str) -> Found:
         mta,
         role,
         received=bool(first and (first.symptom or "").startswith("alert:")),
-        quoted=bool(first and reply and first.start >= reply.start()),
+        quoted=bool(first and _is_quoted(first, text)),
     )
 
 
-def _exonerated(pages: tuple[str, ...], text: str) -> tuple[str, ...]:
-    """A certificate that did not pass is no failure where the session went on and nobody insisted."""
-    went_on = ENCRYPTED in pages and REFUSED not in pages and not _STOPPED.search(text)
-    if went_on and page(pages[0]).category in JUDGED:
-        return (ENCRYPTED, *(name for name in pages if name != ENCRYPTED))
-    return pages
+def _is_quoted(place: Evidence, text: str) -> bool:
+    """Whether words stand behind a reply code in the same line; an enhanced status code is the writer's own as well."""
+    if (place.symptom or "").startswith("status:") or _OWN_CODE.search(text):
+        return False
+    return any(reply.start() <= place.start < reply.end() for reply in _REPLY.finditer(text))
+
+
+def _exonerated(pages: tuple[str, ...], places: Sequence[Evidence], text: str) -> tuple[str, ...]:
+    """A certificate that did not pass is no failure where the session with that peer went on and nobody insisted."""
+    verdict = next((place.start for place in places if pages and place.page == pages[0]), 0)
+    went_on = any(place.page == ENCRYPTED and place.start > verdict for place in places)
+    if not went_on or REFUSED in pages or _STOPPED.search(text) or page(pages[0]).category not in JUDGED:
+        return pages
+    same = len(set(_ADDRESSES.findall(text))) <= 1
+    return (ENCRYPTED, *(name for name in pages if name != ENCRYPTED)) if same else pages
 
 
 def worded(text: str, what: Found, known: Origin | None = None) -> Message:
@@ -106,7 +128,7 @@ def worded(text: str, what: Found, known: Origin | None = None) -> Message:
         role=known.role if known.role is not Role.UNKNOWN else what.role,
         symptoms=what.symptoms,
         codes=what.codes,
-        peer=_merged(known.peer, peer(text)),
+        peer=None if what.mta == SERVICE else _merged(known.peer, peer(text)),
         about_tls=bool(what.codes or _OF_TLS.search(text)),
     )
     if not what.pages:
@@ -117,8 +139,12 @@ def worded(text: str, what: Found, known: Origin | None = None) -> Message:
 
 
 def _as_reply(message: Message) -> Message:
-    """What the other side found is no finding of the writer, and accuses nobody: its words may mean anything."""
-    if message.category not in JUDGED:
+    """What the other side found is no finding of the writer, and accuses nobody: its words may mean anything.
+
+    What it says of STARTTLS itself, it says of itself, unless the mail was under way already.
+    """
+    of_itself = message.stage in {"starttls", "ehlo"} or (message.page or "").endswith("-demanded")
+    if of_itself and not _NEXT_HOP.search(message.text):
         return replace(message, direction=Direction.NONE)
     return replace(
         message,
@@ -142,6 +168,8 @@ def explained(message: Message, this: Page, also: Sequence[str] = ()) -> Message
         title=this.title,
         about_tls=this.about_tls,
     )
+    if message.mta == SERVICE:
+        return replace(known, meaning=OF_SERVICE, accused=Accused.UNKNOWN, confidence=Confidence.MAY_BE)
     return _with_recipe(_worded(known, said), this) if said else known
 
 
@@ -256,4 +284,6 @@ def server(message: Message) -> str:
 def _name(other: Peer | None) -> str:
     """Host or address, "" where it is neither: bounces and reports are hostile, and it is put into commands."""
     known = peer_of(other.host, other.address) if other else None
-    return (known.host or known.address or "") if known else ""
+    if known and known.host and "." in known.host:  # a word without a dot may be one of our verbs
+        return known.host
+    return (known.address or "") if known else ""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from probe.message import Category, Cause, Direction, Message, Peer, Role
+from probe.message import Accused, Category, Cause, Direction, Message, Peer, Role
 from probe.model import Confidence
 from probe.triage.diagnosis import retold
 
@@ -18,6 +18,7 @@ PEERS = 1000
 NAMED = 10
 """Other sides that are named, the most frequent first."""
 RECIPIENTS = 10
+ALIKE = frozenset({Category.UNKNOWN_CA, Category.EXPIRED, Category.SELF_SIGNED})
 MANY = 5
 """Other sides that see the same fault: they hardly have it all, so it lies with the one that they have in common."""
 
@@ -88,15 +89,19 @@ def grouped(messages: Iterable[Message]) -> Summary:
 
 def _with_all(message: Message, peers: int) -> Message:
     """Say what the number of other sides tells, where one of them alone would leave it open."""
-    if peers < MANY or message.category is not Category.UNKNOWN_CA:
+    if peers < MANY or message.category not in ALIKE:
         return message
     if message.direction is Direction.LOCAL and message.role is Role.CLIENT:
-        words = f"{peers} different servers are refused alike, so the list of CAs on the sending side is missing or old"
+        words = (
+            f"{peers} different servers are refused alike: the sending side's list of CAs is missing or old, its clock "
+            "is wrong, or something in between answers in their place"
+        )
     elif message.direction is Direction.RECEIVED and message.role is Role.SERVER:
         words = f"{peers} different clients refuse the same certificate, so it lies with what this server sends"
     else:
         return message
-    return replace(message, causes=(Cause(words, Confidence.VERY_LIKELY), *message.causes))
+    accused = Accused.UNKNOWN if message.role is Role.CLIENT else message.accused
+    return replace(message, causes=(Cause(words, Confidence.VERY_LIKELY), *message.causes), accused=accused)
 
 
 def _key(message: Message) -> Key:

@@ -44,6 +44,8 @@ _DONE_FIRST = ("delivery ", "completed,", "Completed")
 """How Postfix, Sendmail and Courier, Dovecot, Postfix, and qmail, Courier and Exim say that they are through."""
 _BEGINS = ("SSL_accept error from ", "SSL_connect error to ")
 """The first line of a handshake that failed (Postfix): the next one is of another connection."""
+ESTABLISHED = "TLS connection established "
+"""A session that went on: it says more about a failure of the same peer before it, and begins nothing."""
 _OPENSSL = re.compile(r"\berror:[0-9A-Fa-f]{8}:")
 
 
@@ -166,6 +168,8 @@ class _Table:
             return
         where, mark = (candidate.line.host, candidate.line.key), _mark(candidate.line.body)
         one = self._open.get(where)
+        if _is_aside(candidate) and not (one and one.number and one.mark.address == mark.address):
+            return
         if one and not one.continued_by(candidate.line, mark):
             yield from self._close(where)
             one = None
@@ -234,6 +238,10 @@ def _mark(body: str) -> _Mark:
 def _done(body: str) -> bool:
     """Whether a delivery or connection is over by what the line says."""
     return body.startswith(_DONE_FIRST) or any(words in body for words in _DONE)
+
+
+def _is_aside(candidate: Candidate) -> bool:
+    return candidate.interest == Interest.CONTEXT and ESTABLISHED in candidate.line.body
 
 
 def _by_address(line: Line) -> bool:

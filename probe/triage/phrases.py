@@ -24,6 +24,8 @@ GAP = 100
 KEY = 9
 """Characters by which phrases are looked up: many begin with the same word, few with the same word and a half."""
 
+_SUBJECT = re.compile(r"\b[Ss]ubject:[ \t][^\n]*?(?=[ \t]from[ \t]\S+\[|;|\n|\Z)|\bT=\"[^\"\n]*\"")
+"""The subject of somebody's mail, which a log quotes: it may speak of certificates as it likes."""
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "`": "'", "\u00a0": " "})
 _BLANK = re.compile(r"[\s_-]+")
 _WORD = re.compile(r"[a-z0-9]+")
@@ -60,7 +62,7 @@ def normal(text: str) -> str:
 
 def evidence(text: str) -> tuple[tuple[Evidence, ...], tuple[Code, ...]]:
     """Return all places that mean a page, the weightiest first, and the decoded codes."""
-    text = text[:LONGEST]
+    text = _SUBJECT.sub(lambda found: " " * len(found[0]), text[:LONGEST])
     found = codes(text)
     places = [*_by_number(text, found), *_by_phrase(text)]
     return tuple(sorted(_standing(places), key=lambda place: (-place.scope, place.start, -place.length))), found

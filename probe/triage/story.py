@@ -89,7 +89,7 @@ def _is_log(head: bytes, now: datetime) -> bool:
 
 def _of_reports(reports: tlsrpt.Reports) -> Iterator[Message]:
     """One message for each failure that is told, and one for those that are only counted."""
-    yield from map(_of_report, reports.failures)
+    yield from (_of_report(failure) for failure in reports.failures if failure.count)
     untold = reports.failed - sum(failure.count for failure in reports.failures)
     if untold > 0:
         yield replace(_counted(Message("sessions that failed", Category.UNDETERMINED, role=Role.CLIENT)), count=untold)
@@ -119,7 +119,7 @@ def _of_delivery(delivery: bounce.Delivery) -> Message:
     role = Role.CLIENT if bounced else Role.UNKNOWN
     message = diagnose(delivery.text + status, Origin(delivery.software, role, peer))
     recipients = (delivery.recipient,) if delivery.recipient else ()
-    if not bounced and message.page is None:
+    if not bounced and not message.codes:  # words of a letter, not of a program
         message = replace(message, about_tls=False)
     return replace(message, text=delivery.text, first=delivery.date, last=delivery.date, recipients=recipients)
 

@@ -155,7 +155,7 @@ def test_the_probe_asks_each_server_once(
     path = tmp_path / "mail.log"
     path.write_text(LOG_587 + LOG_587 + INCOMPLETE, encoding="utf-8")
     asked |= {"b.example.net": GOOD, "mx.example.net": MISSING}
-    words = ["--probe", "--trust", "none", "--no-fetch", "--timeout", "5", "--json", "--quiet"]
+    words = ["--probe", "--allow-private", "--trust", "none", "--no-fetch", "--timeout", "5", "--json", "--quiet"]
     assert main(["triage", str(path), *words]) == 1
     reports = json.loads(capsys.readouterr().out)["reports"]
     places = {(report["target"]["name"], report["target"]["port"]) for report in reports}
@@ -169,7 +169,7 @@ def test_a_name_that_leads_nowhere_is_probed_by_its_address(
     (endpoint,) = UNREACHABLE.endpoints
     nowhere = replace(endpoint, observation=replace(endpoint.observation, stage=Stage.DNS))
     asked |= {"mx.example.net": replace(UNREACHABLE, endpoints=(nowhere,)), "192.0.2.25": GOOD}
-    assert main(["triage", log, "--probe", "--trust", "none", "--json"]) == 1
+    assert main(["triage", log, "--probe", "--allow-private", "--trust", "none", "--json"]) == 1
     (report,) = json.loads(capsys.readouterr().out)["reports"]
     assert report["target"]["name"] == "192.0.2.25"
     assert list(asked) == ["mx.example.net", "192.0.2.25"]
@@ -211,3 +211,14 @@ def test_progress_is_drawn_on_a_terminal_alone(log: str, capsys: pytest.CaptureF
     """Standard error stays clean in a pipe."""
     main(["triage", log])
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("place", ["[127.0.0.1]:25", "mx.example.net[192.0.2.25]:6379"])
+def test_a_text_leads_nobody_where_mail_servers_are_not(place: str, asked: dict[str, Report], tmp_path: Path) -> None:
+    """Whoever wrote it may want us to knock there: a private address, a port of something else."""
+    path = tmp_path / "mail.log"
+    path.write_text(
+        f"Nov 23 07:36:03 mx postfix/smtp[3]: SSL_connect error to {place}: lost connection\n", encoding="utf-8"
+    )
+    assert main(["triage", str(path), "--probe"]) == 1
+    assert asked == {}

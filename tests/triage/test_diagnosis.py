@@ -339,3 +339,39 @@ def test_a_demanded_certificate_is_found_by_the_server_and_told_to_the_client() 
     """Reason 199 is the server's own; alert 116 is what the client hears."""
     assert diagnose("error:0A0000C7:SSL routines::peer did not return a certificate").direction == "local"
     assert diagnose("SSL alert number 116").direction == "received"
+
+
+FAILED = "certificate verification failed for a.example.net[192.0.2.1]:25: self-signed certificate"
+WENT_ON = "Untrusted TLS connection established to a.example.net[192.0.2.1]:25: TLSv1.3"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (WENT_ON, FAILED),
+        (FAILED, WENT_ON.replace("a.example.net[192.0.2.1]", "b.example.net[192.0.2.2]")),
+        (FAILED, WENT_ON, "Cannot start TLS: handshake failure"),
+        ("error:0A000086:SSL routines::certificate verify failed", WENT_ON),
+    ],
+)
+def test_only_the_same_session_that_went_on_clears_a_certificate(lines: tuple[str, ...]) -> None:
+    """Not one before, not one with another peer, and none where TLS itself failed."""
+    assert diagnose("\n".join(lines)).category != "harmless"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "postfix/cleanup[1]: A1: header Subject: SSL certificate has expired! from m.example.org[192.0.2.5]; x",
+        '2026-11-23 07:31:13 1xV <= a@b H=m.example.org [192.0.2.5] T="certificate has expired"',
+    ],
+)
+def test_the_subject_of_a_mail_is_no_evidence(line: str) -> None:
+    """Somebody else wrote it."""
+    assert diagnose(line).page is None
+
+
+def test_a_directory_is_no_mail_server() -> None:
+    """A daemon's connection to something else accuses nobody, names no peer and gives no command for mail."""
+    message = diagnose("postfix/smtpd[4]: warning: dict_ldap_connect: Unable to set STARTTLS: certificate has expired")
+    assert (message.page, message.accused, message.peer, message.next) == ("expired", "unknown", None, ())

@@ -93,7 +93,7 @@ REFUSED = replace(UNTRUSTED, page="tls-alert-unknown-ca", role=Role.SERVER, dire
         (REFUSED, MANY, "what this server sends"),
         (REFUSED, MANY - 1, ""),
         (replace(UNTRUSTED, role=Role.UNKNOWN), MANY, ""),
-        (replace(UNTRUSTED, category=Category.EXPIRED), MANY, ""),
+        (replace(UNTRUSTED, category=Category.HOSTNAME_MISMATCH), MANY, ""),
     ],
 )
 def test_many_other_sides_point_to_the_one_in_common(message: Message, peers: int, words: str) -> None:

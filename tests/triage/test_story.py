@@ -308,6 +308,7 @@ def test_several_files_are_one_run() -> None:
     assert [words.partition(":")[0] for words in run.notes] == ["one", "two"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["bounces/qmail.eml", "bounces/pasted-fields.txt", "tlsrpt/fragment.txt"])
 def test_a_file_cut_anywhere_raises_nothing(name: str) -> None:
     """Every beginning and every end of it is read."""
