@@ -232,28 +232,25 @@ def _worded(message: Message, said: Said) -> Message:
     own = OWN_HOST if message.role is Role.SERVER else UNKNOWN_HOST
     place = server(message)
     name = _name(message.peer) if place else ""
-    slots = {
-        "server": place or own,
-        "host": (f"[{name}]" if ":" in name else name) or own,
-        "peer": _name(message.peer) or "the other side",
-    }
+    slots = {"server": place or own, "host": (f"[{name}]" if ":" in name else name) or own}
+    told = {"server": place}
     return replace(
         message,
-        meaning=filled(said.meaning, slots),
+        meaning=filled(said.meaning, told),
         direction=Direction(said.direction),
         accused=_accused(said.accuses, message),
         confidence=Confidence(said.confidence),
         stage=said.stage,
-        causes=tuple(Cause(filled(text, slots), Confidence(word)) for word, text in said.causes),
+        causes=tuple(Cause(filled(text, told), Confidence(word)) for word, text in said.causes),
         next=tuple(filled(command, slots) for command in said.next),
-        fix=tuple(filled(line, slots) for line in said.fix),
+        fix=tuple(filled(line, slots if line.startswith("$ ") else told) for line in said.fix),
     )
 
 
 def filled(template: str, slots: Mapping[str, str]) -> str:
-    """Put values into the named slots; other braces stay as they are."""
+    """Put values into the named slots; an empty one leaves no gap, and other braces stay as they are."""
     for name, value in slots.items():
-        template = template.replace(f"{{{name}}}", value)
+        template = template.replace(f"{{{name}}}" if value else f" {{{name}}}", value)
     return template
 
 
