@@ -133,7 +133,13 @@ def page_text(id: str) -> str:  # noqa: A002  # as above
 
 
 def nearest(text: str, among: Sequence[str] | None = None) -> tuple[str, ...]:
-    """Return the ids that come nearest to a text, best first: ids with a word of it, then similar spelling.
+    """Return the ids that are alike, and where none is the first ones; ``among`` as for ``alike``."""
+    known = ids() if among is None else among
+    return alike(text, known) or tuple(known[:_NEAR])
+
+
+def alike(text: str, among: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Return the ids that come near a text, best first: ids with a word of it, then similar spelling.
 
     ``among`` are the ids to choose from, all pages by default.
     """
@@ -143,8 +149,8 @@ def nearest(text: str, among: Sequence[str] | None = None) -> tuple[str, ...]:
     known = ids() if among is None else among
     shared = {name: len(words.intersection(name.split("-"))) for name in known}
     with_word = sorted((name for name in known if shared[name]), key=lambda name: -shared[name])
-    alike = get_close_matches(text.lower()[:_ALIKE], known, n=_NEAR, cutoff=0.4)
-    return tuple(dict.fromkeys((*alike[:1], *with_word, *alike)))[:_NEAR] or tuple(known[:_NEAR])
+    spelt = get_close_matches(text.lower()[:_ALIKE], known, n=_NEAR, cutoff=0.4)
+    return tuple(dict.fromkeys((*spelt[:1], *with_word, *spelt)))[:_NEAR]
 
 
 def parse(text: str) -> Page:

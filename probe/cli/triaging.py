@@ -147,11 +147,14 @@ def _tell_look(messages: Sequence[Message], report: Report, arguments: Namespace
 
 def _refuse_options(arguments: Namespace) -> None:
     """Say what is wrong with the options of the probe before anything is read. Raises UsageError."""
+    words = list(_probe_words(arguments))
+    if not (arguments.probe or words):
+        return  # what reads alone needs no TLS library
     from probe.cli import settings
     from probe.cli.arguments import probe_arguments
 
     try:
-        settings.options(probe_arguments([*_probe_words(arguments), "--", "localhost"]))
+        settings.options(probe_arguments([*words, "--", "localhost"]))
     except ValueError as mistake:
         raise UsageError(str(mistake)) from mistake
 

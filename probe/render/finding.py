@@ -82,7 +82,7 @@ def _advise(sheet: Sheet, finding: Finding, told: Told) -> None:
         sheet.say(told.hint, first="  ")
         sheet.blank()
         told.hint = ""
-    _steps(sheet, fresh)
+    add_steps(sheet, fresh)
     if elsewhere:
         sheet.say(f"{'Then the' if fresh else 'The'} same commands as for {elsewhere}, above.", first="  ")
     for start in range(len(fix)):
@@ -119,8 +119,8 @@ def _fresh(fix: tuple[str, ...], given: dict[tuple[str, ...], str]) -> tuple[tup
     return fix, None
 
 
-def _steps(sheet: Sheet, fix: Sequence[str]) -> None:
-    """Sentences are paragraphs; commands stand alone, with air around each run of them."""
+def add_steps(sheet: Sheet, fix: Sequence[str]) -> None:
+    """Add advice: sentences are paragraphs; commands stand alone, with air around each run of them."""
     for before, entry in _pairs(fix):
         command = entry.startswith(COMMAND)
         if command != before.startswith(COMMAND):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from probe.catalogue.pages import page
 from probe.message import Accused, Category, Direction, Role
 from probe.model import Confidence
+from probe.render.finding import COMMAND, add_steps
 from probe.render.page import text_of_section
 from probe.render.sheet import MARKS, Sheet
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from probe.message import Code, Message, Peer
     from probe.render.sheet import Part
 
-COMMAND = "$ "
 ROLES = {Role.CLIENT: "the client of the connection (the sending side)", Role.SERVER: "the server of the connection"}
 RECEIVED = "The other side sent this alert; why stands in its log, not in this one."
 ACCUSED = frozenset({Accused.CLIENT, Accused.SERVER, Accused.POLICY})
@@ -56,14 +56,24 @@ def tell(sheet: Sheet, message: Message) -> None:
         return
     sheet.say((f"{MARKS[mark(message)]} ", mark(message)), (message.title, "strong"), f"  [{message.page}]", rest="  ")
     sheet.blank()
+    tell_meaning(sheet, message)
+    tell_sides(sheet, message)
+    tell_causes(sheet, message)
+    tell_advice(sheet, message)
+    sheet.blank()
+
+
+def tell_meaning(sheet: Sheet, message: Message) -> None:
+    """Add what it says, and what stands beside it that is no failure."""
     sheet.say(message.meaning, first="  ")
     for words in beside(message):
         sheet.say(f"Beside it: {words}.", first="  ")
-    tell_sides(sheet, message)
-    tell_causes(sheet, message)
+
+
+def tell_advice(sheet: Sheet, message: Message) -> None:
+    """Add what to type to make sure, and what to do."""
     steps(sheet, "To make sure:", tuple(f"{COMMAND}{command}" for command in message.next))
     steps(sheet, "To mend it:", message.fix)
-    sheet.blank()
 
 
 def tell_code(sheet: Sheet, code: Code, indent: str = "") -> None:
@@ -119,15 +129,7 @@ def steps(sheet: Sheet, title: str, lines: Sequence[str]) -> None:
         return
     sheet.blank()
     sheet.say((title, "strong"), first="  ")
-    before = ""
-    for line in lines:
-        if line.startswith(COMMAND) != before.startswith(COMMAND):
-            sheet.blank()
-        if line.startswith(COMMAND):
-            sheet.line("    ", (line.removeprefix(COMMAND), "command"))
-        else:
-            sheet.say(line.replace("`", ""), first="  ")
-        before = line
+    add_steps(sheet, lines)
 
 
 def mark(message: Message) -> str:

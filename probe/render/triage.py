@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from probe.catalogue.pages import ids, page
 from probe.message import Category, Role
-from probe.render.message import beside, mark, peer_words, steps, tell_causes, tell_code, tell_sides
+from probe.render.message import mark, peer_words, tell_advice, tell_causes, tell_code, tell_meaning, tell_sides
 from probe.render.sheet import MARKS, Sheet
 
 if TYPE_CHECKING:
@@ -104,17 +104,14 @@ def _tell_group(sheet: Sheet, message: Message, number: int) -> None:
     for line in message.text[:QUOTED].splitlines()[:LINES]:
         sheet.say(line, first="  | ", rest="  | ")
     sheet.blank()
-    sheet.say(message.meaning, first="  ")
-    for words in beside(message):
-        sheet.say(f"Beside it: {words}.", first="  ")
+    tell_meaning(sheet, message)
     _tell_extent(sheet, message)
     for code in message.codes[:LINES]:
         tell_code(sheet, code, "  ")
     tell_sides(sheet, message)
     if message.category is not Category.HARMLESS:
         tell_causes(sheet, message)
-    steps(sheet, "To make sure:", tuple(f"$ {command}" for command in message.next))
-    steps(sheet, "To mend it:", message.fix)
+    tell_advice(sheet, message)
     if message.page:
         sheet.blank()
         sheet.say(f"page: smtp-chaincheck explain {message.page}", first="  ")

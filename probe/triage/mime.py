@@ -65,11 +65,6 @@ class Mail:
     nested: bool
     parts: tuple[Part, ...]
 
-    @property
-    def is_report(self) -> bool:
-        """A delivery status is among the parts."""
-        return any(part.kind in _STATUS for part in self.parts)
-
 
 @dataclass(slots=True)
 class _Open:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from functools import cache
 
-from probe.catalogue.pages import all_pages, ids, nearest
+from probe.catalogue.pages import alike, all_pages, ids
 from probe.triage.phrases import LONGEST, normal
 
 NEAR = 5
@@ -31,7 +31,7 @@ def near(text: str) -> tuple[str, ...]:
     for id_, known in _vocabulary().items():
         scores[id_] = sum(1000 * (2 if word in id_ else 1) // rarity[word] for word in words & known)
     found = tuple(id_ for id_, score in scores.most_common(NEAR) if score >= ENOUGH)
-    return found or (_alike(text) if len(text.split()) == 1 else ())
+    return found or (alike(text) if len(text.split()) == 1 else ())
 
 
 def _spelt(word: str) -> str:
@@ -41,12 +41,6 @@ def _spelt(word: str) -> str:
     if word in _rarity() or len(word) < _LONG - 1:
         return word
     return next(iter(get_close_matches(word, _rarity(), n=1, cutoff=0.8)), word)
-
-
-def _alike(word: str) -> tuple[str, ...]:
-    """Ids of similar spelling; ``nearest`` names the first of all where there is none."""
-    found = nearest(word)
-    return () if found == ids()[: len(found)] else found
 
 
 @cache

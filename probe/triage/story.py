@@ -83,7 +83,8 @@ class Triage:
 def _is_log(head: bytes, now: datetime) -> bool:
     """Whether the text begins with lines that bear a time: a log may quote a bounce or a report anywhere."""
     lines = [line for line in head[:LOOK].decode("utf-8", "replace").splitlines() if line.strip()][:FIRST_LINES]
-    stamped = sum(1 for line in lines if Reader(now).line(line).time)
+    reader = Reader(now)
+    stamped = sum(1 for line in lines if reader.line(line).time)
     return stamped > len(lines) // 2
 
 
