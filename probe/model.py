@@ -57,6 +57,15 @@ class Tls(StrEnum):
     NONE = "none"
 
 
+class Side(StrEnum):
+    """A role in the mail connection, and so the purpose that a certificate serves (RFC 5280 §4.2.1.12)."""
+
+    SERVER = "server"
+    """The receiving MTA, or a server for IMAP and the like: serverAuth."""
+    CLIENT = "client"
+    """The sending MTA, which presents a certificate when the server asks for one: clientAuth."""
+
+
 class Kind(StrEnum):
     """What the user gave us."""
 
@@ -216,6 +225,8 @@ class Observation:
     """What ended that earlier connection."""
     fetched: tuple[Fetch, ...] = ()
     """AIA addresses that were asked on behalf of the presented certificates."""
+    side: Side = Side.SERVER
+    """Who presented them: the server that we called, or a client that called us (``listen``)."""
 
     @property
     def key_proved(self) -> bool:

@@ -29,6 +29,7 @@ from probe.model import (
     Protocol,
     Report,
     Severity,
+    Side,
     Stage,
     Target,
     Tls,
@@ -40,7 +41,7 @@ from probe.pki.pool import Pool
 from probe.pki.repair import repair
 from probe.rules import judge
 from probe.rules.case import Case
-from probe.wording import Saying, slots_of, spoken
+from probe.wording import Saying, slots_of, spoken, voice_of
 
 if TYPE_CHECKING:
     from probe.net.observe import ObserveOptions
@@ -60,6 +61,8 @@ class Options:
     at: datetime | None = None
     """Judge as of this moment; None = as of the observation."""
     warn_days: int | None = None
+    sides: frozenset[Side] = frozenset()
+    """Purposes to judge for; none = that of the side which presented the certificates."""
     fetch: bool = True
     """Ask AIA addresses for what was not sent."""
     allow_private: bool = False
@@ -109,7 +112,9 @@ def chain_of(observation: Observation, options: Options) -> Chain:
     """Build the chain of one observation."""
     presented = [parse(der) for der in observation.presented or ()]
     at = _moment(observation, options)
-    return build(presented, options.anchors, options.pool, at, _fetched(observation), proved=observation.key_proved)
+    sides = options.sides or {observation.side}
+    fetched, proved = _fetched(observation), observation.key_proved
+    return build(presented, options.anchors, options.pool, at, fetched, proved=proved, sides=sides)
 
 
 def _moment(observation: Observation, options: Options) -> datetime:
@@ -132,7 +137,8 @@ def judged(observation: Observation, options: Options) -> EndpointReport:
     case = Case(observation, at, chain, mending, reference, stores, options.warn_days)
     findings, skipped = judge(case, options.ignore)
     mta = Mta(options.mta, "--mta", Confidence.IS) if options.mta else recognise(observation)
-    saying = Saying(slots_of(observation.endpoint, reference), mta.name if mta else None, options.words)
+    slots, software = slots_of(observation.endpoint, reference), mta.name if mta else None
+    saying = Saying(slots, software, options.words, voice_of(observation))
     return EndpointReport(observation, chain, spoken(findings, mending, saying), mending, mta, (), skipped)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from probe.catalogue.advice import worded
 from probe.catalogue.instructions import instructions
-from probe.model import Endpoint, Finding, Repair, Severity, Tls
+from probe.model import Endpoint, Finding, Observation, Repair, Severity, Side, Tls
 
 LEAF_IS_LOST = frozenset({"expired", "not-yet-valid", "key-mismatch", "bad-signature"})
 """Findings after which the leaf is of no use, and neither is a list that begins with it."""
@@ -21,6 +21,8 @@ class Saying:
     slots: Mapping[str, str]
     software: str | None
     words: tuple[str, ...]
+    voice: str = ""
+    """Who presented the certificates where it was no server: "file" or "client"."""
 
 
 def spoken(findings: Sequence[Finding], mending: Repair | None, saying: Saying) -> tuple[Finding, ...]:
@@ -30,7 +32,7 @@ def spoken(findings: Sequence[Finding], mending: Repair | None, saying: Saying) 
 
 def _spoken(finding: Finding, findings: Sequence[Finding], mending: Repair | None, saying: Saying) -> Finding:
     """Give a finding its sentences, and the commands of the recipe where the list that we can write is the cure."""
-    said = worded(finding, saying.slots)
+    said = worded(finding, saying.slots, saying.voice)
     steps = instructions(
         finding.id,
         saying.software,
@@ -70,6 +72,13 @@ def as_asked(line: str, words: Sequence[str]) -> str:
         wanted = word not in own if word.startswith("-") else wanted
         kept += [word] if wanted else []
     return f"{line} {shlex.join(kept)}" if kept else line
+
+
+def voice_of(observation: Observation) -> str:
+    """Who presented the certificates where it was no server."""
+    if observation.endpoint.tls is Tls.NONE:
+        return "file"
+    return "client" if observation.side is Side.CLIENT else ""
 
 
 def slots_of(endpoint: Endpoint, reference: str | None = None) -> dict[str, str]:

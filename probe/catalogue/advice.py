@@ -58,13 +58,14 @@ _STARTTLS = re.compile(r"-starttls [a-z0-9]+")
 _Words = TypeVar("_Words")
 
 
-def worded(finding: Finding, slots: Mapping[str, str]) -> Finding:
+def worded(finding: Finding, slots: Mapping[str, str], voice: str = "") -> Finding:
     """Return the finding with summary and fix filled in from its page; unchanged where it has none.
 
     ``slots`` holds what is known of the endpoint (host, port, endpoint, name, starttls, sni); a fact of the same name
     goes before. Two slots are made here: ``number``, the first position of the finding as people count, and
     ``servername``, the words that let s_client name the host as we did, if at all. The words are those of
-    ``facts["case"]``, else those of the confidence, else those of "is".
+    ``facts["case"]``, else those of the confidence, else those of "is". ``voice`` says who presented the certificates
+    where it was no server, "file" or "client": such words go before the others of the same key.
     """
     try:
         this = page(finding.page)
@@ -72,8 +73,8 @@ def worded(finding: Finding, slots: Mapping[str, str]) -> Finding:
         return finding
     number = {"number": str(finding.positions[0] + 1)} if finding.positions else {}
     values = ChainMap(_shown(finding.facts), number, dict(slots))
-    fix = tuple(_line(line, values) for line in _choose(this.fix, finding))
-    return replace(finding, summary=_sentence(_choose(this.summary, finding), values), fix=fix)
+    fix = tuple(_line(line, values) for line in _choose(this.fix, finding, voice))
+    return replace(finding, summary=_sentence(_choose(this.summary, finding, voice), values), fix=fix)
 
 
 def names(template: str) -> frozenset[str]:
@@ -81,9 +82,10 @@ def names(template: str) -> frozenset[str]:
     return frozenset(_SLOT.findall(template))
 
 
-def _choose(words: Mapping[str, _Words], finding: Finding) -> _Words:
-    wanted = (str(finding.facts.get("case", "")), str(finding.confidence))
-    return next((words[key] for key in wanted if key in words), words[DEFAULT])
+def _choose(words: Mapping[str, _Words], finding: Finding, voice: str) -> _Words:
+    keys = (str(finding.facts.get("case", "")), str(finding.confidence), DEFAULT)
+    wanted = (name for key in keys for name in (f"{voice}/{key}", key))
+    return next(words[name] for name in wanted if name in words)
 
 
 def _shown(facts: Mapping[str, object]) -> dict[str, str]:

@@ -80,7 +80,8 @@ class Page:
     category: str
     """A value of ``message.Category``."""
     summary: Mapping[str, str]
-    """Case or confidence → at most four sentences with slots; empty where no finding has this page."""
+    """Case or confidence → at most four sentences with slots; empty where no finding has this page. "file/is" and
+    "client/is" go before "is" where the certificates lie in a file, or were presented by a client."""
     fix: Mapping[str, tuple[str, ...]]
     """Case or confidence → sentences with slots, in order; a line beginning with "$ " is a command."""
     recipe: str = ""
@@ -161,7 +162,7 @@ def parse(text: str) -> Page:
         id=fields["id"],
         title=fields["title"],
         category=fields["category"],
-        summary=MappingProxyType(fields.get("summary", {})),
+        summary=MappingProxyType(_voiced(fields.get("summary", {}))),
         fix=MappingProxyType(_fixes(fields.get("fix", {}))),
         recipe=fields["recipe"],
         scope=fields["scope"],
@@ -186,7 +187,14 @@ def _page(id: str) -> Page:  # noqa: A002  # as above
 
 def _fixes(fix: Any) -> dict[str, tuple[str, ...]]:
     """A list is the fix of every case; a table has one list a case."""
-    return {case: tuple(lines) for case, lines in (fix if isinstance(fix, dict) else {DEFAULT: fix}).items()}
+    table = _voiced(fix if isinstance(fix, dict) else {DEFAULT: fix})
+    return {case: tuple(lines) for case, lines in table.items()}
+
+
+def _voiced(table: dict[str, Any]) -> dict[str, Any]:
+    """The words of a table within the table, such as ``[summary.file]``, by "file/" and their key."""
+    own = {f"{voice}/{case}": words for voice, inner in _tables(table) for case, words in inner.items()}
+    return _plain(table) | own
 
 
 def _said(table: dict[str, Any]) -> dict[str, Said]:

@@ -6,15 +6,15 @@ something new, for the whole list as a peer runs it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from probe.model import ABSENT, Certificate, Chain, Fault, Gap, Path, Source, Verdict
+from probe.model import ABSENT, Certificate, Chain, Fault, Gap, Path, Side, Source, Verdict
 from probe.pki.anchors import UNSPECIFIED, Anchors, verdict
 from probe.pki.graph import BySubject, Graph, graph
 from probe.pki.paths import KNOWN, SENT, TOLERANCES, Search
-from probe.pki.profile import may_sign
+from probe.pki.profile import EVERY_DAY, may_sign
 from probe.pki.signature import signed_by, signed_itself
 
 
@@ -26,29 +26,29 @@ def build(
     fetched: Sequence[Certificate] = (),
     *,
     proved: bool = False,
+    sides: Collection[Side] = EVERY_DAY,
 ) -> Chain:
-    """Judge a presented list as of ``at``; pool and fetched certificates show how it could be mended.
+    """Judge a presented list as of ``at``, for these ``sides``; pool and fetched certificates show how to mend it.
 
-    ``proved`` says that the server has signed a handshake with the key of the first certificate.
+    ``proved`` says that the other side has signed a handshake with the key of the first certificate.
     """
     presented, at = tuple(presented), at.replace(microsecond=0)
-    position = leaf_position(presented, proved=proved)
-    if position is None:
+    if (position := leaf_position(presented, proved=proved)) is None:
         return Chain(presented, None, None)
     known = graph(presented[position], presented, anchors, pool, fetched)
-    sent, sent_cut = _anchored(known, at, SENT)
-    path = sent[0] if sent else Search(known, at, SENT).longest()
-    every, cut = (sent, False) if path.valid else _anchored(known, at, KNOWN)
+    over_sent, over_known = (Search(known, at, sources, sides=sides) for sources in (SENT, KNOWN))
+    sent, sent_cut = _anchored(over_sent)
+    path = sent[0] if sent else over_sent.longest()
+    every, cut = (sent, False) if path.valid else _anchored(over_known)
     judged, as_sent = _verdicts(path, presented, position, anchors, at)
-    path = _told(path, judged)
-    mended = _better(every, path) or (None if every else _topped(known, at))
+    mended = _better(every, path := _told(path, judged)) or (None if every else _topped(over_known))
     return Chain(
         presented=presented,
         leaf=position,
         path=path,
         paths=tuple(sent),
         mended=mended,
-        store=next((anchors.store_of(p.certificates[-1]) for p in (path, mended) if p and p.anchored), None),
+        store=_store(anchors, path, mended),
         gap=None if path.anchored else _gap(path, presented),
         frontier=_frontier(known, every),
         near_misses=() if path.anchored else tuple(_near_misses(known)),
@@ -103,10 +103,10 @@ def _signed(child: Certificate, issuer: Certificate) -> bool:
     return child.sha256 != issuer.sha256 and child.issuer.key == issuer.subject.key and signed_by(child, issuer)
 
 
-def _anchored(known: Graph, at: datetime, sources: frozenset[Source]) -> tuple[list[Path], bool]:
+def _anchored(search: Search) -> tuple[list[Path], bool]:
     """Anchored paths, best first; faulty ones are only looked for when there is none without fault."""
     for tolerates in TOLERANCES:
-        found, cut = Search(known, at, sources, tolerates).anchored()
+        found, cut = replace(search, tolerates=tolerates).anchored()
         if found:
             return sorted(found, key=_cost), cut
     return [], False
@@ -147,9 +147,9 @@ def _gap(path: Path, presented: Sequence[Certificate]) -> Gap:
     return Gap(position, last.issuer.text, key_id, last.aia)
 
 
-def _topped(known: Graph, at: datetime) -> Path | None:
+def _topped(search: Search) -> Path | None:
     """The longest path of everything known, when it ends at a certificate that signed itself."""
-    path = Search(known, at, KNOWN).longest()
+    path = search.longest()
     return path if signed_itself(path.certificates[-1]) else None
 
 
@@ -179,6 +179,11 @@ def _near_misses(known: Graph) -> Iterator[tuple[Certificate, Certificate]]:
         sent = (issuer for issuer in known.issuers[child.sha256] if known.sources[issuer.sha256] in SENT)
         if not child.self_issued and not any(sent):
             yield child, candidate
+
+
+def _store(anchors: Anchors, *paths: Path | None) -> str | None:
+    """The store of the first anchor that one of the paths reaches."""
+    return next((anchors.store_of(path.certificates[-1]) for path in paths if path and path.anchored), None)
 
 
 def _stale(known: Graph, presented: Sequence[Certificate], at: datetime) -> Iterator[tuple[int, Certificate]]:

@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from probe.model import Certificate, Fault, Path, Source
+from probe.model import Certificate, Fault, Path, Side, Source
 from probe.pki.graph import Graph
-from probe.pki.profile import X509_AKID_MISMATCH, key_ids_differ, own_faults, step_faults
+from probe.pki.profile import EVERY_DAY, X509_AKID_MISMATCH, key_ids_differ, own_faults, step_faults
 
 PATHS = 32
 """Anchored paths kept; a leaf with more ways up is a mesh, and the best of 32 is as good as any."""
@@ -55,6 +55,7 @@ class Search:
     at: datetime
     sources: Collection[Source]
     tolerates: Callable[[Fault], bool] = TOLERANCES[-1]
+    sides: Collection[Side] = EVERY_DAY
 
     def anchored(self) -> tuple[list[Path], bool]:
         """All paths that end at an anchor, in search order, and whether the bound cut the search short."""
@@ -127,17 +128,17 @@ class Search:
 
     def _passable(self, child_key: str, issuer: Certificate) -> bool:
         """What can be said of a step whatever stands below the child."""
-        faults = own_faults(issuer, 1, self.at, is_anchor=self._is_anchor(issuer))
+        faults = own_faults(issuer, 1, self.at, is_anchor=self._is_anchor(issuer), sides=self.sides)
         differ = Fault("fragile-path", 0, X509_AKID_MISMATCH)
         likely = self.tolerates(differ) or not key_ids_differ(self.graph.certificates[child_key], issuer)
         return likely and all(map(self.tolerates, faults))
 
     def _leaf_faults(self) -> tuple[Fault, ...]:
         leaf = self.graph.leaf
-        return tuple(own_faults(leaf, 0, self.at, is_anchor=self._is_anchor(leaf)))
+        return tuple(own_faults(leaf, 0, self.at, is_anchor=self._is_anchor(leaf), sides=self.sides))
 
     def _entering(self, below: tuple[Certificate, ...], issuer: Certificate) -> tuple[Fault, ...]:
-        own = own_faults(issuer, len(below), self.at, is_anchor=self._is_anchor(issuer))
+        own = own_faults(issuer, len(below), self.at, is_anchor=self._is_anchor(issuer), sides=self.sides)
         return (*own, *step_faults(below, issuer))
 
     def _is_anchor(self, certificate: Certificate) -> bool:

@@ -7,10 +7,10 @@ elsewhere (purpose, security level) or that only other verifiers mind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from probe.model import Fault
+from probe.model import Fault, Side
 from probe.pki.name_constraints import violation
 from probe.pki.signature import signed_itself, suits
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 SERVER_AUTH = "1.3.6.1.5.5.7.3.1"
 SERVER_EKUS = frozenset({SERVER_AUTH, "1.3.6.1.4.1.311.10.3.3", "2.16.840.1.113730.4.1"})
 """serverAuth and the two "server gated cryptography" OIDs, which OpenSSL's purpose sslserver takes for it."""
+
+CLIENT_AUTH = "1.3.6.1.5.5.7.3.2"
 
 TLS_KEY_USAGES = frozenset({"digitalSignature", "keyEncipherment", "keyAgreement"})
 
@@ -98,8 +100,14 @@ def is_weak_key(certificate: Certificate) -> bool:
     return minimum is not None and key.bits < minimum
 
 
-def own_faults(certificate: Certificate, index: int, at: datetime, *, is_anchor: bool) -> Iterator[Fault]:
-    """Faults of one certificate at its place in a path, whatever stands around it."""
+EVERY_DAY = frozenset({Side.SERVER})
+"""The purpose that a certificate is judged for unless something else is said."""
+
+
+def own_faults(
+    certificate: Certificate, index: int, at: datetime, *, is_anchor: bool, sides: Collection[Side] = EVERY_DAY
+) -> Iterator[Fault]:
+    """Faults of one certificate at its place in a path, whatever stands around it; ``sides`` are its purposes."""
     if certificate.not_before and at < certificate.not_before:
         yield Fault("not-yet-valid", index, X509_CERT_NOT_YET_VALID)
     if certificate.not_after and at > certificate.not_after:
@@ -110,8 +118,10 @@ def own_faults(certificate: Certificate, index: int, at: datetime, *, is_anchor:
         yield Fault("v1-cert" if certificate.version == 1 else "not-a-ca", index, X509_INVALID_CA)
     elif index and certificate.key_usage is not None and "keyCertSign" not in certificate.key_usage:
         yield Fault("key-usage", index, X509_NO_CERTSIGN)
-    if certificate.eku is not None and not SERVER_EKUS.intersection(certificate.eku):
+    if Side.SERVER in sides and certificate.eku is not None and not SERVER_EKUS.intersection(certificate.eku):
         yield Fault("eku", index)
+    if Side.CLIENT in sides and certificate.eku is not None and CLIENT_AUTH not in certificate.eku:
+        yield Fault("client-eku", index)
     if certificate.key.curve == "explicit":
         yield Fault("weak-key", index, X509_EXPLICIT_PARAMETERS)
     if is_weak_hash(certificate) and not is_anchor and not is_self_signed(certificate):

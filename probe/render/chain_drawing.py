@@ -32,6 +32,7 @@ WORDS = {
     "aia-problem": "its issuer's address does not work",
     "bad-name": "a name that is none",
     "bad-signature": "signature does not fit",
+    "client-eku": "not for clients",
     "eku": "wrong purpose",
     "empty-chain": "nothing sent",
     "expired-root": "expired root above",

@@ -35,6 +35,7 @@ RULES: tuple[Rule, ...] = (
     profile.not_a_ca,
     profile.pathlen,
     profile.eku,
+    profile.client_eku,
     profile.key_usage,
     profile.name_constraints,
     profile.unknown_critical_ext,

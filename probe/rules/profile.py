@@ -15,7 +15,7 @@ PURPOSES = {
     "1.3.6.1.5.5.7.3.4": "e-mail protection",
     "1.3.6.1.5.5.7.3.8": "time stamping",
     "1.3.6.1.5.5.7.3.9": "OCSP signing",
-    "2.5.29.37.0": "any purpose, which OpenSSL does not take for TLS server",
+    "2.5.29.37.0": "any purpose, which OpenSSL does not take for TLS",
 }
 """Extended key usages by name (RFC 5280 §4.2.1.12)."""
 
@@ -45,9 +45,18 @@ def pathlen(case: Case) -> Iterable[Hit]:
 def eku(case: Case) -> Iterable[Hit]:
     """The extended key usage of the leaf, or of a CA above it, leaves out TLS servers."""
     for certificate, index, _ in _at_fault(case, "eku"):
-        allowed = ", ".join(PURPOSES.get(oid, oid) for oid in certificate.eku or ()) or "nothing"
-        facts = {"allowed": allowed, "case": "intermediate"} if index else {"allowed": allowed}
-        yield about(case, certificate, **facts)
+        yield about(case, certificate, allowed=_allowed(certificate), **({"case": "intermediate"} if index else {}))
+
+
+@rule("client-eku", Severity.WARNING, Need.LEAF, "RFC 5280 §4.2.1.12")
+def client_eku(case: Case) -> Iterable[Hit]:
+    """The extended key usage of what we present as a client, or of a CA above it, leaves out TLS clients."""
+    for certificate, index, _ in _at_fault(case, "client-eku"):
+        yield about(case, certificate, allowed=_allowed(certificate), **({"case": "intermediate"} if index else {}))
+
+
+def _allowed(certificate: Certificate) -> str:
+    return ", ".join(PURPOSES.get(oid, oid) for oid in certificate.eku or ()) or "nothing"
 
 
 @rule("key-usage", Severity.ERROR, Need.LEAF, "RFC 5280 §4.2.1.3")

@@ -56,6 +56,7 @@ FACTS = {
     "not-a-ca": SUBJECT,
     "pathlen": SUBJECT | {"limit"},
     "eku": SUBJECT | {"allowed"},
+    "client-eku": SUBJECT | {"allowed"},
     "key-usage": SUBJECT | {"usage"},
     "name-constraints": SUBJECT | {"name"},
     "unknown-critical-ext": SUBJECT | {"oids"},
@@ -102,6 +103,7 @@ CASES = {
     "weak-signature": {"ca"},
     "name-mismatch": {"cn", "address"},
     "eku": {"intermediate"},
+    "client-eku": {"intermediate"},
     "key-usage": {"intermediate"},
     "v1-cert": {"intermediate"},
 }
@@ -159,6 +161,7 @@ def said(this: Page) -> Iterator[str]:
 
 def given_by_rule(id_: str, case: str) -> set[str]:
     """The slots that have a value when the rule says this case."""
+    case = case.rpartition("/")[2]
     both = ENDPOINT | FACTS.get(id_, TALK) | WITH_CASE.get((id_, case), set())
     return both - WITHOUT.get((id_, case), set())
 
@@ -204,7 +207,8 @@ def test_a_page_of_a_rule_has_its_words(id_: str) -> None:
 @every_page
 def test_the_head_speaks_of_cases_that_exist(id_: str) -> None:
     """A key of summary or fix is a case of the rule, or a confidence."""
-    known = CONFIDENCE | CASES.get(id_, set())
+    cases = CONFIDENCE | CASES.get(id_, set())
+    known = cases | {f"{voice}/{case}" for voice in ("file", "client") for case in cases}
     assert {*page(id_).summary, *page(id_).fix} <= known, f"{file_of(id_)}: its rule knows {sorted(known)}"
 
 
