@@ -225,6 +225,8 @@ class Observation:
     """What ended that earlier connection."""
     fetched: tuple[Fetch, ...] = ()
     """AIA addresses that were asked on behalf of the presented certificates."""
+    client_chain: tuple[bytes, ...] = ()
+    """What we would have presented had the server asked for it, DER in order; () = nothing."""
     side: Side = Side.SERVER
     """Who presented them: the server that we called, or a client that called us (``listen``)."""
 

@@ -40,6 +40,7 @@ from probe.pki.chain import build
 from probe.pki.pool import Pool
 from probe.pki.repair import repair
 from probe.rules import judge
+from probe.rules.across import client_certificate
 from probe.rules.case import Case
 from probe.wording import Saying, slots_of, spoken, voice_of
 
@@ -80,8 +81,29 @@ async def probe_host(target: Target, options: Options) -> Report:
     """Probe one host and report: the whole story. Never raises for what the network or the server does."""
     from probe.net.observe import ObserveOptions, observe
 
-    seen = await observe(target, options.network or ObserveOptions())
-    return report_of(await complete(seen, options), options, target)
+    network = options.network or ObserveOptions()
+    seen = await observe(target, replace(network, identity=None))
+    report = report_of(await complete(seen, options), options, target)
+    if network.identity is None or seen.stage in {Stage.DNS, Stage.CONNECT}:
+        return report
+    again = replace(target, name=seen.endpoint.address or target.name)
+    presenting = await observe(again, replace(network, sni=seen.endpoint.sni))
+    return await _side_by_side(report, replace(presenting, endpoint=seen.endpoint), options)
+
+
+async def _side_by_side(report: Report, presenting: Observation, options: Options) -> Report:
+    """Add the same server seen while we present a certificate, what that changed, and the list that we presented."""
+    first = report.endpoints[0]
+    nowhere = Endpoint(None, None, presenting.endpoint.port, tls=Tls.NONE)
+    ours = Observation(nowhere, presenting.started, Stage.DONE, presented=presenting.client_chain, side=Side.CLIENT)
+    bare = replace(options, name=None, mta=None)
+    second, own = judged(await complete(presenting, options), options), judged(await complete(ours, bare), bare)
+    changed = client_certificate(first.observation, presenting)
+    if changed.id in options.ignore:
+        return replace(report, endpoints=(first, second, own))
+    slots = slots_of(presenting.endpoint, options.name or presenting.endpoint.host)
+    said = spoken((changed,), None, Saying(slots, options.mta, options.words))
+    return replace(report, endpoints=(first, second, own), findings=(*report.findings, *said))
 
 
 async def complete(observation: Observation, options: Options) -> Observation:

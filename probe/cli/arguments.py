@@ -167,6 +167,8 @@ def _add_connection(parser: Parser) -> None:
     add("--sni", metavar="NAME", help="server name to ask for (default: --name, else the host name)")
     add("--no-sni", action="store_true", help="ask for no name")
     add("--ehlo", metavar="NAME", help="name to greet with (default: our address)")
+    add("--client-cert", metavar="FILE", help="look twice: without, and presenting this certificate list")
+    add("--client-key", metavar="FILE", help="its key (default: in the same file)")
     add("--timeout", type=_seconds, default=60.0, metavar="SECONDS", help="for the whole probe (default: 60)")
     add(
         "--greeting-timeout",

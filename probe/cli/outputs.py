@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from probe.catalogue.pages import page
 from probe.cli import files
 from probe.cli.mishap import say
-from probe.model import Severity
+from probe.model import Severity, Tls
 from probe.render.clean import clean
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def _written(name: str, text: str | None, words: str, arguments: Namespace) -> b
 def _observations(reports: Sequence[Report]) -> tuple[str | None, str]:
     from probe.wire.saved import dump
 
-    seen = [endpoint.observation for report in reports for endpoint in report.endpoints]
+    every = (endpoint.observation for report in reports for endpoint in report.endpoints)
+    seen = [observation for observation in every if observation.endpoint.tls is not Tls.NONE]
     count = f"{len(seen)} observation{'' if len(seen) == 1 else 's'}"
     return dump(seen), f"{count}; judge again with --from, and with the same --name and --trust."
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from probe.cli.identity import identity_of
 from probe.model import Protocol, Severity, Target, Tls
 from probe.net.observe import AUTO, ObserveOptions
 from probe.pipeline import Options
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from probe.pki.anchors import Anchors
 
 
-REPEATED = ("name", "sni", "protocol", "tls", "ehlo", "source", "mta", "at", "warn_days")
+REPEATED = ("client_cert", "client_key", "name", "sni", "protocol", "tls", "ehlo", "source", "mta", "at", "warn_days")
 FLAGS = ("no_sni", "no_fetch", "allow_private")
 """Options that change what is seen or judged, with a value and without."""
 STORES = frozenset({"mozilla", "system", "none"})
@@ -111,6 +112,7 @@ def network(arguments: Namespace) -> ObserveOptions:
         ehlo=_ehlo(arguments.ehlo),
         family=arguments.family,
         source=_source(arguments.source, arguments.family),
+        identity=identity_of(arguments.client_cert, arguments.client_key),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from probe.model import Endpoint, Exchange, Failure, Observation, Stage, Target, Tls, Trouble
 from probe.net.driver import Driver
 from probe.net.resolve import address_of, host_name, resolve
+from probe.wire.identity import Identity
 from probe.wire.retry import IMPLICIT, NO_SNI, knows_more, reason_to_retry, told_by
 from probe.wire.session import Session
 
@@ -55,6 +56,8 @@ class ObserveOptions:
     """4, 6, or 0 for both."""
     source: str | None = None
     """Local address to connect from."""
+    identity: Identity | None = None
+    """What to present when the server asks for our certificate."""
     on_stage: Callable[[Stage], None] | None = None
     """Called as each stage begins."""
 
@@ -191,7 +194,15 @@ async def _visit(run: _Run, plan: _Plan) -> Observation:
 
 def _session(run: _Run, plan: _Plan, sock: socket.socket) -> Session:
     ehlo = run.options.ehlo or _literal(sock.getsockname()[0])
-    return Session(plan.endpoint, ehlo=ehlo, started=run.started, cap=plan.cap, limits=plan.limits, ms=run.ms)
+    return Session(
+        plan.endpoint,
+        ehlo=ehlo,
+        started=run.started,
+        cap=plan.cap,
+        identity=run.options.identity,
+        limits=plan.limits,
+        ms=run.ms,
+    )
 
 
 def _literal(address: str) -> str:

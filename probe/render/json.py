@@ -14,6 +14,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import asdict
 from datetime import UTC, datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from probe.render.clean import escape
@@ -93,6 +94,7 @@ def _conversation(observation: Observation) -> dict[str, object]:
         "tls_version": plain(observation.tls_version),
         "cipher": plain(observation.cipher),
         "client_cert_requested": observation.client_cert_requested,
+        "client_cert": [sha256(der).hexdigest() for der in observation.client_chain],
         "timing_ms": {_text(stage): _ms(took) for stage, took in observation.timing_ms.items()},
     }
 

@@ -27,6 +27,7 @@ from probe.render.details import add_details
 from probe.render.facts import BY_OPTION, facts
 from probe.render.finding import Told, tell
 from probe.render.sheet import MARKS, Sheet, write
+from probe.render.side_by_side import compare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +76,10 @@ def _tell_all(sheet: Sheet, report: Report, told: Told) -> None:
         tell(sheet, finding, told)
     for endpoint in report.endpoints:
         sheet.blank()
-        _tell_endpoint(sheet, endpoint, report, told)
+        if endpoint.observation.client_chain:
+            compare(sheet, report.endpoints[0].observation, endpoint.observation)
+        else:
+            _tell_endpoint(sheet, endpoint, report, told)
 
 
 def _tell_endpoint(sheet: Sheet, endpoint: EndpointReport, report: Report, told: Told) -> None:
@@ -162,7 +166,12 @@ def place(target: Target) -> str:
 
 def _offer_chain(sheet: Sheet, endpoint: EndpointReport, target: Target, told: Told) -> None:
     """Name the command that writes the mended list, where no finding below does so."""
-    if told.written or target.kind is not Kind.HOST or not _worth_writing(endpoint):
+    if (
+        told.written
+        or target.kind is not Kind.HOST
+        or not endpoint.observation.endpoint.host
+        or not _worth_writing(endpoint)
+    ):
         return
     sheet.blank()
     sheet.say("The right chain, as a file:", first="  ")

@@ -58,7 +58,10 @@ RULES: tuple[Rule, ...] = (
     handshake.client_cert_requested,
 )
 
-IDS: frozenset[str] = frozenset(rule.id for rule in RULES)
+ACROSS = frozenset({"client-cert-refused", "client-cert-tried"})
+"""Ids of findings that compare connections (rules/across.py)."""
+
+IDS: frozenset[str] = frozenset(rule.id for rule in RULES) | ACROSS
 
 REVOCATION = Skipped("revocation", "revocation is not looked at")
 

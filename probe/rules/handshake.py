@@ -89,7 +89,7 @@ def weak_dh(case: Case) -> Iterable[Hit]:
 def client_cert_required(case: Case) -> Iterable[Hit]:
     """The server asked for a client certificate and ended TLS because there was none."""
     seen = case.observation
-    number = _alert(seen)
+    number = None if seen.client_chain else _alert(seen)
     if number is not None and (number == CERTIFICATE_REQUIRED or _after_request(seen, number)):
         yield Hit((), facts_of(seen, seen.failure, alert=_named(number)), _sure(number))
 
@@ -99,7 +99,7 @@ def _sure(number: int) -> Confidence:
 
 
 def _after_request(seen: Observation, number: int) -> bool:
-    """The alert came after a request, and after the list of certificates."""
+    """The alert came after a request that we left unanswered, and after the list of certificates."""
     return number in NO_CERTIFICATE and seen.client_cert_requested is True and bool(seen.presented)
 
 
@@ -107,7 +107,7 @@ def _after_request(seen: Observation, number: int) -> bool:
 def client_cert_requested(case: Case) -> Iterable[Hit]:
     """The server asked for a client certificate and went on without one."""
     seen = case.observation
-    if seen.client_cert_requested and seen.stage is Stage.DONE:
+    if seen.client_cert_requested and seen.stage is Stage.DONE and not seen.client_chain:
         yield Hit((), facts_of(seen, seen.failure))
 
 
@@ -166,6 +166,12 @@ def _alert(seen: Observation) -> int | None:
     numbers = [s.removeprefix("alert:") for s in seen.failure.symptoms if s.startswith("alert:")]
     named = numbers and numbers[0].isascii() and numbers[0].isdecimal() and len(numbers[0]) <= 3
     return int(numbers[0]) if named else None
+
+
+def named_alert(seen: Observation) -> str | None:
+    """The alert that ended the observation, "48 (unknown_ca)", or None."""
+    number = _alert(seen)
+    return None if number is None else _named(number)
 
 
 def _named(number: int) -> str:

@@ -11,13 +11,14 @@ import ipaddress
 import os
 import weakref
 from collections.abc import Iterator
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 from probe.model import Alert, Failure, Trouble
 from probe.wire import certificates, errors
 from probe.wire.certificates import Flight
 from probe.wire.dialogue import symptoms
+from probe.wire.identity import Identity
 from probe.wire.replies import QUOTED, BadReply, Replies, quoted
 
 # OpenSSL reads the user's configuration when it is first used; a MinProtocol or SignatureAlgorithms in it would hide
@@ -55,7 +56,7 @@ class Handshake:
     ``failure``: why TLS ended. No call raises.
     """
 
-    def __init__(self, sni: str | None, *, cap: str | None = None) -> None:
+    def __init__(self, sni: str | None, *, cap: str | None = None, identity: Identity | None = None) -> None:
         self.complete = False
         self.failure: Failure | None = None
         self.alerts: tuple[Alert, ...] = ()
@@ -64,7 +65,7 @@ class Handshake:
         self._raw = bytearray()
         self._flight: Flight | None = None
         self._wanted = 0
-        self._tls = SSL.Connection(_context(cap), None)
+        self._tls = SSL.Connection(_context(cap, identity), None)
         self._tls.set_app_data(weakref.proxy(self))  # no cycle: thousands of these come and go
         if name := server_name(sni):
             self._tls.set_tlsext_host_name(name)
@@ -224,8 +225,29 @@ def _reply_symptoms(raw: bytes) -> tuple[str, ...]:
         return ()
 
 
-@cache
-def _context(cap: str | None) -> SSL.Context:
+def try_identity(identity: Identity) -> None:
+    """Raise ValueError, with the end of a sentence, where the TLS library cannot present it."""
+    _context(None, identity)
+
+
+def _add_identity(context: SSL.Context, identity: Identity) -> None:
+    """OpenSSL sends the list as it stands here: it completes none to which certificates were added by hand."""
+    try:
+        own, *above = (crypto.load_certificate(crypto.FILETYPE_ASN1, der) for der in identity.chain)
+        context.use_certificate(own)
+        for issuer in above:
+            context.add_extra_chain_cert(issuer)
+    except (SSL.Error, crypto.Error, ValueError):
+        raise ValueError("there is a certificate in it that OpenSSL cannot read") from None
+    try:
+        context.use_privatekey(crypto.load_privatekey(crypto.FILETYPE_PEM, identity.key, b""))
+        context.check_privatekey()
+    except (SSL.Error, crypto.Error, ValueError, TypeError):
+        raise ValueError("the key does not belong to the first certificate, or has a passphrase") from None
+
+
+@lru_cache(maxsize=8)
+def _context(cap: str | None, identity: Identity | None = None) -> SSL.Context:
     """Made once and shared: pyOpenSSL freezes a Context at its first use."""
     context = SSL.Context(SSL.TLS_METHOD)
     context.set_min_proto_version(0)  # the lowest that the library has
@@ -238,6 +260,8 @@ def _context(cap: str | None) -> SSL.Context:
     context.set_keylog_callback(_keylog)
     if hasattr(_LIBRARY, "SSL_CTX_set1_curves_list"):
         _LIBRARY.SSL_CTX_set1_curves_list(context._context, GROUPS)  # noqa: SLF001 - no public name; OpenSSL's default will do
+    if identity:
+        _add_identity(context, identity)
     return context
 
 

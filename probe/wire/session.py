@@ -15,6 +15,7 @@ from typing import Any
 from probe.model import Endpoint, Exchange, Failure, Observation, Reply, Stage, Trouble
 from probe.wire.dialogue import VERBS, Say, Step, Upgrade, converse
 from probe.wire.handshake import Handshake, tls_begins
+from probe.wire.identity import Identity
 from probe.wire.replies import BadReply, Replies, quoted
 
 LIMITS: Mapping[Stage, float] = {
@@ -51,6 +52,7 @@ class Session:
         ehlo: str,
         started: datetime,
         cap: str | None = None,
+        identity: Identity | None = None,
         limits: Mapping[Stage, float] = LIMITS,
         ms: float = 0.0,
     ) -> None:
@@ -58,11 +60,12 @@ class Session:
         self.stage = Stage.CONNECT
         self._endpoint = endpoint
         self._started = started
-        self._seen: dict[str, Any] = {}
+        self._seen: dict[str, Any] = {"client_chain": identity.chain} if identity else {}
         self._transcript: list[Exchange] = []
         self._timing: dict[str, float] = {}
         self._limits = {**LIMITS, **limits}
         self._cap = cap
+        self._identity = identity
         self._verbs = VERBS[endpoint.protocol]
         self._steps = converse(self._verbs, ehlo, endpoint.tls)
         self._replies = Replies()
@@ -176,7 +179,7 @@ class Session:
         self._seen["surplus"] = surplus
         self._replies = Replies()
         self._note("client", "<TLS: ClientHello>")
-        self._tls = Handshake(self._endpoint.sni, cap=self._cap)
+        self._tls = Handshake(self._endpoint.sni, cap=self._cap, identity=self._identity)
 
     def _decrypt(self, tls: Handshake, data: bytes) -> None:
         shaking = not tls.complete

@@ -68,6 +68,8 @@ FACTS = {
     "client-cert-required": TALK | {"alert"},
     "handshake-refused": TALK | {"alert"},
     "tls-alert-unexpected-message": TALK | {"alert"},
+    "client-cert-refused": {"stage", "said", "alert"},
+    "client-cert-tried": {"stage", "said"},
 }
 """Finding id → facts that its rule always gives; a page that is not named here may use TALK."""
 WITH_CASE = {
@@ -104,6 +106,8 @@ CASES = {
     "name-mismatch": {"cn", "address"},
     "eku": {"intermediate"},
     "client-eku": {"intermediate"},
+    "client-cert-refused": {"closed"},
+    "client-cert-tried": {"taken", "unasked", "needed", "same", "apart"},
     "key-usage": {"intermediate"},
     "v1-cert": {"intermediate"},
 }

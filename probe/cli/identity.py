@@ -1,0 +1,55 @@
+"""The certificate that a probe presents as a client: --client-cert and --client-key → an Identity."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from probe.pki import pem
+from probe.render.clean import clean
+from probe.wire.handshake import try_identity
+from probe.wire.identity import Identity
+
+LARGEST = 1 << 20
+"""Bytes of a file with a client's certificates and key; an honest one has ten KiB."""
+_KEY = re.compile(
+    rb"-----BEGIN (?P<label>[A-Z ]*PRIVATE KEY)-----[^-]*(?:-(?!----)[^-]*)*-----END (?P=label)-----(?:\r?\n)?"
+)
+
+
+def identity_of(cert: str | None, key: str | None) -> Identity | None:
+    """Read what to present; the key stands in a file of its own, or with the certificates.
+
+    Raises ValueError with a sentence where they cannot be read, or cannot be presented.
+    """
+    if cert is None:
+        if key is not None:
+            raise ValueError("--client-key is the key of --client-cert: give both, or the certificate's file alone.")
+        return None
+    content = _content("--client-cert", cert)
+    if not (chain := pem.certificates(content)):
+        raise ValueError(f"--client-cert {clean(cert)}: there is no certificate in it.")
+    found = _KEY.search(_content("--client-key", key) if key is not None else content)
+    if found is None:
+        where = f"--client-cert {clean(cert)}" if key is None else f"--client-key {clean(key)}"
+        raise ValueError(f"{where}: there is no private key in PEM in it. Name the key's file by --client-key.")
+    identity = Identity(chain, found[0])
+    try:
+        try_identity(identity)
+    except ValueError as problem:
+        raise ValueError(f"--client-cert {clean(cert)}: {problem}.") from None
+    return identity
+
+
+def _content(option: str, name: str) -> bytes:
+    if not name:
+        raise ValueError(f"{option} wants the name of a file, and it is empty.")
+    try:
+        with Path(name).expanduser().open("rb") as stream:
+            content = stream.read(LARGEST + 1)
+    except (OSError, ValueError, RuntimeError) as problem:
+        why = getattr(problem, "strerror", None) or "there is no such file"
+        raise ValueError(f"{option} {clean(name)} cannot be read: {why}.") from None
+    if len(content) > LARGEST:
+        raise ValueError(f"{option} {clean(name)} is larger than {LARGEST >> 20} MiB; a certificate is not.")
+    return content
