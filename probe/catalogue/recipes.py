@@ -1,11 +1,12 @@
 """How one mail server is mended: where the file is named, its order, the commands that install, reload and check.
 
 A recipe is a Markdown file, ``recipes/<id>.md``: a TOML head between two lines ``+++`` (id, name, slots with their
-defaults, and how to recognise the software, read by ``recognise``), then the headings of ``HEADINGS`` in that order.
-Commands stand in fenced ``sh`` blocks with named slots such as ``{cert}``. A block is pasted as a whole into one shell:
-its first lines name the files (``F={cert}``), the others use ``"$F"``, and each line is a complete command of at most
-``COLUMNS`` characters. A user reads them filled with the defaults, a test runs the same lines filled with paths of its
-own. The first paragraph of a section is what a report says of it; the others are for the reader of the recipe.
+defaults, what it wants of the file, and how to recognise the software, read by ``recognise``), then the headings of
+``HEADINGS`` in that order. Commands stand in fenced ``sh`` blocks with named slots such as ``{cert}``. A block is
+pasted as a whole into one shell: its first lines name the files (``F={cert}``), the others use ``"$F"``, and each
+line is a complete command of at most ``COLUMNS`` characters. A user reads them filled with the defaults, a test runs
+the same lines filled with paths of its own. The first paragraph of a section is what a report says of it; the others
+are for the reader of the recipe.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 FOLDER = Path(__file__).with_name("recipes")
 GENERIC = "generic"
@@ -40,11 +42,30 @@ HEADINGS: Mapping[str, str] = MappingProxyType(
 COLUMNS = 76
 """Characters of a command with the defaults in its slots: 80 columns, less the indent of a report."""
 
+LAYOUTS = ("fullchain", "chain", "key-first", "key-last", "leaf")
+"""What a file can hold: leaf and intermediates; intermediates alone; all behind the key; all before it; the leaf."""
+
 Slot = str | Sequence[str]
 """One word of a command, or the words of a whole command ("reload")."""
 
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 _FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class FileHabits:
+    """What one mail server wants of its certificate file; the head's table ``[file]``."""
+
+    layouts: tuple[str, ...]
+    """Of ``LAYOUTS``, those that it reads rightly; the first is its own."""
+    key: str
+    """"same-file", "own-file" or "either": where the key stands."""
+    encrypted_key: bool
+    """It can be given the passphrase of a key."""
+    users: tuple[str, ...]
+    """Who reads the key when it is not root."""
+    strict_mode: bool
+    """It refuses a key that group or others can read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +79,7 @@ class Recipe:
     """Slot → its default; a tuple holds the words of a command."""
     sections: Mapping[str, str]
     """Section (a key of ``HEADINGS``) → Markdown, its slots not yet filled."""
+    file: FileHabits
     recognise: tuple[Mapping[str, object], ...] = field(default=(), repr=False)
     """The head's patterns, as data for ``recognise``."""
 
@@ -113,7 +135,12 @@ def parse(text: str) -> Recipe:
     _, head, body = text.split("+++\n", 2)
     fields = tomllib.loads(head)
     slots = {name: value if isinstance(value, str) else tuple(value) for name, value in fields["slots"].items()}
-    return Recipe(fields["id"], fields["name"], slots, _sections(body), tuple(fields.get("recognise", ())))
+    recognise = tuple(fields.get("recognise", ()))
+    return Recipe(fields["id"], fields["name"], slots, _sections(body), _habits(fields["file"]), recognise)
+
+
+def _habits(table: Mapping[str, Any]) -> FileHabits:
+    return FileHabits(**{**table, "layouts": tuple(table["layouts"]), "users": tuple(table["users"])})
 
 
 def _sections(body: str) -> dict[str, str]:

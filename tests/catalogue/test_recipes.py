@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.catalogue.recipes import COLUMNS, GENERIC, HEADINGS, Recipe, ids, parse, recipe
+from probe.catalogue.recipes import COLUMNS, GENERIC, HEADINGS, LAYOUTS, Recipe, ids, parse, recipe
 
 COMMON = frozenset({"bundle", "endpoint", "starttls"})
 """Slots that the report fills for every recipe."""
@@ -27,6 +27,12 @@ name = "Small"
 [slots]
 word = "one"
 words = ["two", "three"]
+[file]
+layouts = ["fullchain"]
+key = "either"
+encrypted_key = false
+users = []
+strict_mode = false
 +++
 
 ## Install the chain
@@ -409,3 +415,14 @@ def test_without_starttls_the_check_begins_with_tls() -> None:
     """On a port with implicit TLS s_client is told nothing of STARTTLS."""
     commands = recipe("postfix").commands("check", starttls="", endpoint="[2001:db8::25]:465")
     assert commands[-1] == "openssl s_client -connect '[2001:db8::25]:465' < /dev/null"
+
+
+def test_every_recipe_says_what_its_server_wants_of_the_file() -> None:
+    """Layouts have names that we know, and a key stands in one of three places."""
+    for id_ in ids():
+        habits = recipe(id_).file
+        assert habits.layouts, id_
+        assert set(habits.layouts) <= set(LAYOUTS), id_
+        assert habits.key in {"same-file", "own-file", "either"}, id_
+        with_key = habits.layouts[0].startswith("key-")
+        assert with_key if habits.key == "same-file" else habits.key == "either" or not with_key, id_
