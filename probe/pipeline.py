@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from probe.catalogue.recognise import recognise
+from probe.material import Material
 from probe.model import (
     Certificate,
     Chain,
@@ -88,16 +89,18 @@ async def probe_host(target: Target, options: Options) -> Report:
         return report
     again = replace(target, name=seen.endpoint.address or target.name)
     presenting = await observe(again, replace(network, sni=seen.endpoint.sni))
-    return await _side_by_side(report, replace(presenting, endpoint=seen.endpoint), options)
+    presenting = replace(presenting, endpoint=seen.endpoint)
+    return await _side_by_side(report, presenting, network.identity.name, options)
 
 
-async def _side_by_side(report: Report, presenting: Observation, options: Options) -> Report:
+async def _side_by_side(report: Report, presenting: Observation, name: str, options: Options) -> Report:
     """Add the same server seen while we present a certificate, what that changed, and the list that we presented."""
     first = report.endpoints[0]
     nowhere = Endpoint(None, None, presenting.endpoint.port, tls=Tls.NONE)
     ours = Observation(nowhere, presenting.started, Stage.DONE, presented=presenting.client_chain, side=Side.CLIENT)
     bare = replace(options, name=None, mta=None)
-    second, own = judged(await complete(presenting, options), options), judged(await complete(ours, bare), bare)
+    second = judged(await complete(presenting, options), options)
+    own = judged(await complete(ours, bare), bare, Material(name, certificates=presenting.client_chain))
     changed = client_certificate(first.observation, presenting)
     if changed.id in options.ignore:
         return replace(report, endpoints=(first, second, own))
@@ -149,17 +152,17 @@ def _fetched(observation: Observation) -> tuple[Certificate, ...]:
     return tuple(parse(der) for fetch in observation.fetched for der in fetch.certificates)
 
 
-def judged(observation: Observation, options: Options) -> EndpointReport:
-    """Judge one endpoint: chain, repair, findings in words."""
+def judged(observation: Observation, options: Options, material: Material | None = None) -> EndpointReport:
+    """Judge one endpoint, or the certificates of a file: chain, repair, findings in words."""
     at = _moment(observation, options).replace(microsecond=0)  # certificates count whole seconds
     chain = chain_of(observation, options) if observation.presented is not None else None
     stores = options.anchors.stores
     mending = repair(chain, at, options.anchors, _origins(observation, options)) if chain else None
     reference = options.name or observation.endpoint.host
-    case = Case(observation, at, chain, mending, reference, stores, options.warn_days)
+    case = Case(observation, at, chain, mending, reference, stores, options.warn_days, material)
     findings, skipped = judge(case, options.ignore)
     mta = Mta(options.mta, "--mta", Confidence.IS) if options.mta else recognise(observation)
-    slots, software = slots_of(observation.endpoint, reference), mta.name if mta else None
+    slots, software = slots_of(observation.endpoint, reference, material), mta.name if mta else None
     saying = Saying(slots, software, options.words, voice_of(observation))
     return EndpointReport(observation, chain, spoken(findings, mending, saying), mending, mta, (), skipped)
 
@@ -176,6 +179,17 @@ def report_of(observation: Observation, options: Options, target: Target | None 
     target = target or Target(name, endpoint.port, endpoint.protocol, endpoint.tls)
     at = _moment(observation, options)
     return Report(target, (judged(observation, options),), (), options.anchors.stores, at, options.fail_on)
+
+
+async def report_of_file(material: Material, options: Options, now: datetime) -> Report:
+    """Judge what one file holds; issuers that it lacks are fetched as for a probe."""
+    kind = Target(material.name, 25, Protocol.SMTP, Tls.NONE, Kind.FILE)
+    side = Side.CLIENT if options.sides == {Side.CLIENT} else Side.SERVER
+    nowhere = Endpoint(None, None, 25, Protocol.SMTP, Tls.NONE)
+    presented = material.certificates or None
+    seen = await complete(Observation(nowhere, now, Stage.DONE, presented=presented, side=side), options)
+    at = _moment(seen, options)
+    return Report(kind, (judged(seen, options, material),), (), options.anchors.stores, at, options.fail_on)
 
 
 def report_of_certificates(certificates: Sequence[bytes], options: Options, now: datetime) -> Report:

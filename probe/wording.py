@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from probe.catalogue.advice import worded
 from probe.catalogue.instructions import instructions
+from probe.material import Material
 from probe.model import Endpoint, Finding, Observation, Repair, Severity, Side, Tls
 
 LEAF_IS_LOST = frozenset({"expired", "not-yet-valid", "key-mismatch", "bad-signature"})
@@ -33,6 +34,8 @@ def spoken(findings: Sequence[Finding], mending: Repair | None, saying: Saying) 
 def _spoken(finding: Finding, findings: Sequence[Finding], mending: Repair | None, saying: Saying) -> Finding:
     """Give a finding its sentences, and the commands of the recipe where the list that we can write is the cure."""
     said = worded(finding, saying.slots, saying.voice)
+    if saying.voice == "client":
+        return replace(said, fix=tuple(as_asked(line, saying.words) for line in said.fix))
     steps = instructions(
         finding.id,
         saying.software,
@@ -81,8 +84,8 @@ def voice_of(observation: Observation) -> str:
     return "client" if observation.side is Side.CLIENT else ""
 
 
-def slots_of(endpoint: Endpoint, reference: str | None = None) -> dict[str, str]:
-    """What pages and recipes may say of the endpoint."""
+def slots_of(endpoint: Endpoint, reference: str | None = None, material: Material | None = None) -> dict[str, str]:
+    """What pages and recipes may say of the endpoint, or of the file."""
     host = endpoint.host or endpoint.address or "the server"
     shown = f"[{host}]" if ":" in host else host
     return {
@@ -92,4 +95,5 @@ def slots_of(endpoint: Endpoint, reference: str | None = None) -> dict[str, str]
         "endpoint": "" if endpoint.tls is Tls.NONE else f"{shown}:{endpoint.port}",
         "starttls": "-starttls smtp" if endpoint.tls is Tls.STARTTLS else "",
         "sni": endpoint.sni or "",
+        "path": material.name if material else "clientcert.pem",
     }

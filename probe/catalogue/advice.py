@@ -73,13 +73,24 @@ def worded(finding: Finding, slots: Mapping[str, str], voice: str = "") -> Findi
         return finding
     number = {"number": str(finding.positions[0] + 1)} if finding.positions else {}
     values = ChainMap(_shown(finding.facts), number, dict(slots))
-    fix = tuple(_line(line, values) for line in _choose(this.fix, finding, voice))
+    fix = tuple(_line(_called(line, voice), values) for line in _choose(this.fix, finding, voice))
     return replace(finding, summary=_sentence(_choose(this.summary, finding, voice), values), fix=fix)
 
 
 def names(template: str) -> frozenset[str]:
     """Return the names of the slots that a template uses."""
     return frozenset(_SLOT.findall(template))
+
+
+LOOK = "smtp-chaincheck {endpoint}"
+"""What a command begins with that looks at a server."""
+CALLS = {"file": "smtp-chaincheck file {path}", "client": "smtp-chaincheck file --as client {path}"}
+"""Who presented the certificates → what looks at them in its place."""
+
+
+def _called(line: str, voice: str) -> str:
+    """A command that looks at what was looked at, be it no server."""
+    return line.replace(LOOK, CALLS.get(voice, LOOK)) if line.startswith(COMMAND) else line
 
 
 def _choose(words: Mapping[str, _Words], finding: Finding, voice: str) -> _Words:

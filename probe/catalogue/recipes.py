@@ -21,6 +21,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from probe.material import Habits
+
 FOLDER = Path(__file__).with_name("recipes")
 GENERIC = "generic"
 """The recipe for software that we do not know, or know and have no recipe for."""
@@ -42,30 +44,11 @@ HEADINGS: Mapping[str, str] = MappingProxyType(
 COLUMNS = 76
 """Characters of a command with the defaults in its slots: 80 columns, less the indent of a report."""
 
-LAYOUTS = ("fullchain", "chain", "key-first", "key-last", "leaf")
-"""What a file can hold: leaf and intermediates; intermediates alone; all behind the key; all before it; the leaf."""
-
 Slot = str | Sequence[str]
 """One word of a command, or the words of a whole command ("reload")."""
 
 _SLOT = re.compile(r"\{([a-z_]+)\}")
 _FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class FileHabits:
-    """What one mail server wants of its certificate file; the head's table ``[file]``."""
-
-    layouts: tuple[str, ...]
-    """Of ``LAYOUTS``, those that it reads rightly; the first is its own."""
-    key: str
-    """"same-file", "own-file" or "either": where the key stands."""
-    encrypted_key: bool
-    """It can be given the passphrase of a key."""
-    users: tuple[str, ...]
-    """Who reads the key when it is not root."""
-    strict_mode: bool
-    """It refuses a key that group or others can read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +62,7 @@ class Recipe:
     """Slot → its default; a tuple holds the words of a command."""
     sections: Mapping[str, str]
     """Section (a key of ``HEADINGS``) → Markdown, its slots not yet filled."""
-    file: FileHabits
+    file: Habits
     recognise: tuple[Mapping[str, object], ...] = field(default=(), repr=False)
     """The head's patterns, as data for ``recognise``."""
 
@@ -139,8 +122,8 @@ def parse(text: str) -> Recipe:
     return Recipe(fields["id"], fields["name"], slots, _sections(body), _habits(fields["file"]), recognise)
 
 
-def _habits(table: Mapping[str, Any]) -> FileHabits:
-    return FileHabits(**{**table, "layouts": tuple(table["layouts"]), "users": tuple(table["users"])})
+def _habits(table: Mapping[str, Any]) -> Habits:
+    return Habits(**{**table, "layouts": tuple(table["layouts"]), "users": tuple(table["users"])})
 
 
 def _sections(body: str) -> dict[str, str]:

@@ -48,6 +48,10 @@ def _verb(words: list[str]) -> int:
         from probe.cli.triaging import triage
 
         return triage(rest)
+    if verb == "file":
+        from probe.cli.filing import file
+
+        return file(rest)
     if verb == "demo":
         from probe.cli.showing import demo
 

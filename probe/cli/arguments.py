@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from _typeshed import SupportsWrite
 
-VERBS = ("explain", "triage", "demo")
-LATER = ("file", "listen", "sweep", "diff")
+VERBS = ("explain", "triage", "file", "demo")
+LATER = ("listen", "sweep", "diff")
 """Verbs that DESIGN names and this version does not have; a host of that name needs ``--`` before it."""
 WIDTH = 80
 LONGEST_WAIT = 3600.0
@@ -26,6 +26,7 @@ USAGE = """\
 smtp-chaincheck HOST[:PORT] [HOST...] [options]
        smtp-chaincheck explain TEXT
        smtp-chaincheck triage FILE...
+       smtp-chaincheck file PATH...
        smtp-chaincheck demo [CASE]"""
 
 EXAMPLES = """\
@@ -39,6 +40,7 @@ examples:
   smtp-chaincheck explain missing-intermediate      what a finding means
   smtp-chaincheck explain 140943F2                  what an error code means
   smtp-chaincheck triage bounce.eml                 who refused what, and why
+  smtp-chaincheck file fullchain.pem                a file, before it is installed
   smtp-chaincheck demo                              see it work, no network
 
 --trust none leaves trust unjudged: an untrusted root, and an intermediate that
@@ -129,7 +131,7 @@ def _refuse_verb(word: str) -> None:
         )
     if word in LATER:
         raise UsageError(
-            f"{word} comes in a later version; this one probes hosts, explains texts, triages bounces and has a demo.\n"
+            f"{word} comes in a later version; this one knows {', '.join(VERBS)}, and probes hosts.\n"
             f"For a host of that name: smtp-chaincheck -- {word}"
         )
 
@@ -153,8 +155,9 @@ def _probe_parser() -> Parser:
     parser.add_argument("--version", action=_Version, nargs=0, help="the version")
     parser.add_argument("hosts", nargs="*", metavar="HOST[:PORT]", help="a mail server: name, address, [v6]:port")
     _add_connection(parser)
-    _add_judgement(parser)
-    _add_output(parser)
+    add_judgement(parser)
+    _add_saving(parser)
+    add_output(parser)
     return parser
 
 
@@ -183,7 +186,8 @@ def _add_connection(parser: Parser) -> None:
     add("--source", metavar="ADDRESS", help="local address to connect from")
 
 
-def _add_judgement(parser: Parser) -> None:
+def add_judgement(parser: Parser) -> None:
+    """Add the options that say how to judge; the verb ``file`` has them, too."""
     add = parser.add_argument_group("the judgement").add_argument
     add("--name", metavar="NAME", help="name that the certificate must have (default: the host)")
     add("--trust", default="mozilla", metavar="WHOM", help="mozilla, system, none, or a FILE or DIR (default: mozilla)")
@@ -218,12 +222,17 @@ def _add_judgement(parser: Parser) -> None:
     )
 
 
-def _add_output(parser: Parser) -> None:
+def _add_saving(parser: Parser) -> None:
+    add = parser.add_argument_group("the observation").add_argument
+    add("--save", metavar="FILE", help="keep what the network did, for --from and bug reports")
+    add("--from", dest="saved", metavar="FILE", help="judge such a file, as of its own time")
+
+
+def add_output(parser: Parser) -> None:
+    """Add the options that say how to answer; the verb ``file`` has them, too."""
     add = parser.add_argument_group("the answer").add_argument
     add("--json", action="store_true", help="one JSON document on stdout")
     add("--write-chain", metavar="FILE", help="write the mended chain (no key) as PEM")
-    add("--save", metavar="FILE", help="keep what the network did, for --from and bug reports")
-    add("--from", dest="saved", metavar="FILE", help="judge such a file, as of its own time")
     add("--force", action="store_true", help="overwrite those files")
     add("--quiet", action="store_true", help="the verdict line only")
     add("--verbose", action="store_true", help="the conversation with times, and all details")

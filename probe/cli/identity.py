@@ -33,7 +33,7 @@ def identity_of(cert: str | None, key: str | None) -> Identity | None:
     if found is None:
         where = f"--client-cert {clean(cert)}" if key is None else f"--client-key {clean(key)}"
         raise ValueError(f"{where}: there is no private key in PEM in it. Name the key's file by --client-key.")
-    identity = Identity(chain, found[0])
+    identity = Identity(chain, found[0], cert)
     try:
         try_identity(identity)
     except ValueError as problem:

@@ -28,16 +28,21 @@ UNREACHABLE = 3
 def probe(arguments: Namespace) -> int:
     """Run the probes that the command line asks for and return the exit code."""
     try:
-        options = _options(arguments)
-        reports = _reports(arguments, options)
+        judging = options(arguments)
+        reports = _reports(arguments, judging)
     except ValueError as mistake:
         raise UsageError(str(mistake)) from mistake
-    told, written = _told(reports, arguments, options)
-    written &= outputs.observations(told, arguments)
-    return _exit_code(told) if written else WRONG_USAGE
+    return told(reports, arguments, judging)
 
 
-def _options(arguments: Namespace) -> Options:
+def told(reports: Iterator[Report], arguments: Namespace, options: Options) -> int:
+    """Say the reports, write the files that were asked for, and return the exit code."""
+    said, written = _told(reports, arguments, options)
+    written &= outputs.observations(said, arguments)
+    return _exit_code(said) if written else WRONG_USAGE
+
+
+def options(arguments: Namespace) -> Options:
     """Read every word and file before anybody waits for a probe. Raises ValueError for what cannot be used."""
     wanted = [name for name in (arguments.write_chain, arguments.save) if name is not None]
     for name in wanted:

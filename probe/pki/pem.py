@@ -43,12 +43,24 @@ def certificates(content: bytes) -> tuple[bytes, ...]:
     A PEM block that is no base64 is passed over; whether what a block holds is of use, says
     :func:`probe.pki.certificate.parse`. Never raises.
     """
-    encoding = _MARKS.get(content[:2])
-    if encoding:
-        content = content[2:].decode(encoding, "ignore").encode("ascii", "ignore")
+    content = as_ascii(content)
     if b"-----BEGIN " in content:
         return tuple(der for found in _BLOCK.finditer(content) for der in _block(found["label"], found["body"]))
     return tuple(_unwrapped(content))
+
+
+def as_ascii(content: bytes) -> bytes:
+    """The text of a file that a Windows editor wrote in UTF-16; anything else as it is."""
+    encoding = _MARKS.get(content[:2])
+    return content[2:].decode(encoding, "ignore").encode("ascii", "ignore") if encoding else content
+
+
+def is_pkcs7(content: bytes) -> bool:
+    """These bytes begin as a PKCS#7 message does: SEQUENCE { OBJECT IDENTIFIER signedData, … } (RFC 2315 §7)."""
+    try:
+        return content.startswith(_SIGNED_DATA, element(content, 0, len(content))[2])
+    except DerError:
+        return False
 
 
 def bundle(certs: Iterable[Certificate]) -> str:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from probe.model import Confidence, Severity, Source
+from probe.model import Confidence, Severity, Source, Tls
 from probe.render.sheet import MARKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from probe.model import Certificate, Chain, EndpointReport, Finding, Repair, Step
+    from probe.model import Certificate, Chain, EndpointReport, Finding, Observation, Repair, Step
     from probe.render.sheet import Sheet
 
 ROWS = 12
@@ -36,6 +36,7 @@ WORDS = {
     "eku": "wrong purpose",
     "empty-chain": "nothing sent",
     "expired-root": "expired root above",
+    "expired-twin": "an old one for the same names",
     "expires-soon": "expires soon",
     "fragile-path": "a detour that OpenSSL cannot leave",
     "key-mismatch": "another key in use",
@@ -80,12 +81,19 @@ def draw(sheet: Sheet, report: EndpointReport, *, at: datetime | None = None, ve
     if not chain.presented:
         sheet.say("The server sent an empty list of certificates.", first="  ")
         return
-    sheet.say("What the server sent, in its order:", first="  ")
+    sheet.say(f"{_source(report.observation)}, in its order:", first="  ")
     sent = list(_sent_rows(report, chain))
     hidden = 0 if verbose else max(len(sent) - ROWS, 0)
     more = [Row("plain", "", f"… and {hidden} more (--verbose shows them)")] if hidden else []
     tops = _top_rows(chain, at or report.observation.started, report.findings)
     _add(sheet, [*sent[: len(sent) - hidden], *more, *tops])
+
+
+def _source(seen: Observation) -> str:
+    """Where the list comes from, in words."""
+    if seen.endpoint.tls is Tls.NONE:
+        return "What the file holds"
+    return f"What the {seen.side} sent"
 
 
 def _sent_rows(report: EndpointReport, chain: Chain) -> Iterator[Row]:

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from probe.model import Confidence, Finding, Severity, Skipped
-from probe.rules import conversation, handshake, name, profile, structure, time, trust
-from probe.rules.case import Case, Rule
+from probe.rules import conversation, file, handshake, name, profile, structure, time, trust
+from probe.rules.case import Case, Need, Rule
 
 RULES: tuple[Rule, ...] = (
     *conversation.ENDINGS,
@@ -58,19 +58,35 @@ RULES: tuple[Rule, ...] = (
     handshake.client_cert_requested,
 )
 
+FILE_RULES: tuple[Rule, ...] = (
+    file.file_wrong_kind,
+    file.file_not_pem,
+    file.file_glued,
+    file.leaf_missing,
+    file.key_mismatch,
+    file.key_missing,
+    file.key_unreadable,
+    file.key_encrypted,
+    file.key_readable,
+    file.key_misplaced,
+    file.several_keys,
+    file.expired_twin,
+)
+"""What only a file can have wrong; they go before the others where one was read."""
+
 ACROSS = frozenset({"client-cert-refused", "client-cert-tried"})
 """Ids of findings that compare connections (rules/across.py)."""
 
-IDS: frozenset[str] = frozenset(rule.id for rule in RULES) | ACROSS
+IDS: frozenset[str] = frozenset(rule.id for rule in (*RULES, *FILE_RULES)) | ACROSS
 
 REVOCATION = Skipped("revocation", "revocation is not looked at")
 
 
 def judge(case: Case, ignore: Collection[str] = ()) -> tuple[tuple[Finding, ...], tuple[Skipped, ...]]:
-    """Run every rule; findings come worst first, then surest first, then in the order of RULES."""
+    """Run every rule; findings come worst first, then surest first, then in the order of the rules."""
     found: list[Finding] = []
     skipped: list[Skipped] = []
-    for rule in RULES:
+    for rule in _rules(case):
         if rule.id in ignore:
             skipped.append(Skipped(rule.id, "ignored by --ignore"))
         elif reason := rule.lacks(case):
@@ -79,6 +95,15 @@ def judge(case: Case, ignore: Collection[str] = ()) -> tuple[tuple[Finding, ...]
             found += _few(tuple(rule.findings(case)))
     worst_first = sorted(found, key=lambda f: (_WEIGHT.index(f.severity), _CERTAINTY.index(f.confidence)))
     return tuple(worst_first), (*skipped, REVOCATION)
+
+
+def _rules(case: Case) -> tuple[Rule, ...]:
+    """A file has had no conversation; where its leaf is missing, no certificate of it stands in a leaf's place."""
+    if case.material is None:
+        return RULES
+    if any(file.leaf_missing.look(case)):
+        return FILE_RULES
+    return FILE_RULES + tuple(rule for rule in RULES if rule.needs not in {Need.OBSERVATION, Need.TLS})
 
 
 def _few(found: tuple[Finding, ...]) -> tuple[Finding, ...]:

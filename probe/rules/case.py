@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from probe.material import Material
 from probe.model import (
     ABSENT,
     Certificate,
@@ -37,6 +38,8 @@ class Case:
     stores: tuple[Store, ...] = ()
     """Where the trust anchors came from; empty when none were given."""
     warn_days: int | None = None
+    material: Material | None = None
+    """The file that the certificates came from."""
 
     @property
     def leaf(self) -> Certificate | None:
@@ -64,6 +67,13 @@ class Case:
     def path(self) -> Path | None:
         """The path that we claim."""
         return self.chain.path if self.chain else None
+
+    @property
+    def users_known(self) -> bool:
+        """Some user as whom the mail server at hand reads the key exists on this computer."""
+        this = self.material
+        place = this.where_key if this else None
+        return bool(this and this.habits and place and set(this.habits.users) - set(place.unknown_users))
 
     def positions(self, certificate: Certificate) -> tuple[int, ...]:
         """The first position at which the certificate was sent; empty when it was not."""
@@ -105,6 +115,9 @@ class Need(Enum):
     LEAF = "no readable server certificate was received"
     ANCHORS = "there is no readable server certificate, or no trust anchors were given"
     TLS = "TLS did not begin"
+    FILE = "no file was read"
+    HABITS = "no mail server was named (--mta)"
+    USERS = "the users of that mail server are not known here"
     NAME = "there is no readable server certificate, or no name to judge it by"
 
 
@@ -124,6 +137,9 @@ class Rule:
             Need.OBSERVATION: False,
             Need.LIST: case.observation.presented is None,
             Need.LEAF: case.leaf is None,
+            Need.FILE: case.material is None,
+            Need.HABITS: case.material is None or case.material.habits is None,
+            Need.USERS: not case.users_known,
             Need.NAME: case.leaf is None or case.reference is None,
             Need.ANCHORS: case.leaf is None or not (case.stores or case.lacks_known),
             Need.TLS: case.observation.stage not in _TLS_STAGES and case.observation.tls_version is None,

@@ -13,3 +13,5 @@ class Identity:
     """DER, the client's own certificate first."""
     key: bytes = field(repr=False)
     """PEM, without a passphrase."""
+    name: str = "FILE"
+    """The file that they came from."""

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.catalogue.recipes import COLUMNS, GENERIC, HEADINGS, LAYOUTS, Recipe, ids, parse, recipe
+from probe.catalogue.recipes import COLUMNS, GENERIC, HEADINGS, Recipe, ids, parse, recipe
+from probe.material import LAYOUTS
 
 COMMON = frozenset({"bundle", "endpoint", "starttls"})
 """Slots that the report fills for every recipe."""
@@ -32,7 +33,7 @@ layouts = ["fullchain"]
 key = "either"
 encrypted_key = false
 users = []
-strict_mode = false
+mode = 0o777
 +++
 
 ## Install the chain

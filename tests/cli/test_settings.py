@@ -178,7 +178,7 @@ def test_what_cannot_be_used_is_refused_with_a_sentence(words: tuple[str, ...], 
         (("mx", "mx2", "--write-chain", "x"), "writes the chain of one host"),
         (("--verbose", "explain", "expired"), "explain is a verb and stands first"),
         (("sweep",), "sweep comes in a later version"),
-        (("--json", "file"), "file comes in a later version"),
+        (("--json", "file"), "file is a verb and stands first"),
     ],
 )
 def test_a_wrong_command_line_is_refused_with_a_sentence(words: tuple[str, ...], sentence: str) -> None:

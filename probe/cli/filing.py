@@ -1,0 +1,104 @@
+"""``smtp-chaincheck file``: a certificate file, judged before a mail server is given it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from probe.cli.arguments import Parser, UsageError, add_judgement, add_output
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from probe.model import Report
+    from probe.pipeline import Options
+
+USAGE = "smtp-chaincheck file PATH... [options]"
+EXAMPLES = """\
+examples:
+  smtp-chaincheck file fullchain.pem --name mx.example.com
+  smtp-chaincheck file fullchain.pem --key privkey.pem --mta postfix
+  smtp-chaincheck file /etc/letsencrypt/live/mx.example.com --mta exim
+  smtp-chaincheck file servercert.pem --mta qmail --write-chain chain.pem
+  smtp-chaincheck file --as client /var/qmail/control/clientcert.pem
+  openssl s_client -showcerts -connect HOST:993 </dev/null | smtp-chaincheck file -
+
+PATH is a file (PEM, DER, PKCS#7, PKCS#12, what s_client -showcerts printed), -
+for standard input, or a folder of certbot, acme.sh, lego or dehydrated. Several
+files give a report each; a file that holds only a key is the key of the other.
+Without --mta nothing is said that is wrong for one mail server alone.
+
+Of a private key only its public half is used; it is never shown or sent.
+
+exit codes: as for a probe; 2 when a file cannot be read.
+"""
+NO_NETWORK = {
+    "protocol": None,
+    "tls": None,
+    "sni": None,
+    "no_sni": False,
+    "ehlo": None,
+    "timeout": 60.0,
+    "greeting_timeout": 40.0,
+    "family": 0,
+    "source": None,
+    "client_cert": None,
+    "client_key": None,
+    "save": None,
+    "saved": None,
+}
+"""Options of a probe that a file has no use for, as if nobody had given them."""
+
+
+def file(words: Sequence[str]) -> int:
+    """Judge the files and say what is wrong; returns the exit code."""
+    from probe.cli import probing
+
+    arguments = _arguments(words)
+    try:
+        options = _options(arguments)
+        reports = list(_reports(arguments, options))
+    except ValueError as mistake:
+        raise UsageError(str(mistake)) from mistake
+    if arguments.write_chain is not None and len(reports) > 1:
+        raise UsageError("--write-chain writes one chain: give one file.")
+    return probing.told(iter(reports), arguments, options)
+
+
+def _arguments(words: Sequence[str]) -> Namespace:
+    parser = Parser(usage=USAGE, description="Says what is wrong with a certificate file.", epilog=EXAMPLES)
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="- reads standard input")
+    add = parser.add_argument_group("the file").add_argument
+    add("--as", dest="purpose", choices=("server", "client", "both"), default="server", help="(default: server)")
+    add("--key", metavar="FILE", help="its private key, where it stands in a file of its own")
+    add("--password-file", metavar="FILE", help="first line: the password of a PKCS#12 file")
+    add("--password-fd", type=int, metavar="N", help="the same, from a descriptor")
+    add_judgement(parser)
+    add_output(parser)
+    parser.set_defaults(**NO_NETWORK)
+    return parser.parse_intermixed_args(list(words))
+
+
+def _options(arguments: Namespace) -> Options:
+    from probe.cli import probing
+    from probe.model import Side
+
+    options = probing.options(arguments)
+    sides = frozenset(Side) if arguments.purpose == "both" else frozenset({Side(arguments.purpose)})
+    words = ["--as", arguments.purpose] if arguments.purpose != "server" else []
+    words += ["--key", arguments.key] if arguments.key is not None else []
+    return replace(options, sides=sides, words=(*words, *options.words), network=None)
+
+
+def _reports(arguments: Namespace, options: Options) -> Iterator[Report]:
+    from probe.catalogue.recipes import recipe
+    from probe.cli.loading import Wish, materials, password
+    from probe.pipeline import report_of_file
+
+    habits = recipe(options.mta).file if options.mta else None
+    wish = Wish(habits, arguments.key, password(arguments.password_file, arguments.password_fd))
+    for material in materials(arguments.paths, wish):
+        yield asyncio.run(report_of_file(material, options, datetime.now(UTC)))
