@@ -51,6 +51,8 @@ _STOPPED = re.compile(
     r"|\bSSL_(?:accept|connect) error|\bCannot start TLS",
     re.IGNORECASE,
 )
+_SENT = re.compile(r"\bdsn=2\.\d\.\d, (?:status=sent|stat=Sent)\b")
+"""The mail went through: Postfix, Sendmail."""
 _ADDRESSES = re.compile(r"\[([0-9A-Fa-f.:]{3,45})\]")
 _OWN_CODE = re.compile(
     r"\bPrimary target IP address responded with\b|\bTLS negotiation failed with error\b|\bTlsCertificateName\b"
@@ -111,8 +113,8 @@ def _is_quoted(place: Evidence, text: str) -> bool:
 def _exonerated(pages: tuple[str, ...], places: Sequence[Evidence], text: str) -> tuple[str, ...]:
     """A certificate that did not pass is no failure where the session with that peer went on and nobody insisted."""
     verdict = next((place.start for place in places if pages and place.page == pages[0]), 0)
-    went_on = any(place.page == ENCRYPTED and place.start > verdict for place in places)
-    if not went_on or REFUSED in pages or _STOPPED.search(text) or page(pages[0]).category not in JUDGED:
+    went_on = _SENT.search(text, verdict) or any(place.page == ENCRYPTED and place.start > verdict for place in places)
+    if not pages or not went_on or REFUSED in pages or _STOPPED.search(text) or page(pages[0]).category not in JUDGED:
         return pages
     same = len(set(_ADDRESSES.findall(text))) <= 1
     return (ENCRYPTED, *(name for name in pages if name != ENCRYPTED)) if same else pages
