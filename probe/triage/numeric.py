@@ -46,7 +46,7 @@ _NO_STARTTLS = re.compile(
     r"(?:[^\n]{0,80}?[]<*:>'\"-][ \t]{0,2})?(?P<code>[45]\d\d)[ -]",
     re.MULTILINE,
 )
-"""A dialogue: the command ends its line, and the reply begins the next one, behind whatever marks the server's words."""
+"""A dialogue: the command ends its line, and the reply begins the next, behind what marks the server's words."""
 _STATUS = re.compile(r"(?<![\w.@/])[245]\.[0-7]\.\d{1,3}(?![\w/+]|\.\d|-\d)")
 _ANNOUNCED = re.compile(r"(?:\bdsn=|\bstatus(?::|=|\scode:?)\s{0,8}|\b[245]\d\d[ -]#?|#)$", re.IGNORECASE)
 _A_VERSION = re.compile(r"(?:[A-Za-z)] |[:+-])$")

@@ -27,9 +27,9 @@ KEY = 9
 _SUBJECT = re.compile(r"\b[Ss]ubject:[ \t][^\n]*?(?=[ \t]from[ \t]\S+\[|;|\n|\Z)|\bT=\"[^\"\n]*\"")
 """The subject of somebody's mail, which a log quotes: it may speak of certificates as it likes."""
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "`": "'", "\u00a0": " "})
-_LINE_ENDS = "\r\n"
 _BLANK = re.compile(r"[\s_-]+")
 _WORD = re.compile(r"[a-z0-9]+")
+_LINE_END = re.compile(r"[ \t\r]*(?:\n|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +100,8 @@ def _by_phrase(text: str) -> Iterator[Evidence]:
             end = _end(plain, phrase, start)
             if end:
                 first, last = (place + shifts[bisect_right(positions, place) - 1] for place in (start, end - 1))
-                if phrase.closes and text[last + 1 : last + 2].strip(_LINE_ENDS):
-                    continue
-                yield Evidence(phrase.page, phrase.scope, first, last + 1 - first)
+                if not phrase.closes or _LINE_END.match(text, last + 1):
+                    yield Evidence(phrase.page, phrase.scope, first, last + 1 - first)
 
 
 def _end(plain: str, phrase: _Phrase, start: int) -> int:
@@ -145,7 +144,9 @@ def _phrases() -> Mapping[str, tuple[_Phrase, ...]]:
             if not first:
                 raise ValueError(f"{this.id}: the phrase {spelling!r} has no word before its first *")
             key = head[first.start() : first.start() + KEY]
-            phrase = _Phrase(this.id, SCOPES.index(this.scope), head, first.start(), _rest(more), spelling.endswith("$"))
+            phrase = _Phrase(
+                this.id, SCOPES.index(this.scope), head, first.start(), _rest(more), spelling.endswith("$")
+            )
             index[key if len(key) == KEY else first[0]].append(phrase)
     return {word: tuple(phrases) for word, phrases in index.items()}
 
