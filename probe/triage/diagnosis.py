@@ -55,9 +55,10 @@ _SENT = re.compile(r"\bdsn=2\.\d\.\d, (?:status=sent|stat=Sent)\b")
 """The mail went through: Postfix, Sendmail."""
 _ADDRESSES = re.compile(r"\[([0-9A-Fa-f.:]{3,45})\]")
 _OWN_CODE = re.compile(
-    r"\bPrimary target IP address responded with\b|\bTLS negotiation failed with error\b|\bTlsCertificateName\b"
+    r"\baddr=<[^>\n]{0,254}>: 400 "
+    r"|\bPrimary target IP address responded with\b|\bTLS negotiation failed with error\b|\bTlsCertificateName\b"
 )
-"""Exchange puts a reply code before what it found itself."""
+"""Courier and Exchange put a reply code before what they found themselves."""
 _NEXT_HOP = re.compile(r"in reply to (?!STARTTLS|EHLO|HELO|MAIL)")
 """The server had taken the conversation on: what it tells then may be of its own next hop, or of the mail itself."""
 _REPLY = re.compile(r"(?:(?<![\d.])[45]\d\d[ -]|\([45]\d\d, b?['\"])[^\n]*")

@@ -407,6 +407,12 @@ def test_words_that_others_have_too_are_told_apart(line: str, page: str) -> None
     assert diagnose(line).page == page
 
 
+def test_courier_puts_a_code_before_its_own_words() -> None:
+    """It is no reply of the other side."""
+    message = diagnose("courieresmtp: id=1,from=<a@b.example>,addr=<c@d.example>: 400 Invalid peer certificate")
+    assert (message.page, message.accused) == ("expired", Accused.SERVER)
+
+
 def test_mail_that_went_through_clears_a_certificate() -> None:
     """Only on the same machine: another one may have taken it."""
     verdict = "postfix/smtp[7]: certificate verification failed for a.example[192.0.2.1]:25: untrusted issuer /CN=x"
