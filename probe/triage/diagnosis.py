@@ -51,11 +51,14 @@ _STOPPED = re.compile(
     r"|\bSSL_(?:accept|connect) error|\bCannot start TLS",
     re.IGNORECASE,
 )
+_SENT = re.compile(r"\bdsn=2\.\d\.\d, (?:status=sent|stat=Sent)\b")
+"""The mail went through: Postfix, Sendmail."""
 _ADDRESSES = re.compile(r"\[([0-9A-Fa-f.:]{3,45})\]")
 _OWN_CODE = re.compile(
-    r"\bPrimary target IP address responded with\b|\bTLS negotiation failed with error\b|\bTlsCertificateName\b"
+    r"\baddr=<[^>\n]{0,254}>: 400 "
+    r"|\bPrimary target IP address responded with\b|\bTLS negotiation failed with error\b|\bTlsCertificateName\b"
 )
-"""Exchange puts a reply code before what it found itself."""
+"""Courier and Exchange put a reply code before what they found themselves."""
 _NEXT_HOP = re.compile(r"in reply to (?!STARTTLS|EHLO|HELO|MAIL)")
 """The server had taken the conversation on: what it tells then may be of its own next hop, or of the mail itself."""
 _REPLY = re.compile(r"(?:(?<![\d.])[45]\d\d[ -]|\([45]\d\d, b?['\"])[^\n]*")
@@ -111,8 +114,8 @@ def _is_quoted(place: Evidence, text: str) -> bool:
 def _exonerated(pages: tuple[str, ...], places: Sequence[Evidence], text: str) -> tuple[str, ...]:
     """A certificate that did not pass is no failure where the session with that peer went on and nobody insisted."""
     verdict = next((place.start for place in places if pages and place.page == pages[0]), 0)
-    went_on = any(place.page == ENCRYPTED and place.start > verdict for place in places)
-    if not went_on or REFUSED in pages or _STOPPED.search(text) or page(pages[0]).category not in JUDGED:
+    went_on = _SENT.search(text, verdict) or any(place.page == ENCRYPTED and place.start > verdict for place in places)
+    if not pages or not went_on or REFUSED in pages or _STOPPED.search(text) or page(pages[0]).category not in JUDGED:
         return pages
     same = len(set(_ADDRESSES.findall(text))) <= 1
     return (ENCRYPTED, *(name for name in pages if name != ENCRYPTED)) if same else pages

@@ -41,6 +41,12 @@ _WINDOWS = re.compile(
     r"(?<!\w)0x(?P<hex>80(?:09|0B)[0-9A-F]{4})(?!\w)|(?<![\w.-])-(?P<dec>214[678]\d{6})(?![\d.])", re.IGNORECASE
 )
 _NEGATIVE = re.compile(r"(?:\berror:? ?|\(|: )(-\d{1,5})(?![\w.])", re.IGNORECASE)
+_NO_STARTTLS = re.compile(
+    r"(?:^|(?<!250)[\s'\"])STARTTLS(?:\\r\\n)?['\"]?[ \t]*\r?\n"
+    r"(?:[^\n]{0,80}?[]<*:>'\"-][ \t]{0,2})?(?P<code>[45]\d\d)[ -]",
+    re.MULTILINE,
+)
+"""A dialogue: the command ends its line, and the reply begins the next, behind what marks the server's words."""
 _STATUS = re.compile(r"(?<![\w.@/])[245]\.[0-7]\.\d{1,3}(?![\w/+]|\.\d|-\d)")
 _ANNOUNCED = re.compile(r"(?:\bdsn=|\bstatus(?::|=|\scode:?)\s{0,8}|\b[245]\d\d[ -]#?|#)$", re.IGNORECASE)
 _A_VERSION = re.compile(r"(?:[A-Za-z)] |[:+-])$")
@@ -134,6 +140,12 @@ def _same_line(text: str, end: int) -> str:
     return text[max(0, end - BEFORE) : end].rpartition("\n")[2]
 
 
+def _dialogue(text: str) -> Found:
+    """The reply by which a server refuses STARTTLS; elsewhere a reply code says nothing of TLS."""
+    for match in _NO_STARTTLS.finditer(text):
+        yield f"reply:{match['code']}", match.start("code")
+
+
 def _statuses(text: str) -> Found:
     for match in _STATUS.finditer(text):
         before = text[max(0, match.start() - 20) : match.start()]
@@ -149,5 +161,6 @@ _LOOKS: Mapping[re.Pattern[str], Callable[[str], Found]] = {
     re.compile("gnutls", re.IGNORECASE): _gnutls,
     re.compile("NSS"): _nss,
     re.compile(r"[245]\.[0-7]\.\d"): _statuses,
+    re.compile("STARTTLS"): _dialogue,
 }
 """What must stand in a text → who looks for it."""

@@ -29,6 +29,7 @@ _SUBJECT = re.compile(r"\b[Ss]ubject:[ \t][^\n]*?(?=[ \t]from[ \t]\S+\[|;|\n|\Z)
 _QUOTES = str.maketrans({"‘": "'", "’": "'", "“": '"', "”": '"', "`": "'", "\u00a0": " "})
 _BLANK = re.compile(r"[\s_-]+")
 _WORD = re.compile(r"[a-z0-9]+")
+_LINE_END = re.compile(r"[ \t\r]*(?:\n|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,8 @@ class _Phrase:
     """Characters before the first word of the phrase."""
     rest: re.Pattern[str] | None
     """What follows ``text`` behind a ``*``."""
+    closes: bool
+    """Whether nothing may follow in its line."""
 
 
 def normal(text: str) -> str:
@@ -97,7 +100,8 @@ def _by_phrase(text: str) -> Iterator[Evidence]:
             end = _end(plain, phrase, start)
             if end:
                 first, last = (place + shifts[bisect_right(positions, place) - 1] for place in (start, end - 1))
-                yield Evidence(phrase.page, phrase.scope, first, last + 1 - first)
+                if not phrase.closes or _LINE_END.match(text, last + 1):
+                    yield Evidence(phrase.page, phrase.scope, first, last + 1 - first)
 
 
 def _end(plain: str, phrase: _Phrase, start: int) -> int:
@@ -135,12 +139,14 @@ def _phrases() -> Mapping[str, tuple[_Phrase, ...]]:
     index: dict[str, list[_Phrase]] = defaultdict(list)
     for this in all_pages():
         for spelling in this.spellings:
-            head, *more = (part.strip() for part in spelling.split("*"))
+            head, *more = (part.strip() for part in spelling.removesuffix("$").split("*"))
             first = _WORD.search(head)
             if not first:
                 raise ValueError(f"{this.id}: the phrase {spelling!r} has no word before its first *")
             key = head[first.start() : first.start() + KEY]
-            phrase = _Phrase(this.id, SCOPES.index(this.scope), head, first.start(), _rest(more))
+            phrase = _Phrase(
+                this.id, SCOPES.index(this.scope), head, first.start(), _rest(more), spelling.endswith("$")
+            )
             index[key if len(key) == KEY else first[0]].append(phrase)
     return {word: tuple(phrases) for word, phrases in index.items()}
 

@@ -60,7 +60,7 @@ class Triage:
             bounces = bounce.read(source.whole(WHOLE))
             self._cut(source, bounces.cut)
             return map(_of_delivery, bounces.deliveries)
-        return self._of_log(source)
+        return self._of_paste(source, head) if 0 < len(head) <= PASTE else self._of_log(source)
 
     def _cut(self, source: Source, words: tuple[str, ...]) -> None:
         self.notes += (f"{source.name}: not read: {what}." for what in words)
@@ -73,6 +73,14 @@ class Triage:
             yield remembered.message(incident)
         if not failed:
             yield from _of_text(source.head(), interests.harmless)
+
+    def _of_paste(self, source: Source, head: bytes) -> Iterator[Message]:
+        """A dialogue, say: it may tell as a whole what none of its lines tells."""
+        by_line = tuple(self._of_log(source))
+        whole = diagnose(head.decode("utf-8", "backslashreplace").strip())
+        told = any(message.category is not Category.UNDETERMINED for message in by_line)
+        tells = whole.tells_of_tls and whole.category is not Category.UNDETERMINED
+        yield from (whole,) if tells and not told else by_line
 
     def _watched(self, source: Source) -> Iterator[bytes]:
         for block in source.blocks():

@@ -70,7 +70,7 @@ def verdict(category: Category, accepted: set[str]) -> str:
 def test_real_messages_have_the_category_that_their_thread_found() -> None:
     """Or none. The aim is 80 % right and 2 % wrong."""
     right, wrong = shares(Counter(verdict(said.category, {row["category"]}) for row, said in real()))
-    assert right >= 0.74
+    assert right >= 0.77
     assert wrong <= 0.05
 
 
@@ -177,12 +177,15 @@ def test_every_fault_is_judged() -> None:
 
 
 def test_what_servers_log_leads_to_the_fault() -> None:
-    """Where the text carries a reason. The aim is 90 % right; it is less, for "handshake failure" names none."""
+    """Where the text carries a reason. The aim is 90 % right.
+
+    One in five has the very lines that another fault, of another category, left: alerts 40 and 42 above all.
+    """
     with_reason = [one for one, _ in made() if not one["uninformative_text"]]
     said = Counter(verdict(diagnose(one["text"] or "").category, FITS[one["fault"]]) for one in with_reason)
     right, wrong = shares(said)
-    assert right >= 0.73
-    assert wrong <= 0.02
+    assert right >= 0.75
+    assert wrong <= 0.015
 
 
 def test_what_carries_no_reason_is_seldom_guessed_and_never_wrong() -> None:
@@ -206,7 +209,7 @@ def test_bounces_of_servers_hide_the_cause_and_are_not_guessed() -> None:
     said = Counter(verdict(message.category, FITS[sample["fault"]]) for sample, message in bounced())
     right, wrong = shares(said)
     assert said.total() >= 490
-    assert right >= 0.10
+    assert right >= 0.12
     assert wrong <= 0.02
 
 

@@ -371,6 +371,57 @@ def test_the_subject_of_a_mail_is_no_evidence(line: str) -> None:
     assert diagnose(line).page is None
 
 
+@pytest.mark.parametrize(
+    ("text", "page"),
+    [
+        (">>> STARTTLS\n500 5.5.1 Command unrecognized", "starttls-refused"),
+        (" -> STARTTLS\n<** 502 5.5.1 Error: command not implemented", "starttls-refused"),
+        ("CLIENT -> SERVER: STARTTLS\n10:00\tSERVER -> CLIENT: 421 4.3.2 not now", "starttls-refused"),
+        ("send: 'STARTTLS\\r\\n'\nreply: b'503 5.5.1 first EHLO\\r\\n'", "starttls-refused"),
+        ("S: 250 STARTTLS\nS: 550 5.7.1 go away", None),
+        ("C: STARTTLS\nS: 220 ready\nC: EHLO a\nS: 550 5.7.1 go away", None),
+        ("STARTTLS\nMAIL FROM:<a@example.com> SIZE=512 ", None),
+    ],
+)
+def test_the_reply_to_starttls_is_its_own(text: str, page: str | None) -> None:
+    """In a dialogue, a refusal right behind the command is about it; elsewhere the code says nothing of TLS."""
+    assert diagnose(text).page == page
+
+
+@pytest.mark.parametrize(
+    ("line", "page"),
+    [
+        ("TLS session: (certificate verification failed)", "name-mismatch"),
+        ("TLS session: (certificate verification failed): certificate revoked", "certificate-revoked"),
+        ("TLS session: (certificate verification failed): certificate invalid", "certificate-refused"),
+        ("id=1,addr=<a@b.example>: 400 Invalid peer certificate", "expired"),
+        ("client: invalid peer certificate: UnknownIssuer", "issuer-unknown"),
+        ("received fatal alert: HandshakeFailure", "tls-alert-few-ciphers"),
+        ("Received fatal alert: handshake_failure", "tls-alert-handshake-failure"),
+        ("StartTLS: remote error: tls: handshake failure", "tls-alert-handshake-failure"),
+        ("H=a.example [192.0.2.1]: Remote host closed connection in response to EHLO x", "connection-failed"),
+    ],
+)
+def test_words_that_others_have_too_are_told_apart(line: str, page: str) -> None:
+    """By what stands behind them, or around them."""
+    assert diagnose(line).page == page
+
+
+def test_courier_puts_a_code_before_its_own_words() -> None:
+    """It is no reply of the other side."""
+    message = diagnose("courieresmtp: id=1,from=<a@b.example>,addr=<c@d.example>: 400 Invalid peer certificate")
+    assert (message.page, message.accused) == ("expired", Accused.SERVER)
+
+
+def test_mail_that_went_through_clears_a_certificate() -> None:
+    """Only on the same machine: another one may have taken it."""
+    verdict = "postfix/smtp[7]: certificate verification failed for a.example[192.0.2.1]:25: untrusted issuer /CN=x"
+    sent = "postfix/smtp[7]: 4F1B22A01: to=<u@a.example>, relay=a.example[{}]:25, delay=1, dsn={}, status={} (x)"
+    assert diagnose(f"{verdict}\n{sent.format('192.0.2.1', '2.0.0', 'sent')}").category is Category.HARMLESS
+    assert diagnose(f"{verdict}\n{sent.format('192.0.2.9', '2.0.0', 'sent')}").page == "issuer-unknown"
+    assert diagnose(f"{verdict}\n{sent.format('192.0.2.1', '4.7.5', 'deferred')}").page == "issuer-unknown"
+
+
 def test_a_directory_is_no_mail_server() -> None:
     """A daemon's connection to something else accuses nobody, names no peer and gives no command for mail."""
     message = diagnose("postfix/smtpd[4]: warning: dict_ldap_connect: Unable to set STARTTLS: certificate has expired")

@@ -21,6 +21,7 @@ PAGES = {
     "reason": ("cause", ("for a reason",)),
     "gap": ("cause", ("name * does not match *.pem",)),
     "marked": ("cause", ("(err) no peer", "in full.")),
+    "closing": ("cause", ("(nothing behind)$",)),
 }
 """Pages of our own, so that the catalogue may change: id → scope and phrases."""
 
@@ -136,6 +137,21 @@ def test_a_star_stands_for_a_few_words(text: str, expected: list[str]) -> None:
 )
 def test_a_longer_place_beats_one_that_lies_in_it(text: str, expected: list[str]) -> None:
     """Unless that one says more; what says most comes first, then what stands first."""
+    assert [page for page, _ in places(text)] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("TLS session: (nothing  behind)", ["closing"]),
+        ("TLS session: (nothing behind) \r\nanother line", ["closing"]),
+        ("TLS session: (nothing behind): revoked", []),
+        ("TLS session: (nothing behind) at all\n(nothing behind)", ["closing"]),
+    ],
+)
+@pytest.mark.usefixtures("small")
+def test_a_dollar_stands_for_the_end_of_a_line(text: str, expected: list[str]) -> None:
+    """What stands behind is another reason."""
     assert [page for page, _ in places(text)] == expected
 
 

@@ -300,6 +300,14 @@ def test_a_nest_of_mime_parts_ends() -> None:
     assert "16 levels" in unread[0]
 
 
+def test_a_dialogue_tells_as_a_whole() -> None:
+    """Where a line of it says more, that line counts."""
+    dialogue = b" -> STARTTLS\n<** 502 5.5.1 Error: command not implemented\n*** STARTTLS attempted but failed\n"
+    assert [message.page for message in messages(dialogue)] == ["starttls-refused"]
+    lines = b"x509: certificate has expired\nCannot start TLS: handshake failure\n"
+    assert [message.page for message in messages(lines)] == ["expired", "tls-handshake-failed"]
+
+
 def test_several_files_are_one_run() -> None:
     """What was not read of any is kept."""
     run = Triage(NOW)
