@@ -45,7 +45,7 @@ class Block:
     encrypted: bool = False
     """A key that needs a passphrase."""
     glued: bool = False
-    """Its BEGIN stands behind something on the same line."""
+    """Something else stands on the line of its BEGIN or of its END."""
     problem: str | None = None
     """Why a server cannot read it, or None."""
 

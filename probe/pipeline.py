@@ -186,8 +186,8 @@ async def report_of_file(material: Material, options: Options, now: datetime) ->
     kind = Target(material.name, 25, Protocol.SMTP, Tls.NONE, Kind.FILE)
     side = Side.CLIENT if options.sides == {Side.CLIENT} else Side.SERVER
     nowhere = Endpoint(None, None, 25, Protocol.SMTP, Tls.NONE)
-    presented = material.certificates or None
-    seen = await complete(Observation(nowhere, now, Stage.DONE, presented=presented, side=side), options)
+    seen = Observation(nowhere, now, Stage.DONE, presented=material.certificates, side=side)
+    seen = await complete(seen, options)
     at = _moment(seen, options)
     return Report(kind, (judged(seen, options, material),), (), options.anchors.stores, at, options.fail_on)
 

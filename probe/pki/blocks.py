@@ -71,12 +71,22 @@ def _pem(text: bytes) -> Iterator[tuple[Block, tuple[bytes, ...]]]:
         counted = begin.start()
         until = begins[number + 1].start() if number + 1 < len(begins) else len(text)
         piece = text[begin.start() : until]
-        block = _block(piece, begin[1].decode("ascii"), line + 1, glued=_is_glued(text, begin.start()))
+        label = begin[1].decode("ascii")
+        block = _block(piece, label, line + 1, glued=_is_glued(text, begin.start()) or _is_followed(piece, label))
         yield block, pem.certificates(piece) if block.what is What.CERTIFICATE else ()
 
 
 def _is_glued(text: bytes, at: int) -> bool:
     return bool(text[text.rfind(b"\n", 0, at) + 1 : at].removeprefix(b"\xef\xbb\xbf").strip())
+
+
+def _is_followed(piece: bytes, label: str) -> bool:
+    """Something stands behind the END on its line, which OpenSSL calls a bad end line."""
+    return bool(piece.partition(_end(label))[2].partition(b"\n")[0].strip())
+
+
+def _end(label: str) -> bytes:
+    return b"-----END " + label.encode("ascii") + b"-----"
 
 
 def _block(piece: bytes, label: str, line: int, *, glued: bool) -> Block:
@@ -91,7 +101,7 @@ def _block(piece: bytes, label: str, line: int, *, glued: bool) -> Block:
 
 def _problem(piece: bytes, label: str) -> str | None:
     """Why OpenSSL would not read this block (crypto/pem/pem_lib.c, get_header_and_data)."""
-    body, end, _ = piece.partition(b"-----END " + label.encode("ascii") + b"-----")
+    body, end, _ = piece.partition(_end(label))
     if not end:
         return "it does not end"
     inside = _HEADERS.sub(b"", body.partition(b"-----\n")[2] or body.rpartition(b"-----")[2])

@@ -58,7 +58,7 @@ def _rounds(content: bytes) -> Iterator[int]:
     for parts in _sequences(content):
         for salt, count in pairwise(parts):
             if salt[0] == OCTET_STRING and count[0] == INTEGER:
-                yield int.from_bytes(content[count[2] : count[2] + 16], "big")
+                yield int.from_bytes(content[count[2] : count[3]][:16], "big")
 
 
 def _sequences(content: bytes) -> Iterator[list[Element]]:

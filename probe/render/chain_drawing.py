@@ -79,7 +79,8 @@ def draw(sheet: Sheet, report: EndpointReport, *, at: datetime | None = None, ve
     if chain is None:
         return
     if not chain.presented:
-        sheet.say("The server sent an empty list of certificates.", first="  ")
+        if report.observation.endpoint.tls is not Tls.NONE:
+            sheet.say(f"The {report.observation.side} sent an empty list of certificates.", first="  ")
         return
     sheet.say(f"{_source(report.observation)}, in its order:", first="  ")
     sent = list(_sent_rows(report, chain))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
+from probe.material import Form
 from probe.model import Confidence, Finding, Severity, Skipped
 from probe.rules import conversation, file, handshake, name, profile, structure, time, trust
 from probe.rules.case import Case, Need, Rule
@@ -74,6 +75,9 @@ FILE_RULES: tuple[Rule, ...] = (
 )
 """What only a file can have wrong; they go before the others where one was read."""
 
+OF_ORDER = frozenset({"leaf-not-first", "misordered"})
+"""Not asked of PKCS#7, which is a set (RFC 2315 §6.6)."""
+
 ACROSS = frozenset({"client-cert-refused", "client-cert-tried"})
 """Ids of findings that compare connections (rules/across.py)."""
 
@@ -101,9 +105,11 @@ def _rules(case: Case) -> tuple[Rule, ...]:
     """A file has had no conversation; where its leaf is missing, no certificate of it stands in a leaf's place."""
     if case.material is None:
         return RULES
-    if any(file.leaf_missing.look(case)):
+    if not case.material.certificates or any(file.leaf_missing.look(case)):
         return FILE_RULES
-    return FILE_RULES + tuple(rule for rule in RULES if rule.needs not in {Need.OBSERVATION, Need.TLS})
+    ordered = case.material.form is not Form.PKCS7
+    of_the_rest = (rule for rule in RULES if rule.needs not in {Need.OBSERVATION, Need.TLS})
+    return FILE_RULES + tuple(rule for rule in of_the_rest if ordered or rule.id not in OF_ORDER)
 
 
 def _few(found: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -1,0 +1,294 @@
+"""``smtp-chaincheck file``: real files on a disk, each with one thing wrong."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
+from cryptography.x509 import load_der_x509_certificate
+
+from probe.cli import main
+from probe.demo import keys
+from probe.demo.cast import Cast, cast
+
+NOW = datetime.now(UTC).replace(microsecond=0)
+CSR = "-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----\n"
+DH = "-----BEGIN DH PARAMETERS-----\nMAYC\n-----END DH PARAMETERS-----\n"
+CRL = "-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n"
+PUBLIC = "-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n"
+PASSWORD = b"correct horse"
+
+
+@pytest.fixture(scope="module")
+def actors() -> Cast:
+    """Root, intermediate and leaf of today."""
+    return cast(NOW)
+
+
+@pytest.fixture
+def judge(tmp_path: Path, actors: Cast, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, Any]]:
+    """Run the verb on a file of this content; the exit code and the JSON document."""
+    roots = tmp_path / "roots.pem"
+    roots.write_text(actors.root.pem, encoding="ascii")
+
+    def run(content: str | bytes, *words: str, mode: int = 0o600, name: str = "servercert.pem") -> tuple[int, Any]:
+        file = tmp_path / name
+        file.write_bytes(content if isinstance(content, bytes) else content.encode("ascii"))
+        file.chmod(mode)
+        code = main(["file", str(file), "--json", "--no-fetch", "--trust", str(roots), *words])
+        return code, json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def ids(document: Any) -> list[str]:
+    """The findings of the one file."""
+    return [finding["id"] for finding in document["endpoints"][0]["findings"]]
+
+
+def parts(actors: Cast) -> SimpleNamespace:
+    """PEM of what files are made of."""
+    old = actors.leaf(**actors.days(-120, -30))
+    return SimpleNamespace(
+        key=keys.pem("leaf"), other=keys.pem("leaf-2"), leaf=actors.mx.pem, r3=actors.r3.pem, root=actors.root.pem,
+        old=old.pem, strange=actors.old_root.pem,
+    )  # fmt: skip
+
+
+def encrypted() -> str:
+    """The leaf's key behind a passphrase."""
+    algorithm = serialization.BestAvailableEncryption(PASSWORD)
+    pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    return keys.private("leaf").private_bytes(*pem, algorithm).decode()
+
+
+FAULTS: list[tuple[Callable[[SimpleNamespace], str], tuple[str, ...], int]] = [
+    (lambda p: p.key + p.leaf + p.r3, (), 0),
+    (lambda p: p.leaf + p.r3 + p.key, (), 0),
+    (lambda p: "text before\n" + p.leaf + "text between\n" + p.r3, (), 0),
+    (lambda p: (p.key + p.leaf + p.r3).replace("\n", "\r\n"), (), 0),
+    (lambda p: p.leaf, ("missing-intermediate",), 1),
+    (lambda p: p.other + p.leaf + p.r3, ("key-mismatch",), 1),
+    (lambda p: p.leaf.rstrip("\n") + p.r3[p.r3.index("-----") :], ("file-glued",), 1),
+    (lambda p: p.leaf.rstrip("\n") + "# R3\n" + p.r3, ("file-glued",), 1),
+    (lambda p: p.r3, ("leaf-missing",), 1),
+    (lambda p: p.r3 + p.root, ("leaf-missing",), 1),
+    (lambda p: (p.root + p.strange) * 4, ("leaf-missing",), 1),
+    (lambda _: CSR, ("file-wrong-kind",), 1),
+    (lambda _: DH, ("file-wrong-kind",), 1),
+    (lambda _: CRL, ("file-wrong-kind",), 1),
+    (lambda _: PUBLIC, ("file-wrong-kind",), 1),
+    (lambda p: p.key, ("file-wrong-kind",), 1),
+    (lambda p: encrypted() + p.leaf + p.r3, ("key-encrypted",), 1),
+    (lambda p: p.key + p.other + p.leaf + p.r3, ("several-keys",), 1),
+    (lambda p: p.leaf + p.r3[: len(p.r3) // 2], ("file-not-pem",), 1),
+    (lambda p: p.leaf + p.old + p.r3, ("expired-twin",), 1),
+    (lambda p: p.old + p.leaf + p.r3, ("expired-twin", "expired"), 1),
+]
+
+
+@pytest.mark.parametrize("number", range(len(FAULTS)))
+def test_each_fault_has_its_finding(number: int, judge: Callable[..., tuple[int, Any]], actors: Cast) -> None:
+    """The findings that only a file has are named, beside those of any chain."""
+    made, expected, code = FAULTS[number]
+    got, document = judge(made(parts(actors)))
+    assert set(expected) <= set(ids(document))
+    assert got == code
+    if not expected:
+        assert ids(document) == []
+
+
+def test_a_file_for_a_server_is_judged_by_its_habits(judge: Callable[..., tuple[int, Any]], actors: Cast) -> None:
+    """What one mail server refuses is said where that server is named, and nowhere else."""
+    p = parts(actors)
+    assert ids(judge(p.leaf + p.r3)[1]) == []
+    assert ids(judge(p.leaf + p.r3, "--mta", "qmail")[1]) == ["key-missing"]
+    assert ids(judge(p.leaf + p.r3 + p.key, "--mta", "postfix")[1]) == ["key-misplaced"]
+    assert ids(judge(p.key + p.leaf + p.r3, "--mta", "postfix")[1]) == []
+
+
+def test_a_key_that_others_can_read_is_a_warning(judge: Callable[..., tuple[int, Any]], actors: Cast) -> None:
+    """It becomes an error where the mail server named refuses such a key; a file without key may be read by all."""
+    p = parts(actors)
+    assert ids(judge(p.key + p.leaf + p.r3, mode=0o644)[1]) == ["key-readable"]
+    assert ids(judge(p.key + p.leaf + p.r3, mode=0o640)[1]) == []
+    assert ids(judge(p.leaf + p.r3, mode=0o644)[1]) == []
+    _, document = judge(p.key + p.leaf + p.r3, "--mta", "sendmail", mode=0o640)
+    assert document["endpoints"][0]["findings"][0]["severity"] == "error"
+
+
+def test_purpose_and_name_are_asked_for(judge: Callable[..., tuple[int, Any]], actors: Cast) -> None:
+    """``--as client`` wants clientAuth, ``--name`` a name."""
+    both = actors.leaf(eku=("serverAuth",)).pem + actors.r3.pem
+    assert ids(judge(both)[1]) == []
+    assert ids(judge(both, "--as", "client")[1]) == ["client-eku"]
+    assert ids(judge(both, "--as", "both", "--name", "other.example")[1]) == ["name-mismatch", "client-eku"]
+
+
+@pytest.mark.parametrize("form", ["der", "p7b", "p12", "utf16"])
+def test_other_forms_are_read_and_named(form: str, judge: Callable[..., tuple[int, Any]], actors: Cast) -> None:
+    """DER, PKCS#7, PKCS#12 and UTF-16 hold good certificates, which no mail server on Unix reads so."""
+    chain = [load_der_x509_certificate(one.der) for one in (actors.mx, actors.r3)]
+    words: list[str] = []
+    if form == "der":
+        content = actors.mx.der + actors.r3.der
+    elif form == "p7b":
+        content = pkcs7.serialize_certificates(chain, serialization.Encoding.DER)
+    elif form == "p12":
+        protection = serialization.BestAvailableEncryption(PASSWORD)
+        content = pkcs12.serialize_key_and_certificates(b"mx", keys.private("leaf"), chain[0], chain[1:], protection)
+        descriptor, end = os.pipe()
+        os.write(end, PASSWORD + b"\n")
+        os.close(end)
+        words = ["--password-fd", str(descriptor)]
+    else:
+        content = b"\xff\xfe" + (actors.mx.pem + actors.r3.pem).encode("utf-16-le")
+    code, document = judge(content, *words)
+    assert (code, ids(document)) == (1, ["file-not-pem"])
+    assert len(document["endpoints"][0]["presented"]) == 2
+
+
+def test_a_certbot_folder_is_understood(tmp_path: Path, actors: Cast, capsys: pytest.CaptureFixture[str]) -> None:
+    """The folder means fullchain.pem with its key; chain.pem is called the wrong file, and the right one is named."""
+    p = parts(actors)
+    live, archive = tmp_path / "live", tmp_path / "archive"
+    live.mkdir()
+    archive.mkdir()
+    for name, content in (("cert", p.leaf), ("chain", p.r3), ("fullchain", p.leaf + p.r3), ("privkey", p.other)):
+        (archive / f"{name}1.pem").write_text(content, encoding="ascii")
+        (live / f"{name}.pem").symlink_to(archive / f"{name}1.pem")
+    (archive / "privkey1.pem").chmod(0o600)
+    common = ["--json", "--no-fetch", "--trust", str(_written(tmp_path / "r.pem", p.root))]
+    assert main(["file", str(live), *common]) == 1
+    document = json.loads(capsys.readouterr().out)
+    assert (Path(document["target"]["name"]).name, ids(document)) == ("fullchain.pem", ["key-mismatch"])
+    assert main(["file", str(live / "chain.pem"), *common]) == 1
+    (finding,) = json.loads(capsys.readouterr().out)["endpoints"][0]["findings"]
+    assert (finding["id"], finding["facts"]["case"]) == ("leaf-missing", "sibling")
+    assert str(live / "fullchain.pem") in finding["summary"]
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen"),
+    [
+        (("fullchain.cer", "ca.cer", "mx.example.test.cer", "mx.example.test.key"), ["fullchain.cer"]),
+        (("a.crt", "a.issuer.crt", "a.key", "a.json"), ["a.crt"]),
+        (("a.crt", "a.issuer.crt", "a.key", "b.crt", "b.issuer.crt", "b.key"), ["a.crt", "b.crt"]),
+    ],
+)
+def test_other_acme_clients_folders_are_understood(
+    names: tuple[str, ...], chosen: list[str], tmp_path: Path, actors: Cast, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """acme.sh and lego have names of their own."""
+    p = parts(actors)
+    folder = tmp_path / "mx.example.test"
+    folder.mkdir()
+    for name in names:
+        content = p.r3 if "issuer" in name or name == "ca.cer" else p.key if name.endswith(".key") else p.leaf + p.r3
+        _written(folder / name, content).chmod(0o600)
+    roots = str(_written(tmp_path / "r.pem", p.root))
+    assert main(["file", str(folder), "--json", "--no-fetch", "--trust", roots]) == 0
+    document = json.loads(capsys.readouterr().out)
+    reports = document.get("reports", [document])
+    assert [Path(report["target"]["name"]).name for report in reports] == chosen
+
+
+def _written(path: Path, content: str) -> Path:
+    path.write_text(content, encoding="ascii")
+    return path
+
+
+def test_a_file_of_a_key_belongs_to_the_other_file(
+    tmp_path: Path, actors: Cast, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two paths, one report."""
+    p = parts(actors)
+    chain, key = _written(tmp_path / "c.pem", p.leaf + p.r3), _written(tmp_path / "k.pem", p.other)
+    key.chmod(0o600)
+    roots = str(_written(tmp_path / "r.pem", p.root))
+    assert main(["file", str(chain), str(key), "--json", "--no-fetch", "--trust", roots]) == 1
+    assert ids(json.loads(capsys.readouterr().out)) == ["key-mismatch"]
+
+
+def test_standard_input_and_s_client(
+    monkeypatch: pytest.MonkeyPatch, actors: Cast, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What s_client printed is read as it is; where it was told to print one certificate, that is said."""
+    roots = str(_written(tmp_path / "r.pem", actors.root.pem))
+    head = "CONNECTED(00000003)\n---\nCertificate chain\n 0 s:CN=mx\n   i:CN=R3\n"
+    whole = head + actors.mx.pem + " 1 s:CN=R3\n   i:CN=Root\n" + actors.r3.pem + "---\nServer certificate\n"
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(whole.encode()), isatty=lambda: False))
+    assert main(["file", "-", "--json", "--no-fetch", "--trust", roots]) == 0
+    assert len(json.loads(capsys.readouterr().out)["endpoints"][0]["presented"]) == 2
+    short = head + " 1 s:CN=R3\n   i:CN=Root\n---\nServer certificate\n" + actors.mx.pem
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(short.encode()), isatty=lambda: False))
+    assert main(["file", "-", "--no-fetch", "--trust", roots]) == 2
+    assert "-showcerts" in capsys.readouterr().err
+
+
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A FIFO, a device, a folder, a loop of links, a file beyond all measure: a sentence and exit code 2."""
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with (tmp_path / "huge").open("wb") as sparse:
+        sparse.truncate(5 << 30)
+    _written(tmp_path / "empty", "")
+    for name in ("fifo", "loop", "huge", "empty", "absent"):
+        assert main(["file", str(tmp_path / name)]) == 2, name
+        assert capsys.readouterr().err.count("\n") <= 4
+    for path in ("/dev/zero", "/dev/null", str(tmp_path), "", "a" * 5000, "\x00"):
+        assert main(["file", path]) == 2, path
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_ten_thousand_certificates_are_bounded(judge: Callable[..., tuple[int, Any]], actors: Cast) -> None:
+    """They are read, and told as a list that is too long."""
+    p = parts(actors)
+    code, document = judge(p.leaf + p.r3 * 10_000)
+    assert code == 1
+    assert "too-many-certs" in ids(document)
+
+
+def test_a_pkcs12_file_that_asks_for_endless_work_is_not_opened(
+    judge: Callable[..., tuple[int, Any]], actors: Cast
+) -> None:
+    """The number of rounds is read before anybody derives a key."""
+    protection = serialization.PrivateFormat.PKCS12.encryption_builder().kdf_rounds(1000).build(PASSWORD)
+    own = load_der_x509_certificate(actors.mx.der)
+    content = pkcs12.serialize_key_and_certificates(b"mx", keys.private("leaf"), own, None, protection)
+    bomb = content.replace(b"\x02\x02\x03\xe8", b"\x02\x04\x7f\xff\xff\xff")
+    assert bomb != content
+    code, document = judge(bomb, "--password-file", "/dev/null")
+    assert code == 2
+    assert "error" in document
+
+
+def test_the_key_never_shows(judge: Callable[..., tuple[int, Any]], actors: Cast, tmp_path: Path) -> None:
+    """Not in the report, and not in the mended list."""
+    p = parts(actors)
+    out = tmp_path / "out.pem"
+    _, document = judge(p.other + p.leaf + p.r3, "--write-chain", str(out))
+    everything = json.dumps(document) + (out.read_text() if out.exists() else "")
+    assert not any(line in everything for line in p.other.splitlines()[1:-1])
+
+
+def test_openssl_agrees_on_the_pair(tmp_path: Path, actors: Cast) -> None:
+    """The public half that we derive is the one that openssl derives."""
+    from probe.pki.blocks import blocks
+
+    key = _written(tmp_path / "k.pem", parts(actors).key)
+    out = subprocess.run(
+        ["openssl", "pkey", "-in", str(key), "-pubout", "-outform", "DER"],
+        capture_output=True, check=True,
+    ).stdout  # fmt: skip
+    assert blocks(key.read_bytes())[0][0].spki == out
