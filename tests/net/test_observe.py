@@ -24,15 +24,17 @@ OPEN = Path("/proc/self/fd")
 QUICK = ObserveOptions(timeout=4.0, greeting_timeout=2.0, sni="mx.example")
 
 
-def target(port: int, tls: Tls = Tls.STARTTLS, name: str = "127.0.0.1") -> Target:
+def target(
+    port: int, tls: Tls = Tls.STARTTLS, name: str = "127.0.0.1", protocol: Protocol = Protocol.SMTP
+) -> Target:
     """Somebody on loopback."""
-    return Target(name, port, Protocol.SMTP, tls)
+    return Target(name, port, protocol, tls)
 
 
 async def probed(script: Script, options: ObserveOptions = QUICK) -> Observation:
     """Serve a script and look at it."""
     async with serving(script) as port:
-        return await observe(target(port, script.tls), options)
+        return await observe(target(port, script.tls, protocol=script.protocol), options)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from probe.model import Failure, Protocol, Reply, Stage, Tls, Trouble
-from probe.wire.dialogue import SMTP, VERBS, Listen, Say, Upgrade, converse, extensions, symptoms
+from probe.wire.dialogue import Listen, Say, Upgrade, converse, symptoms
+from probe.wire.verbs import SMTP, VERBS, extensions
 
 OFFER = Reply(250, ("mx.example", "SIZE 1000", "starttls"))
 YES = Reply(250, ("mx.example",))
