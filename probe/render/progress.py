@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from probe.catalogue.protocols import spoken_of
 from probe.model import Stage, Target
 from probe.render.clean import clean
 
@@ -25,10 +26,10 @@ WORDS = {
     Stage.DNS: "looking up the name",
     Stage.CONNECT: "connecting",
     Stage.GREETING: "waiting for the greeting (30 s is usual)",
-    Stage.EHLO: "waiting for the reply to EHLO",
-    Stage.STARTTLS: "waiting for the reply to STARTTLS",
+    Stage.EHLO: "waiting for the answer to EHLO",
+    Stage.STARTTLS: "waiting for the answer to STARTTLS",
     Stage.HANDSHAKE: "shaking hands",
-    Stage.EHLO_TLS: "waiting for the reply to EHLO inside TLS",
+    Stage.EHLO_TLS: "waiting for the answer to EHLO inside TLS",
     Stage.DONE: "judging the chain",
 }
 
@@ -54,7 +55,8 @@ class Wait:
         waited = self._clock() - self._since
         frame = FRAMES[int(waited * REDRAWS) % len(FRAMES)]
         place = f"{clean(self._target.name, NAME)}:{self._target.port}"
-        return Text(f"{frame} {WORDS[self._stage]}, {waited:.0f} s ({place})", no_wrap=True, overflow="ellipsis")
+        words = spoken_of(self._target.protocol, WORDS[self._stage])
+        return Text(f"{frame} {words}, {waited:.0f} s ({place})", no_wrap=True, overflow="ellipsis")
 
 
 @contextmanager

@@ -80,7 +80,7 @@ REFUSED = [
     ("postmaster@example.com", "dig +short MX example.com"),
     ("smtp://postmaster@example.com", "dig +short MX example.com"),
     ("postmaster@$(reboot)", "dig +short MX DOMAIN"),
-    ("imap://mx.example.com", 'and "imap://" is none'),
+    ("gopher://mx.example.com", 'and "gopher://" is none'),
     ("https://mx.example.com:8443/", "names the port of a web server"),
 ]
 

@@ -24,9 +24,7 @@ OPEN = Path("/proc/self/fd")
 QUICK = ObserveOptions(timeout=4.0, greeting_timeout=2.0, sni="mx.example")
 
 
-def target(
-    port: int, tls: Tls = Tls.STARTTLS, name: str = "127.0.0.1", protocol: Protocol = Protocol.SMTP
-) -> Target:
+def target(port: int, tls: Tls = Tls.STARTTLS, name: str = "127.0.0.1", protocol: Protocol = Protocol.SMTP) -> Target:
     """Somebody on loopback."""
     return Target(name, port, protocol, tls)
 
