@@ -18,7 +18,7 @@ def spoken_of(protocol: str, words: str) -> str:
     """Return our own words (never the network's) as they are right for the protocol, "imap" for instance."""
     for pieces, says in _steps(protocol):
         words = pieces.sub(lambda found: says[found[0]], words)  # noqa: B023 -- called at once
-    return words.strip()
+    return words.replace("  ", " ").strip()
 
 
 def starttls_of(protocol: str) -> str:
