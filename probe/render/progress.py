@@ -35,7 +35,9 @@ WORDS = {
 
 
 NAME = 20
-"""Characters of the host's name: with the longest words the line keeps within 80."""
+"""Characters of the host's name, where the line keeps within 80 with them."""
+ROOM = 80 - len(" (:65535)")
+"""Characters of the line without the port."""
 
 
 class Wait:
@@ -54,9 +56,9 @@ class Wait:
 
         waited = self._clock() - self._since
         frame = FRAMES[int(waited * REDRAWS) % len(FRAMES)]
-        place = f"{clean(self._target.name, NAME)}:{self._target.port}"
-        words = spoken_of(self._target.protocol, WORDS[self._stage])
-        return Text(f"{frame} {words}, {waited:.0f} s ({place})", no_wrap=True, overflow="ellipsis")
+        words = f"{frame} {spoken_of(self._target.protocol, WORDS[self._stage])}, {waited:.0f} s"
+        place = f"{clean(self._target.name, min(NAME, ROOM - len(words)))}:{self._target.port}"
+        return Text(f"{words} ({place})", no_wrap=True, overflow="ellipsis")
 
 
 @contextmanager

@@ -26,8 +26,8 @@ OF_SMTP = re.compile(
 
 
 def cases(id_: str) -> Iterator[str]:
-    """Everything that a finding may be: the keys of its words."""
-    yield from dict.fromkeys((*page(id_).summary, *page(id_).fix))
+    """Everything that a finding about a server may be: the keys of its words."""
+    yield from (key for key in dict.fromkeys((*page(id_).summary, *page(id_).fix)) if "/" not in key)
 
 
 def told(id_: str, case: str, protocol: Protocol) -> list[str]:
