@@ -166,7 +166,7 @@ def _probe_parser() -> Parser:
 def _add_connection(parser: Parser) -> None:
     group = parser.add_argument_group("the connection")
     add = group.add_argument
-    add("--port", type=port_number, metavar="N", help="the port, where HOST names none (default: the protocol's; 25)")
+    add("--port", type=port_number, metavar="N", help="the port, where HOST names none (default: the protocol's own)")
     add(
         "--protocol",
         choices=PROTOCOLS,

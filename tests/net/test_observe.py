@@ -136,6 +136,22 @@ def test_addresses_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     assert f"<127.0.0.1 port {port}: connected>" == seen.transcript[1].line
 
 
+@pytest.mark.parametrize(
+    ("protocol", "trouble"),
+    [(Protocol.SMTP, Trouble.NULL_MX), (Protocol.SUBMISSION, Trouble.UNRESOLVED), (Protocol.IMAP, Trouble.UNRESOLVED)],
+)
+def test_a_null_mx_concerns_smtp_alone(monkeypatch: pytest.MonkeyPatch, protocol: Protocol, trouble: Trouble) -> None:
+    """Nobody asks for an MX to read mail."""
+
+    async def null(name: str, **_: float) -> Resolved:
+        assert name == "mx.example"
+        return Resolved(failure=Failure(Trouble.NULL_MX, "none"))
+
+    monkeypatch.setattr(module, "resolve", null)
+    seen = asyncio.run(observe(target(1, name="mx.example", protocol=protocol), ObserveOptions()))
+    assert seen.failure == Failure(trouble, "none")
+
+
 def test_no_address_connects(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first failure is told, and all addresses are named."""
 
