@@ -13,12 +13,16 @@ from probe.catalogue.protocols import named, phrases, spoken_of, starttls_of
 from probe.model import PORTS, Confidence, Endpoint, Finding, Protocol, Severity, Stage, Tls
 from probe.render.facts import STAGES
 from probe.render.progress import WORDS
-from probe.rules import IDS
+from probe.rules import IDS, RULES
+from probe.rules.case import Need
 from probe.wording import slots_of
 
 PROGRAMS = (Protocol.IMAP, Protocol.POP3, Protocol.SIEVE)
 ABOUT_MX = {"null-mx", "no-mx"}
 """Findings that other protocols than SMTP do not have."""
+ABOUT_FILES = {rule.id for rule in RULES if rule.needs in {Need.FILE, Need.HABITS, Need.USERS}} - {"key-mismatch"}
+"""Findings about a file, which speaks no protocol."""
+ABOUT_SERVERS = sorted(IDS - ABOUT_MX - ABOUT_FILES)
 OF_SMTP = re.compile(
     r"\b(SMTP|EHLO|LHLO|[Ss]enders?|MX|MTA|DANE|Postfix|Exim|qmail|bounces?|mail servers? only|220|25|465|587)\b"
     r"|[Mm]ost mail (still )?arrives|mail flows"
@@ -46,7 +50,7 @@ def told(id_: str, case: str, protocol: Protocol) -> list[str]:
 @pytest.mark.parametrize("protocol", PROGRAMS)
 def test_nothing_of_smtp_is_said_of_what_mail_programs_speak(protocol: Protocol) -> None:
     """Neither its words nor its ports, nor who delivers in spite of a fault."""
-    for id_ in sorted(IDS - ABOUT_MX):
+    for id_ in ABOUT_SERVERS:
         for case in cases(id_):
             found = {text: OF_SMTP.findall(text) for text in told(id_, case, protocol) if OF_SMTP.search(text)}
             assert found == {}, f"{id_}, {case}: mend probe/catalogue/protocols.toml"
@@ -55,7 +59,7 @@ def test_nothing_of_smtp_is_said_of_what_mail_programs_speak(protocol: Protocol)
 def test_lmtp_is_no_smtp() -> None:
     """It is spoken by mail servers, and on no well-known port."""
     other = re.compile(r"\b(SMTP|EHLO|MX|port 25|465|587)\b")
-    for id_ in sorted(IDS - ABOUT_MX):
+    for id_ in ABOUT_SERVERS:
         for case in cases(id_):
             assert [] == [text for text in told(id_, case, Protocol.LMTP) if other.search(text)], f"{id_}, {case}"
 
