@@ -13,16 +13,14 @@ from probe.catalogue.protocols import named, phrases, spoken_of, starttls_of
 from probe.model import PORTS, Confidence, Endpoint, Finding, Protocol, Severity, Stage, Tls
 from probe.render.facts import STAGES
 from probe.render.progress import WORDS
-from probe.rules import IDS, RULES
-from probe.rules.case import Need
+from probe.rules import ACROSS, IDS, RULES
 from probe.wording import slots_of
 
 PROGRAMS = (Protocol.IMAP, Protocol.POP3, Protocol.SIEVE)
 ABOUT_MX = {"null-mx", "no-mx"}
 """Findings that other protocols than SMTP do not have."""
-ABOUT_FILES = {rule.id for rule in RULES if rule.needs in {Need.FILE, Need.HABITS, Need.USERS}} - {"key-mismatch"}
-"""Findings about a file, which speaks no protocol."""
-ABOUT_SERVERS = sorted(IDS - ABOUT_MX - ABOUT_FILES)
+ABOUT_SERVERS = sorted(({rule.id for rule in RULES} | ACROSS) - ABOUT_MX)
+"""Findings about a file speak no protocol."""
 OF_SMTP = re.compile(
     r"\b(SMTP|EHLO|LHLO|[Ss]enders?|MX|MTA|DANE|Postfix|Exim|qmail|bounces?|mail servers? only|220|25|465|587)\b"
     r"|[Mm]ost mail (still )?arrives|mail flows"
