@@ -47,6 +47,10 @@ class Protocol(StrEnum):
 
     SMTP = "smtp"
     SUBMISSION = "submission"
+    LMTP = "lmtp"
+    IMAP = "imap"
+    POP3 = "pop3"
+    SIEVE = "sieve"
 
 
 class Tls(StrEnum):
@@ -64,6 +68,20 @@ class Side(StrEnum):
     """The receiving MTA, or a server for IMAP and the like: serverAuth."""
     CLIENT = "client"
     """The sending MTA, which presents a certificate when the server asks for one: clientAuth."""
+
+
+PORTS: Mapping[int, tuple[Protocol, Tls]] = {
+    25: (Protocol.SMTP, Tls.STARTTLS),
+    24: (Protocol.LMTP, Tls.STARTTLS),
+    587: (Protocol.SUBMISSION, Tls.STARTTLS),
+    465: (Protocol.SUBMISSION, Tls.IMPLICIT),
+    143: (Protocol.IMAP, Tls.STARTTLS),
+    993: (Protocol.IMAP, Tls.IMPLICIT),
+    110: (Protocol.POP3, Tls.STARTTLS),
+    995: (Protocol.POP3, Tls.IMPLICIT),
+    4190: (Protocol.SIEVE, Tls.STARTTLS),
+}
+"""What a port speaks, and how TLS begins there (RFC 8314 §7, RFC 6409 §3.1, RFC 5804 §1.8; 24 is usual for LMTP)."""
 
 
 class Kind(StrEnum):
@@ -135,7 +153,10 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One reply of the server (RFC 5321 §4.2): the code and the text of each line without code and separator."""
+    """One reply of the server (RFC 5321 §4.2): the code and the text of each line without code and separator.
+
+    Where the protocol has no codes (IMAP, POP3, ManageSieve) the code is 0, and the lines are as sent.
+    """
 
     code: int
     lines: tuple[str, ...]
@@ -143,6 +164,8 @@ class Reply:
     @property
     def text(self) -> str:
         """The reply as sent, its lines joined by newline, code and separator restored."""
+        if not self.code:
+            return "\n".join(self.lines)
         last = len(self.lines) - 1
         return "\n".join(f"{self.code:03d}{'-' if n < last else ' '}{line}" for n, line in enumerate(self.lines))
 
@@ -176,7 +199,8 @@ class Failure:
     text: str
     """What the other side or the operating system said, verbatim."""
     symptoms: tuple[str, ...] = ()
-    """The field's numbers: "alert:40" (received), "alert-sent:40", "reason:267", "reply:454", "status:4.7.0"."""
+    """The field's numbers: "alert:40" (received), "alert-sent:40", "reason:267", "reply:454", "status:4.7.0"; and the
+    response codes of IMAP, POP3 and ManageSieve, "response:UNAVAILABLE"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,16 +221,17 @@ class Observation:
     endpoint: Endpoint
     started: datetime
     stage: Stage
-    """Where it ended; DONE when the second EHLO was answered."""
+    """Where it ended; DONE when the second EHLO, or what stands in its place, was answered."""
     failure: Failure | None = None
     greeting: Reply | None = None
     ehlo: Reply | None = None
+    """The reply to EHLO, LHLO, CAPABILITY or CAPA."""
     starttls: Reply | None = None
     """The reply to STARTTLS."""
     ehlo_tls: Reply | None = None
     """The reply to EHLO inside TLS."""
     surplus: bytes = b""
-    """Bytes that the server sent behind its 220 to STARTTLS before our ClientHello; never given to TLS."""
+    """Bytes that the server sent behind its yes to STARTTLS before our ClientHello; never given to TLS."""
     presented: tuple[bytes, ...] | None = None
     """The certificates exactly as sent, DER, in wire order; () = an empty list came; None = no list came."""
     tls_version: str | None = None

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from probe.catalogue.protocols import named
 from probe.catalogue.recognise import recognise
 from probe.material import Material
 from probe.model import (
@@ -154,16 +155,18 @@ def _fetched(observation: Observation) -> tuple[Certificate, ...]:
 
 def judged(observation: Observation, options: Options, material: Material | None = None) -> EndpointReport:
     """Judge one endpoint, or the certificates of a file: chain, repair, findings in words."""
+    endpoint = observation.endpoint
     at = _moment(observation, options).replace(microsecond=0)  # certificates count whole seconds
     chain = chain_of(observation, options) if observation.presented is not None else None
     stores = options.anchors.stores
     mending = repair(chain, at, options.anchors, _origins(observation, options)) if chain else None
-    reference = options.name or observation.endpoint.host
+    reference = options.name or endpoint.host
     case = Case(observation, at, chain, mending, reference, stores, options.warn_days, material)
     findings, skipped = judge(case, options.ignore)
     mta = Mta(options.mta, "--mta", Confidence.IS) if options.mta else recognise(observation)
-    slots, software = slots_of(observation.endpoint, reference, material), mta.name if mta else None
-    saying = Saying(slots, software, options.words, voice_of(observation))
+    words = named(options.words, endpoint.port, endpoint.protocol, endpoint.tls)
+    slots, software = slots_of(endpoint, reference, material), mta.name if mta else None
+    saying = Saying(slots, software, words, voice_of(observation))
     return EndpointReport(observation, chain, spoken(findings, mending, saying), mending, mta, (), skipped)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from probe.model import Protocol, Target, Tls
+from probe.model import PORTS, Protocol, Target, Tls
 
 QUOTED = 80
 """Characters of a mistyped host that a sentence repeats."""
@@ -18,6 +18,14 @@ _SCHEMES: dict[str, tuple[int | None, Protocol | None, Tls | None]] = {
     "submissions": (SUBMISSIONS, Protocol.SUBMISSION, Tls.IMPLICIT),
     "http": (None, None, None),
     "https": (None, None, None),
+    "lmtp": (None, Protocol.LMTP, None),
+    "imap": (None, Protocol.IMAP, None),
+    "imaps": (993, Protocol.IMAP, Tls.IMPLICIT),
+    "pop": (None, Protocol.POP3, None),
+    "pop3": (None, Protocol.POP3, None),
+    "pops": (995, Protocol.POP3, Tls.IMPLICIT),
+    "pop3s": (995, Protocol.POP3, Tls.IMPLICIT),
+    "sieve": (None, Protocol.SIEVE, None),
 }
 """Scheme of a pasted URL → port, protocol and TLS that it means; a web address lends its host name alone."""
 
@@ -33,8 +41,8 @@ _EXAMPLES = "Write a host as mx.example.com, mx.example.com:587, 192.0.2.25 or [
 def target_of(text: str, port: int | None = None, protocol: Protocol | None = None, tls: Tls | None = None) -> Target:
     """Understand ``text``: a name, an address, either with a port, or a pasted URL.
 
-    A port in ``text`` wins over ``port``. 465 means implicit TLS (RFC 8314 §3.3) and 587 submission (RFC 6409), unless
-    ``tls`` or ``protocol`` say otherwise. Raises ValueError with a sentence that says what to type instead.
+    A port in ``text`` wins over ``port``. A port of ``PORTS`` means its protocol and its TLS, unless ``protocol`` or
+    ``tls`` say otherwise; without a port they choose it. Raises ValueError with a sentence that says what to type.
     """
     typed = text.strip()
     place, (url_port, url_protocol, url_tls) = _without_scheme(typed)
@@ -44,10 +52,17 @@ def target_of(text: str, port: int | None = None, protocol: Protocol | None = No
 
 def _target(name: str, port: int | None, protocol: Protocol | None, tls: Tls | None) -> Target:
     """Fill what was not said from what was."""
-    if port is None:
-        port = SUBMISSIONS if tls is Tls.IMPLICIT else SUBMISSION if protocol is Protocol.SUBMISSION else 25
-    usual = Protocol.SUBMISSION if port in {SUBMISSION, SUBMISSIONS} else Protocol.SMTP
-    return Target(name, port, protocol or usual, tls or (Tls.IMPLICIT if port == SUBMISSIONS else Tls.STARTTLS))
+    port = port or _usual_port(protocol, tls)
+    usual = PORTS.get(port, (Protocol.SMTP, Tls.STARTTLS))
+    return Target(name, port, protocol or usual[0], tls or usual[1])
+
+
+def _usual_port(protocol: Protocol | None, tls: Tls | None) -> int:
+    """The port of this protocol with this TLS, else of the protocol, else 25; TLS at once alone means 465."""
+    if tls is Tls.IMPLICIT and protocol in {None, Protocol.SMTP}:
+        return SUBMISSIONS
+    ports = [port for port, spoken in PORTS.items() if spoken[0] is protocol]
+    return next((port for port in ports if PORTS[port][1] is tls), ports[0] if ports else 25)
 
 
 def _without_scheme(typed: str) -> tuple[str, tuple[int | None, Protocol | None, Tls | None]]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from probe.catalogue.advice import worded
 from probe.catalogue.instructions import instructions
+from probe.catalogue.protocols import starttls_of
 from probe.material import Material
 from probe.model import Endpoint, Finding, Observation, Repair, Severity, Side, Tls
 
@@ -93,7 +94,8 @@ def slots_of(endpoint: Endpoint, reference: str | None = None, material: Materia
         "name": reference or host,
         "port": str(endpoint.port),
         "endpoint": "" if endpoint.tls is Tls.NONE else f"{shown}:{endpoint.port}",
-        "starttls": "-starttls smtp" if endpoint.tls is Tls.STARTTLS else "",
+        "starttls": f"-starttls {starttls_of(endpoint.protocol)}" if endpoint.tls is Tls.STARTTLS else "",
+        "protocol": endpoint.protocol.value,
         "sni": endpoint.sni or "",
         "path": material.name if material else "clientcert.pem",
     }

@@ -9,7 +9,7 @@ A script is a text file in ``fixtures/smtp/``, named for what the server does:
     hang up
 
 The head says how our observation must end (``ends TROUBLE at STAGE`` or ``ends done``), and may add ``symptoms``,
-``text``, ``presented N``, ``retried`` and ``port implicit``. The steps:
+``text``, ``presented N``, ``retried``, ``port implicit`` and ``protocol imap``. The steps:
 
     S: LINE           say a line                     S> TEXT            say it without CRLF
     C: PREFIX         wait for a line like this      hex BYTES          send these bytes
@@ -75,6 +75,11 @@ class Script:
         """How the port is asked."""
         return Tls(self.head.get("port", "starttls"))
 
+    @property
+    def protocol(self) -> Protocol:
+        """What is spoken."""
+        return Protocol(self.head.get("protocol", "smtp"))
+
     def expected(self) -> dict[str, object]:
         """The end that the head tells, as ``ending`` gives it; what it does not mention is not compared."""
         trouble, _, stage = self.head["ends"].partition(" at ")
@@ -98,7 +103,7 @@ def ending(seen: Observation) -> dict[str, object]:
     }
 
 
-HEAD = ("ends", "symptoms", "text", "presented", "retried", "port")
+HEAD = ("ends", "symptoms", "text", "presented", "retried", "port", "protocol")
 
 
 def parse(name: str, text: str) -> Script:
@@ -273,7 +278,7 @@ def drive(session: Session, player: Player, ms: float = 0.0) -> Observation:
 
 def rehearse(script: Script, connection: int = 0, tls: Tls | None = None) -> Observation:
     """Play one connection of a script to a fresh session."""
-    endpoint = Endpoint("mx.example", "192.0.2.1", 25, Protocol.SMTP, tls or script.tls, "mx.example")
+    endpoint = Endpoint("mx.example", "192.0.2.1", 25, script.protocol, tls or script.tls, "mx.example")
     session = Session(endpoint, ehlo="[192.0.2.99]", started=STARTED)
     return drive(session, Player(script.connections[connection]))
 

@@ -9,16 +9,20 @@ from __future__ import annotations
 import re
 import shlex
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from probe.catalogue.pages import DEFAULT, UnknownPageError, page
+from probe.catalogue.protocols import spoken_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from probe.model import Finding
+
+SMTP = "smtp"
+"""The protocol of which the pages speak."""
 
 UNKNOWN = "unknown"
 """What a slot without a value says; tests/catalogue/test_pages.py keeps it from being needed."""
@@ -61,8 +65,8 @@ _Words = TypeVar("_Words")
 def worded(finding: Finding, slots: Mapping[str, str], voice: str = "") -> Finding:
     """Return the finding with summary and fix filled in from its page; unchanged where it has none.
 
-    ``slots`` holds what is known of the endpoint (host, port, endpoint, name, starttls, sni); a fact of the same name
-    goes before. Two slots are made here: ``number``, the first position of the finding as people count, and
+    ``slots`` holds what is known of the endpoint (host, port, endpoint, name, starttls, sni, protocol); a fact of the
+    same name goes before. Two slots are made here: ``number``, the first position of the finding as people count, and
     ``servername``, the words that let s_client name the host as we did, if at all. The words are those of
     ``facts["case"]``, else those of the confidence, else those of "is". ``voice`` says who presented the certificates
     where it was no server, "file" or "client": such words go before the others of the same key.
@@ -72,9 +76,22 @@ def worded(finding: Finding, slots: Mapping[str, str], voice: str = "") -> Findi
     except UnknownPageError:
         return finding
     number = {"number": str(finding.positions[0] + 1)} if finding.positions else {}
-    values = ChainMap(_shown(finding.facts), number, dict(slots))
-    fix = tuple(_line(_called(line, voice), values) for line in _choose(this.fix, finding, voice))
-    return replace(finding, summary=_sentence(_choose(this.summary, finding, voice), values), fix=fix)
+    protocol = slots.get("protocol", SMTP)
+    values = ChainMap(_shown(finding.facts, protocol), number, dict(slots))
+    fix = tuple(_line(_called(line, voice), values) for line in _advised(_choose(this.fix, finding, voice), protocol))
+    summary = _sentence(spoken_of(protocol, _choose(this.summary, finding, voice)), values)
+    return replace(finding, summary=summary, fix=fix)
+
+
+def _advised(lines: Iterable[str], protocol: str) -> Iterator[str]:
+    """Say the lines of a fix as is right for the protocol; a line that introduces nothing any more has no commands."""
+    kept = True
+    for line in lines:
+        command = line.startswith(COMMAND)
+        said = line if command else spoken_of(protocol, line)
+        kept = kept if command else line.endswith(":") == said.endswith(":")
+        if said and (kept or not command):
+            yield said
 
 
 def names(template: str) -> frozenset[str]:
@@ -99,10 +116,15 @@ def _choose(words: Mapping[str, _Words], finding: Finding, voice: str) -> _Words
     return next(words[name] for name in wanted if name in words)
 
 
-def _shown(facts: Mapping[str, object]) -> dict[str, str]:
+def _shown(facts: Mapping[str, object], protocol: str) -> dict[str, str]:
     """Facts as text; one that is None or empty is left out, and so reads as unknown."""
     texts = ((name, _text(value)) for name, value in facts.items())
-    return {name: LABELS.get(name, {}).get(text, text) for name, text in texts if text}
+    return {name: _labelled(name, text, protocol) for name, text in texts if text}
+
+
+def _labelled(name: str, text: str, protocol: str) -> str:
+    label = LABELS.get(name, {}).get(text)
+    return text if label is None else spoken_of(protocol, label)
 
 
 def _text(value: object) -> str:

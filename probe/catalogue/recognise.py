@@ -1,5 +1,7 @@
 """Which mail software answered, judged by what any client sees: greeting, reply to EHLO, reply to STARTTLS.
 
+For EHLO stands what another protocol has in its place: LHLO, CAPABILITY, CAPA.
+
 No wrong command is ever sent to find out. The patterns are data: in the heads of the recipes, and in
 ``fingerprints.toml`` for software without a recipe. A pattern looks at one place and has one strength:
 
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from probe.catalogue.protocols import spoken_of
 from probe.catalogue.recipes import ids, recipe
 from probe.model import Confidence, Mta, Observation, Reply
 
@@ -63,7 +66,7 @@ class Sign:
     @property
     def text(self) -> str:
         """For people: 'greeting "220 mx.example ESMTP Postfix"'."""
-        return f'{_PLACE[self.place]} "{self.quote}"'
+        return f'{self.place} "{self.quote}"'
 
 
 def recognise(observation: Observation) -> Mta | None:
@@ -106,7 +109,8 @@ def _by_software(observation: Observation) -> Mapping[str, list[Sign]]:
     found: dict[str, list[Sign]] = defaultdict(list)
     for pattern in _patterns():
         if quote := _quote(pattern, seen[pattern.place]):
-            found[pattern.software].append(Sign(pattern.software, pattern.place, pattern.strength, quote))
+            place = spoken_of(observation.endpoint.protocol, _PLACE[pattern.place])
+            found[pattern.software].append(Sign(pattern.software, place, pattern.strength, quote))
     return found
 
 
@@ -120,11 +124,12 @@ def _quote(pattern: Pattern, lines: tuple[str, ...]) -> str:
 
 
 def _seen(observation: Observation) -> Mapping[str, tuple[str, ...]]:
-    ehlo = _lines(observation.ehlo or observation.ehlo_tls)
+    said = observation.ehlo or observation.ehlo_tls
+    ehlo = _lines(said)
     return {
         "greeting": _lines(observation.greeting),
         "ehlo": ehlo[:1],
-        "extensions": tuple(line[4:] for line in ehlo[1:]),
+        "extensions": tuple(line[4:] for line in ehlo[1:]) if said and said.code else ehlo[1:],
         "starttls": _lines(observation.starttls),
     }
 

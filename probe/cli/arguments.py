@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 VERBS = ("explain", "triage", "file", "demo")
 LATER = ("listen", "sweep", "diff")
 """Verbs that DESIGN names and this version does not have; a host of that name needs ``--`` before it."""
+PROTOCOLS = ("smtp", "submission", "lmtp", "imap", "pop3", "sieve")
 WIDTH = 80
 LONGEST_WAIT = 3600.0
 """Seconds. A probe that needs longer has been forgotten by whoever started it."""
@@ -33,6 +34,7 @@ EXAMPLES = """\
 examples:
   smtp-chaincheck mx.example.com                    what port 25 presents
   smtp-chaincheck mx.example.com:587                submission; 465: TLS at once
+  smtp-chaincheck mail.example.com:993              IMAP; 995: POP3; 4190: Sieve
   smtp-chaincheck 192.0.2.25 --name mx.example.com  one address, by that name
   smtp-chaincheck mx.example.com --write-chain chain.pem
                                                     the mended chain as a file
@@ -164,9 +166,14 @@ def _probe_parser() -> Parser:
 def _add_connection(parser: Parser) -> None:
     group = parser.add_argument_group("the connection")
     add = group.add_argument
-    add("--port", type=port_number, metavar="N", help="the port, where HOST names none (default: 25)")
-    add("--protocol", choices=("smtp", "submission"), help="default: smtp, on 465 and 587 submission")
-    add("--tls", choices=("starttls", "implicit"), help="default: starttls, on 465 implicit")
+    add("--port", type=port_number, metavar="N", help="the port, where HOST names none (default: the protocol's own)")
+    add(
+        "--protocol",
+        choices=PROTOCOLS,
+        metavar="WHICH",
+        help=f"{', '.join(PROTOCOLS)} (default: by the port, else smtp)",
+    )
+    add("--tls", choices=("starttls", "implicit"), help="default: starttls; implicit on 465, 993 and 995")
     add("--sni", metavar="NAME", help="server name to ask for (default: --name, else the host name)")
     add("--no-sni", action="store_true", help="ask for no name")
     add("--ehlo", metavar="NAME", help="name to greet with (default: our address)")

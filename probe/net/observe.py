@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
-from probe.model import Endpoint, Exchange, Failure, Observation, Stage, Target, Tls, Trouble
+from probe.model import Endpoint, Exchange, Failure, Observation, Protocol, Stage, Target, Tls, Trouble
 from probe.net.driver import Driver
 from probe.net.resolve import address_of, host_name, resolve
 from probe.wire.identity import Identity
@@ -111,8 +111,10 @@ async def observe(target: Target, options: ObserveOptions) -> Observation:
     run.enter(Stage.DNS)
     resolved = await resolve(target.name, family=_family(options), seconds=min(RESOLVE_TIMEOUT, options.timeout))
     timing = {Stage.DNS.value: round(run.ms, 3)}
-    if resolved.failure:
-        return Observation(_endpoint(run, None), run.started, Stage.DNS, resolved.failure, timing_ms=timing)
+    if failure := resolved.failure:
+        if target.protocol is not Protocol.SMTP and failure.trouble is Trouble.NULL_MX:
+            failure = replace(failure, trouble=Trouble.UNRESOLVED)  # no MX leads to a port of mail programs
+        return Observation(_endpoint(run, None), run.started, Stage.DNS, failure, timing_ms=timing)
     seen = await _retried(run, await _first(run, resolved.addresses))
     return replace(seen, timing_ms=timing | dict(seen.timing_ms))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from probe.catalogue.protocols import spoken_of
 from probe.catalogue.recipes import GENERIC, ids, recipe
 from probe.model import Confidence, Stage, Tls
 from probe.render.clean import clean
@@ -116,7 +117,8 @@ def _ending(observation: Observation, failure: Failure, *, verbose: bool) -> str
     said = failure.text.splitlines()
     shown = said if verbose else said[:FAILURE_LINES]
     words = " / ".join(clean(line) for line in shown) + (" …" if len(shown) < len(said) else "")
-    return f"at {STAGES[observation.stage]}{after}" + (f": {words}" if words else "")
+    stage = spoken_of(observation.endpoint.protocol, STAGES[observation.stage])
+    return f"at {stage}{after}" + (f": {words}" if words else "")
 
 
 def _trust(report: Report, observation: Observation) -> str:

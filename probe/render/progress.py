@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
+from probe.catalogue.protocols import spoken_of
 from probe.model import Stage, Target
 from probe.render.clean import clean
 
@@ -25,16 +26,18 @@ WORDS = {
     Stage.DNS: "looking up the name",
     Stage.CONNECT: "connecting",
     Stage.GREETING: "waiting for the greeting (30 s is usual)",
-    Stage.EHLO: "waiting for the reply to EHLO",
-    Stage.STARTTLS: "waiting for the reply to STARTTLS",
+    Stage.EHLO: "waiting for the answer to EHLO",
+    Stage.STARTTLS: "waiting for the answer to STARTTLS",
     Stage.HANDSHAKE: "shaking hands",
-    Stage.EHLO_TLS: "waiting for the reply to EHLO inside TLS",
+    Stage.EHLO_TLS: "waiting for the answer to EHLO inside TLS",
     Stage.DONE: "judging the chain",
 }
 
 
 NAME = 20
-"""Characters of the host's name: with the longest words the line keeps within 80."""
+"""Characters of the host's name, where the line keeps within 80 with them."""
+ROOM = 80 - len(" (:65535)")
+"""Characters of the line without the port."""
 
 
 class Wait:
@@ -53,8 +56,9 @@ class Wait:
 
         waited = self._clock() - self._since
         frame = FRAMES[int(waited * REDRAWS) % len(FRAMES)]
-        place = f"{clean(self._target.name, NAME)}:{self._target.port}"
-        return Text(f"{frame} {WORDS[self._stage]}, {waited:.0f} s ({place})", no_wrap=True, overflow="ellipsis")
+        words = f"{frame} {spoken_of(self._target.protocol, WORDS[self._stage])}, {waited:.0f} s"
+        place = f"{clean(self._target.name, min(NAME, ROOM - len(words)))}:{self._target.port}"
+        return Text(f"{words} ({place})", no_wrap=True, overflow="ellipsis")
 
 
 @contextmanager

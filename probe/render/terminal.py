@@ -20,6 +20,7 @@ import shlex
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from probe.catalogue.protocols import named, spoken_of
 from probe.catalogue.recipes import GENERIC, ids
 from probe.model import Confidence, Kind, Severity
 from probe.render.chain_drawing import draw
@@ -62,7 +63,9 @@ def show(
     repeats; ``ignored`` the findings that were there and left out; ``written`` the file that holds the mended list.
     """
     sheet = Sheet(console.width, console.encoding)
-    told = Told(title, verbose, tuple(words), tuple(ignored), written)
+    told = Told(
+        lambda id_: spoken_of(report.target.protocol, title(id_)), verbose, tuple(words), tuple(ignored), written
+    )
     if quiet:
         sheet.line(*_verdict(report, told))
     else:
@@ -176,7 +179,8 @@ def _offer_chain(sheet: Sheet, endpoint: EndpointReport, target: Target, told: T
     sheet.blank()
     sheet.say("The right chain, as a file:", first="  ")
     sheet.blank()
-    command = f"smtp-chaincheck {place(target)} --write-chain chain.pem {shlex.join(told.words)}"
+    words = named(told.words, target.port, target.protocol, target.tls)
+    command = f"smtp-chaincheck {place(target)} --write-chain chain.pem {shlex.join(words)}"
     sheet.line("    ", (command.rstrip(), "command"))
 
 

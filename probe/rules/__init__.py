@@ -12,6 +12,7 @@ from probe.rules.case import Case, Need, Rule
 
 RULES: tuple[Rule, ...] = (
     *conversation.ENDINGS,
+    conversation.no_starttls,
     conversation.implicit_tls,
     conversation.not_smtp,
     conversation.not_tls,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from probe.model import Failure, Observation, Severity, Stage, Tls, Trouble
@@ -62,9 +63,17 @@ ENDINGS = (
     _ended("banner-refused", "RFC 5321 §3.1", Trouble.REPLY, Stage.GREETING),
     _ended("ehlo-refused", "RFC 5321 §4.1.1.1", Trouble.REPLY, Stage.EHLO, Stage.EHLO_TLS),
     _ended("starttls-refused", "RFC 3207 §4", Trouble.REPLY, Stage.STARTTLS),
-    _ended("no-starttls", "RFC 3207 §4", Trouble.NO_STARTTLS),
     _ended("oversize-reply", "RFC 5321 §4.5.3.1.5", Trouble.OVERSIZE),
 )
+
+
+@rule("no-starttls", Severity.ERROR, Need.OBSERVATION, "RFC 3207 §4, RFC 9051 §6.2.1, RFC 2595 §4, RFC 5804 §1.7")
+def no_starttls(case: Case) -> Iterable[Hit]:
+    """STARTTLS is not offered, or not possible any more: an IMAP server has logged us in by its greeting."""
+    seen = case.observation
+    if seen.failure and seen.failure.trouble is Trouble.NO_STARTTLS:
+        preauth = {"case": "preauth"} if seen.failure.text.upper().startswith("* PREAUTH") else {}
+        yield Hit((), facts_of(seen, seen.failure, **preauth))
 
 
 @rule("implicit-tls", Severity.ERROR, Need.OBSERVATION, "RFC 8314 §3, RFC 3207")
@@ -91,12 +100,15 @@ def not_tls(case: Case) -> Iterable[Hit]:
         yield Hit((), facts_of(seen, seen.failure, **_what_came(seen, seen.failure)))
 
 
+_GREETS = re.compile(r'220(?:[ -]|$)|\* (?:OK|PREAUTH)\b|\+OK\b|"IMPLEMENTATION"')
+_COMPLAINS = re.compile(r"[45][0-9][0-9](?:[ -]|$)|(?:a[0-9]|\*) (?:NO|BAD|BYE)\b|-ERR\b|(?:NO|BYE)\b")
+
+
 def _what_came(seen: Observation, failure: Failure) -> dict[str, str]:
-    """A complaint (4xx, 5xx) is the server's own; a greeting shows a port for STARTTLS; anything else is just odd."""
-    code = next((symptom for symptom in failure.symptoms if symptom.startswith("reply:")), "")
+    """A complaint is the server's own; a greeting shows a port for STARTTLS; anything else is just odd."""
     if seen.endpoint.tls is Tls.IMPLICIT:
-        return {"case": "implicit" if code == "reply:220" else "implicit-odd"}
-    return {} if code[:7] in {"reply:4", "reply:5"} else {"case": "odd"}
+        return {"case": "implicit" if _GREETS.match(failure.text) else "implicit-odd"}
+    return {} if _COMPLAINS.match(failure.text) else {"case": "odd"}
 
 
 @rule("closed", Severity.ERROR, Need.OBSERVATION, "RFC 5321 §3.8")

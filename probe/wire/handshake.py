@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from probe.model import Alert, Failure, Trouble
+from probe.model import Alert, Failure, Reply, Trouble
 from probe.wire import certificates, errors
 from probe.wire.certificates import Flight
 from probe.wire.dialogue import symptoms
@@ -222,7 +222,7 @@ def _reply_symptoms(raw: bytes) -> tuple[str, ...]:
     try:
         return next((symptoms(reply) for reply in Replies().feed(raw + b"\n")), ())
     except BadReply:
-        return ()
+        return symptoms(Reply(0, (quoted(raw),)))
 
 
 def try_identity(identity: Identity) -> None:

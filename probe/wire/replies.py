@@ -1,4 +1,6 @@
-"""SMTP replies: bytes in, :class:`~probe.model.Reply` out (RFC 5321 §4.2).
+"""Replies of mail servers: bytes in, :class:`~probe.model.Reply` out.
+
+SMTP and LMTP (RFC 5321 §4.2):
 
     Reply-line = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF
     Reply-code = %x32-35 %x30-35 %x30-39
@@ -6,19 +8,22 @@
     250-mx.example greets you
     250 STARTTLS
 
-More lenient than the grammar where real servers need it: a bare LF ends a line, a code is any three digits, text is
-any byte (UTF-8 where it is UTF-8, else Latin-1), and of differing codes in one reply the last counts, as for Postfix.
+What a reply of another protocol looks like is told by its :class:`Form`. All are more lenient than the grammars where
+real servers need it: a bare LF ends a line, an SMTP code is any three digits, text is any byte (UTF-8 where it is
+UTF-8, else Latin-1), and of differing codes in one SMTP reply the last counts, as for Postfix.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from probe.model import Reply, Trouble
 
 LINE_LIMIT = 8 * 1024
-"""Bytes of one line. RFC 5321 §4.5.3.1.5 allows 512; the longest EHLO lines that real servers send are near 2 KiB."""
+"""Bytes of one line, literals included. RFC 5321 §4.5.3.1.5 allows 512; the longest EHLO and CAPABILITY lines that
+real servers send are near 2 KiB."""
 
 REPLY_LIMIT = 64 * 1024
 """Bytes of one reply. The longest honest greetings (terms of use, a picture in letters) stay below 10 KiB."""
@@ -29,8 +34,28 @@ LINES_LIMIT = 500
 QUOTED = 200
 """Bytes of unwanted input that we quote: enough to recognise the speaker."""
 
-_LINE = re.compile(r"(?P<code>[0-9]{3})(?:(?P<more>[ -])(?P<text>.*))?", re.DOTALL)
 _CONTROL = re.compile(rb"[^\t\r -\xff]")
+_LITERAL = re.compile(rb"\{([0-9]{1,9})\+?\}\r?\Z")
+_LITERAL_LENGTH = len(b"{123456789+}\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a reply looks like, line by line: IMAP's differ by what was asked, and so do POP3's."""
+
+    first: re.Pattern[str]
+    """Its first line."""
+    more: re.Pattern[str]
+    """The lines behind it."""
+    last: re.Pattern[str]
+    """The line that ends it, be it the first."""
+    literals: re.Pattern[bytes] | None = None
+    """Beginnings of lines that go on behind a literal, ``{5}`` CRLF and five bytes (RFC 9051 §4.3, RFC 5804 §1.2)."""
+
+
+_CODED = re.compile(r"[0-9]{3}(?:[ -].*)?", re.DOTALL)
+CODED = Form(_CODED, _CODED, re.compile(r"[0-9]{3}(?: .*)?", re.DOTALL))
+"""SMTP and LMTP."""
 
 
 class BadReply(Exception):  # noqa: N818 - it is named for what arrived, and never leaves this package
@@ -43,9 +68,10 @@ class BadReply(Exception):  # noqa: N818 - it is named for what arrived, and nev
 
 
 class Replies:
-    """Cuts a byte stream into replies, wherever the network cut it into packets."""
+    """Cuts a byte stream into replies, wherever the network cut it into packets. ``form`` is that of the next one."""
 
-    def __init__(self) -> None:
+    def __init__(self, form: Form = CODED) -> None:
+        self.form = form
         self._buffer = bytearray()
         self._begun: list[str] = []
         self._size = 0
@@ -70,7 +96,7 @@ class Replies:
         return self._replies()
 
     def _replies(self) -> Iterator[Reply]:
-        while (end := self._buffer.find(b"\n")) >= 0:
+        while (end := self._end()) >= 0:
             line = bytes(self._buffer[:end])
             self._limit(len(line))
             del self._buffer[: end + 1]
@@ -80,20 +106,36 @@ class Replies:
         if not self._begun and _CONTROL.search(self._buffer[:4]):
             raise BadReply(Trouble.UNREADABLE, quoted(self.rest))
 
+    def _end(self) -> int:
+        """Where the line ends that the buffer begins with, behind all its literals; -1 when that has not come yet."""
+        begin, end = 0, self._buffer.find(b"\n")
+        while end >= 0 and (literal := self._literal(begin, end)):
+            begin = end + 1 + int(literal[1])
+            self._limit(begin)
+            end = self._buffer.find(b"\n", begin)
+        return end
+
+    def _literal(self, begin: int, end: int) -> re.Match[bytes] | None:
+        """The announcement of a literal with which this part of a line ends."""
+        if self.form.literals is None or not self.form.literals.match(self._buffer):
+            return None
+        return _LITERAL.search(self._buffer, max(begin, end - _LITERAL_LENGTH), end)
+
     def _line(self, raw: bytes) -> Reply | None:
         line = decoded(raw.rstrip(b"\r"))
-        match = _LINE.fullmatch(line)
+        match = (self.form.more if self._begun else self.form.first).fullmatch(line)
         if not match:
             self._buffer[:0] = raw + b"\n"
             raise BadReply(Trouble.UNREADABLE, quoted(raw))
-        self._heard.append(line)
-        self._begun.append(match["text"] or "")
+        self._heard += re.split(r"\r?\n", line)
+        self._begun.append(line)
         self._size += len(raw)
-        return None if match["more"] == "-" else self._finish(int(match["code"]))
+        return self._finish() if self.form.last.fullmatch(line) else None
 
-    def _finish(self, code: int) -> Reply:
+    def _finish(self) -> Reply:
         lines, self._begun, self._size = tuple(self._begun), [], 0
-        return Reply(code, lines)
+        code = int(lines[-1][:3]) if self.form is CODED else 0
+        return Reply(code, tuple(line[4:] for line in lines) if code else lines)
 
     def _limit(self, line: int) -> None:
         if line > LINE_LIMIT or self._size + line > REPLY_LIMIT or len(self._begun) >= LINES_LIMIT:
@@ -112,5 +154,5 @@ def quoted(raw: bytes) -> str:
     """Bytes that were not understood, for people: text as it is, else hexadecimal."""
     head = raw[:QUOTED]
     if _CONTROL.search(head.replace(b"\n", b"")):
-        return f"<{len(raw)} bytes that are not SMTP: {head[:16].hex(' ')}>"
+        return f"<{len(raw)} bytes that are no text: {head[:16].hex(' ')}>"
     return decoded(head).rstrip("\r\n")

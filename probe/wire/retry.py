@@ -43,7 +43,7 @@ def knows_more(second: Observation, first: Observation, why: str) -> bool:
 def told_by(first: Observation, second: Observation, why: str) -> Observation:
     """Keep the first observation, with what the second one taught.
 
-    A silent port that answers a ClientHello in words which are no SMTP reply belongs to another service.
+    A silent port that answers a ClientHello in words which no mail server says belongs to another service.
     """
     failure = second.failure
     if why != IMPLICIT or failure is None or failure.trouble is not Trouble.NOT_TLS or _REPLY.match(failure.text):
@@ -51,8 +51,8 @@ def told_by(first: Observation, second: Observation, why: str) -> Observation:
     return replace(first, failure=Failure(Trouble.UNREADABLE, failure.text))
 
 
-_REPLY = re.compile(r"[2-5][0-9]{2}(?:[ -]|$)")
-"""The beginning of a reply line (RFC 5321 §4.2)."""
+_REPLY = re.compile(r'[2-5][0-9]{2}(?:[ -]|$)|\* (?:OK|BYE|PREAUTH)\b|\+OK\b|-ERR\b|"IMPLEMENTATION"')
+"""The first words of mail servers (RFC 5321 §4.2, RFC 9051 §7.1, RFC 1939 §3, RFC 5804 §1.7)."""
 
 
 def _knowledge(seen: Observation) -> tuple[bool, int]:

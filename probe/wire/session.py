@@ -1,7 +1,7 @@
 """A whole conversation with one mail server, without socket and clock: bytes and milliseconds in, an Observation out.
 
 :mod:`probe.wire.dialogue` says what is said, :mod:`probe.wire.handshake` does TLS; this module carries bytes between
-them and writes down what happened. Bytes that stand behind the 220 to STARTTLS are kept as ``surplus`` and never given
+them and writes down what happened. Bytes that stand behind the yes to STARTTLS are kept as ``surplus`` and never given
 to TLS (RFC 3207 §6); the session goes on with TLS all the same, because certificates tell more than an end.
 """
 
@@ -13,10 +13,11 @@ from datetime import datetime
 from typing import Any
 
 from probe.model import Endpoint, Exchange, Failure, Observation, Reply, Stage, Trouble
-from probe.wire.dialogue import VERBS, Say, Step, Upgrade, converse
+from probe.wire.dialogue import Listen, Say, Step, Upgrade, converse
 from probe.wire.handshake import Handshake, tls_begins
 from probe.wire.identity import Identity
 from probe.wire.replies import BadReply, Replies, quoted
+from probe.wire.verbs import VERBS
 
 LIMITS: Mapping[Stage, float] = {
     Stage.GREETING: 40.0,
@@ -119,7 +120,10 @@ class Session:
             self._clock()
         self.stage = step.stage
         match step:
-            case Say(line=line):
+            case Listen(form=form):
+                self._replies.form = form
+            case Say(line=line, form=form):
+                self._replies.form = form
                 self._say(line)
             case Upgrade():
                 self._upgrade()
@@ -208,6 +212,7 @@ class Session:
         self._seen["failure"] = failure
         self.stage = self.stage if failure else Stage.DONE
         self._leaving = True
+        self._replies.form = self._verbs.agreed.form
         self._say(self._verbs.quit)
 
     def _close(self) -> None:

@@ -23,7 +23,7 @@ from probe.rules import IDS
 
 MODEL = "probe/catalogue/pages/missing-intermediate.md shows the form"
 
-ENDPOINT = {"host", "port", "endpoint", "name", "starttls", "sni", "servername"}
+ENDPOINT = {"host", "port", "endpoint", "name", "starttls", "sni", "servername", "protocol"}
 """Slots of every page."""
 SUBJECT = {"certificate", "subject", "issuer", "place"}
 """Facts of every rule about one certificate."""
@@ -103,6 +103,7 @@ CASES = {
     "handshake-failed": {"tls1.2", "too-large"},
     "not-tls": {"implicit", "implicit-odd", "odd"},
     "closed": {"tls"},
+    "no-starttls": {"preauth"},
     "ehlo-refused": {"tls"},
     "oversize-reply": {"tls"},
     "not-smtp": {"tls"},

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from shared import shared
 
 from probe.catalogue.recognise import LINE, LINES, QUOTE, recognise
-from probe.model import Confidence, Endpoint, Mta, Observation, Reply, Stage
+from probe.model import Confidence, Endpoint, Mta, Observation, Protocol, Reply, Stage
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOTHING = Observation(Endpoint("mx.example", "192.0.2.1", 25), START, Stage.DONE)
@@ -45,6 +45,14 @@ WORDED = {
     "qmail-tls": "qmail",
 }
 """Recorded server → its name: these greet without it, and their other words give them away."""
+OTHERS = {
+    "courier-imapd": ("courier", Protocol.IMAP),
+    "cyrus-imap": ("cyrus", Protocol.IMAP),
+    "dovecot-imap": ("dovecot", Protocol.IMAP),
+    "dovecot-pop3": ("dovecot", Protocol.POP3),
+    "dovecot-managesieve": ("dovecot", Protocol.SIEVE),
+}
+"""Recorded server → its name, and what it speaks: these name themselves in their greeting."""
 
 
 def reply(text: str) -> Reply | None:
@@ -68,6 +76,65 @@ def recorded() -> dict[str, Observation]:
     """Read every recorded server that speaks SMTP or LMTP."""
     records = json.loads(shared("mta/fingerprints.json").read_text(encoding="utf-8"))
     return {name: seen for name, record in records.items() if (seen := observation(record)).greeting}
+
+
+def test_recorded_servers_of_mail_programs_are_known_for_certain() -> None:
+    """IMAP, POP3 and ManageSieve: a greeting in the default form settles it."""
+    records = json.loads(shared("mta/fingerprints.json").read_text(encoding="utf-8"))
+    for name, (software, protocol) in OTHERS.items():
+        mta = recognise(uncoded(protocol, dict(records[name]["session1"])["<banner>"].rstrip("\r\n")))
+        assert mta
+        assert (mta.name, mta.confidence) == (software, Confidence.IS), name
+
+
+def uncoded(protocol: Protocol, greeting: str, offer: str = "", starttls: str = "") -> Observation:
+    """Build what a client sees of a server whose replies have no codes."""
+    said = [Reply(0, tuple(text.split("\n"))) if text else None for text in (greeting, offer, starttls)]
+    endpoint = replace(NOTHING.endpoint, protocol=protocol)
+    return replace(NOTHING, endpoint=endpoint, greeting=said[0], ehlo=said[1], starttls=said[2])
+
+
+IMAP, POP3, SIEVE = Protocol.IMAP, Protocol.POP3, Protocol.SIEVE
+SPOKEN = [
+    (uncoded(IMAP, "* OK [CAPABILITY IMAP4rev1] Dovecot (Ubuntu) ready."), "dovecot", Confidence.IS),
+    (uncoded(IMAP, "* PREAUTH Dovecot ready."), "dovecot", Confidence.IS),
+    (uncoded(POP3, "+OK Dovecot ready. <1a.1.5f@mail.example>"), "dovecot", Confidence.IS),
+    (
+        uncoded(SIEVE, '"IMPLEMENTATION" "Dovecot Pigeonhole"\n"STARTTLS"\nOK "Dovecot ready."'),
+        "dovecot",
+        Confidence.IS,
+    ),
+    (uncoded(IMAP, "* OK hi", "", "a2 OK Begin TLS negotiation now."), "dovecot", Confidence.MAY_BE),
+    (uncoded(IMAP, "* OK hi", "", "a2 OK Begin TLS negotiation now"), "cyrus", Confidence.MAY_BE),
+    (uncoded(POP3, "+OK mail.example Cyrus POP3 3.6.1 server ready <1@mail.example>"), "cyrus", Confidence.IS),
+    (uncoded(SIEVE, '"IMPLEMENTATION" "Cyrus timsieved v3.6.1"\nOK'), "cyrus", Confidence.IS),
+    (uncoded(POP3, "+OK Hello there.", "+OK Here's what I can do:\nSTLS\n."), "courier", Confidence.MAY_BE),
+    (
+        uncoded(POP3, "+OK Hello there.", "+OK\nIMPLEMENTATION Courier Mail Server\n."),
+        "courier",
+        Confidence.VERY_LIKELY,
+    ),
+    (uncoded(IMAP, "* OK The Microsoft Exchange IMAP4 service is ready. [QQ==]"), "exchange", Confidence.IS),
+    (uncoded(IMAP, "* OK Gimap ready for requests from 192.0.2.1 ab1"), "google", Confidence.IS),
+    (uncoded(IMAP, "* OK ready", "* CAPABILITY IMAP4rev1 STARTTLS\na1 OK done", "a2 OK go"), None, None),
+    (uncoded(IMAP, "* OK This is no Dovecot ready."), None, None),
+]
+
+
+@pytest.mark.parametrize(("seen", "software", "confidence"), SPOKEN, ids=range(len(SPOKEN)))
+def test_software_that_speaks_imap_pop3_or_manage_sieve(
+    seen: Observation, software: str | None, confidence: Confidence | None
+) -> None:
+    """Their default greetings, and the words in which they begin TLS."""
+    mta = recognise(seen)
+    assert (mta and mta.name, mta and mta.confidence) == (software, confidence)
+
+
+def test_evidence_is_told_in_the_words_of_the_protocol() -> None:
+    """Nobody said EHLO to a POP3 server."""
+    mta = recognise(uncoded(POP3, "+OK Hello there.", "+OK\nIMPLEMENTATION Courier Mail Server\n."))
+    assert mta
+    assert mta.evidence == 'greeting "+OK Hello there."; CAPA offers "IMPLEMENTATION Courier Mail Server"'
 
 
 def words(greeting: str = "", ehlo: str = "", starttls: str = "") -> Mta | None:

@@ -3,6 +3,7 @@ r"""The scripts beside this file: a command, its files, what must appear.
 A sentence that says what is shown.
 
 seen NAME CASE…       a file as --save writes it, with what the servers of fixtures/chains/CASE present
+heard NAME SCRIPT     the same, of the scripted server fixtures/smtp/SCRIPT.txt
 file NAME TEXT        a file with that line; \n stands between several
 link NAME TO          a symbolic link
 run WORDS             the command line, without the program's name; "chains" is a link to fixtures/chains
@@ -25,6 +26,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from fake_mta import rehearse, scripts
 
 from probe.cli import main
 from probe.model import Endpoint, Exchange, Observation, Stage
@@ -59,6 +61,12 @@ class Play:
         """Save observations."""
         name, *cases = rest.split()
         Path(name).write_text(dump([observation(case) for case in cases]), encoding="utf-8")
+
+    def heard(self, rest: str) -> None:
+        """Save what a session hears of a scripted server."""
+        name, wanted = rest.split()
+        (script,) = (one for one in scripts() if one.name == wanted)
+        Path(name).write_text(dump([rehearse(script)]), encoding="utf-8")
 
     def file(self, rest: str) -> None:
         """Write a file."""

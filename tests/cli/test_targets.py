@@ -8,6 +8,7 @@ from probe.model import Protocol, Target, Tls
 from probe.targets import target_of
 
 SMTP, SUBMISSION = Protocol.SMTP, Protocol.SUBMISSION
+LMTP, IMAP, POP3, SIEVE = Protocol.LMTP, Protocol.IMAP, Protocol.POP3, Protocol.SIEVE
 STARTTLS, IMPLICIT = Tls.STARTTLS, Tls.IMPLICIT
 
 UNDERSTOOD = [
@@ -38,6 +39,23 @@ UNDERSTOOD = [
     ("submission://mx.example.com", Target("mx.example.com", 587, SUBMISSION)),
     ("submissions://[2001:db8::25]", Target("2001:db8::25", 465, SUBMISSION, IMPLICIT)),
     ("https://mx.example.com/", Target("mx.example.com")),
+    ("mail.example.com:24", Target("mail.example.com", 24, LMTP)),
+    ("mail.example.com:110", Target("mail.example.com", 110, POP3)),
+    ("mail.example.com:995", Target("mail.example.com", 995, POP3, IMPLICIT)),
+    ("mail.example.com:143", Target("mail.example.com", 143, IMAP)),
+    ("[2001:db8::25]:993", Target("2001:db8::25", 993, IMAP, IMPLICIT)),
+    ("mail.example.com:4190", Target("mail.example.com", 4190, SIEVE)),
+    ("imap://mail.example.com", Target("mail.example.com", 143, IMAP)),
+    ("imap://mail.example.com:10143/INBOX", Target("mail.example.com", 10143, IMAP)),
+    ("imap://mail.example.com:993", Target("mail.example.com", 993, IMAP, IMPLICIT)),
+    ("IMAPS://mail.example.com", Target("mail.example.com", 993, IMAP, IMPLICIT)),
+    ("imaps://mail.example.com:10993", Target("mail.example.com", 10993, IMAP, IMPLICIT)),
+    ("pop://mail.example.com", Target("mail.example.com", 110, POP3)),
+    ("pop3://mail.example.com", Target("mail.example.com", 110, POP3)),
+    ("pops://mail.example.com", Target("mail.example.com", 995, POP3, IMPLICIT)),
+    ("pop3s://mail.example.com", Target("mail.example.com", 995, POP3, IMPLICIT)),
+    ("lmtp://mail.example.com", Target("mail.example.com", 24, LMTP)),
+    ("sieve://mail.example.com", Target("mail.example.com", 4190, SIEVE)),
     ("http://mx.example.com/webmail?x#y", Target("mx.example.com")),
 ]
 
@@ -80,7 +98,7 @@ REFUSED = [
     ("postmaster@example.com", "dig +short MX example.com"),
     ("smtp://postmaster@example.com", "dig +short MX example.com"),
     ("postmaster@$(reboot)", "dig +short MX DOMAIN"),
-    ("imap://mx.example.com", 'and "imap://" is none'),
+    ("gopher://mx.example.com", 'and "gopher://" is none'),
     ("https://mx.example.com:8443/", "names the port of a web server"),
 ]
 
@@ -105,12 +123,25 @@ def test_what_is_no_host_is_refused_with_a_sentence(text: str, sentence: str) ->
         (None, SUBMISSION, IMPLICIT, Target("mx", 465, SUBMISSION, IMPLICIT)),
         (25, SUBMISSION, None, Target("mx", 25, SUBMISSION)),
         (2525, None, IMPLICIT, Target("mx", 2525, SMTP, IMPLICIT)),
+        (None, IMAP, None, Target("mx", 143, IMAP)),
+        (None, IMAP, IMPLICIT, Target("mx", 993, IMAP, IMPLICIT)),
+        (None, IMAP, STARTTLS, Target("mx", 143, IMAP)),
+        (None, POP3, None, Target("mx", 110, POP3)),
+        (None, POP3, IMPLICIT, Target("mx", 995, POP3, IMPLICIT)),
+        (None, SIEVE, None, Target("mx", 4190, SIEVE)),
+        (None, SIEVE, IMPLICIT, Target("mx", 4190, SIEVE, IMPLICIT)),
+        (None, LMTP, None, Target("mx", 24, LMTP)),
+        (None, LMTP, IMPLICIT, Target("mx", 24, LMTP, IMPLICIT)),
+        (None, SMTP, IMPLICIT, Target("mx", 465, SMTP, IMPLICIT)),
+        (993, SMTP, None, Target("mx", 993, SMTP, IMPLICIT)),
+        (993, None, STARTTLS, Target("mx", 993, IMAP)),
+        (10143, IMAP, None, Target("mx", 10143, IMAP)),
     ],
 )
 def test_what_was_not_said_follows_from_what_was(
     port: int | None, protocol: Protocol | None, tls: Tls | None, expected: Target
 ) -> None:
-    """465 is implicit TLS and 587 submission, unless the user says otherwise."""
+    """465 is implicit TLS and 587 submission, 993 IMAP, unless the user says otherwise."""
     assert expected == target_of("mx", port, protocol, tls)
 
 

@@ -24,15 +24,15 @@ OPEN = Path("/proc/self/fd")
 QUICK = ObserveOptions(timeout=4.0, greeting_timeout=2.0, sni="mx.example")
 
 
-def target(port: int, tls: Tls = Tls.STARTTLS, name: str = "127.0.0.1") -> Target:
+def target(port: int, tls: Tls = Tls.STARTTLS, name: str = "127.0.0.1", protocol: Protocol = Protocol.SMTP) -> Target:
     """Somebody on loopback."""
-    return Target(name, port, Protocol.SMTP, tls)
+    return Target(name, port, protocol, tls)
 
 
 async def probed(script: Script, options: ObserveOptions = QUICK) -> Observation:
     """Serve a script and look at it."""
     async with serving(script) as port:
-        return await observe(target(port, script.tls), options)
+        return await observe(target(port, script.tls, protocol=script.protocol), options)
 
 
 @pytest.fixture(scope="module")
@@ -134,6 +134,22 @@ def test_addresses_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Endpoint("mx.example", "127.0.0.1", port, sni="mx.example") == seen.endpoint
     assert f"<127.0.0.2 port {port}: Connection refused>" == seen.transcript[0].line
     assert f"<127.0.0.1 port {port}: connected>" == seen.transcript[1].line
+
+
+@pytest.mark.parametrize(
+    ("protocol", "trouble"),
+    [(Protocol.SMTP, Trouble.NULL_MX), (Protocol.SUBMISSION, Trouble.UNRESOLVED), (Protocol.IMAP, Trouble.UNRESOLVED)],
+)
+def test_a_null_mx_concerns_smtp_alone(monkeypatch: pytest.MonkeyPatch, protocol: Protocol, trouble: Trouble) -> None:
+    """Nobody asks for an MX to read mail."""
+
+    async def null(name: str, **_: float) -> Resolved:
+        assert name == "mx.example"
+        return Resolved(failure=Failure(Trouble.NULL_MX, "none"))
+
+    monkeypatch.setattr(module, "resolve", null)
+    seen = asyncio.run(observe(target(1, name="mx.example", protocol=protocol), ObserveOptions()))
+    assert seen.failure == Failure(trouble, "none")
 
 
 def test_no_address_connects(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from probe.model import Stage, Target
+from probe.model import Protocol, Stage, Target
 from probe.render.progress import WORDS, Reading, Wait, reading, waiting
 
 TARGET = Target("mx.example.com")
@@ -44,10 +44,11 @@ def test_the_line_moves_and_counts() -> None:
     assert wait.__rich__().plain == "/ connecting, 2 s (mx.example.com:25)"
 
 
-def test_the_line_keeps_within_80_columns() -> None:
+@pytest.mark.parametrize("protocol", Protocol)
+def test_the_line_keeps_within_80_columns(protocol: Protocol) -> None:
     """With the longest words, name, port and time."""
     clock = Clock()
-    wait = Wait(Target("mx" * 40 + ".example.com", 65535), clock)
+    wait = Wait(Target("mx" * 40 + ".example.com", 65535, protocol), clock)
     for stage in Stage:
         clock.now = 0.0
         wait.enter(stage)

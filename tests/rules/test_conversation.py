@@ -14,6 +14,7 @@ from probe.model import (
     Failure,
     Finding,
     Observation,
+    Protocol,
     Reply,
     Severity,
     Stage,
@@ -198,23 +199,47 @@ def test_a_list_that_is_too_large_is_told_as_such() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tls", "symptoms", "case"),
+    ("tls", "text", "case"),
     [
-        (Tls.STARTTLS, ("reply:454",), None),
-        (Tls.STARTTLS, ("reply:250",), "odd"),
-        (Tls.STARTTLS, (), "odd"),
-        (Tls.IMPLICIT, ("reply:220",), "implicit"),
-        (Tls.IMPLICIT, ("reply:421",), "implicit-odd"),
-        (Tls.IMPLICIT, (), "implicit-odd"),
+        (Tls.STARTTLS, "454 4.7.0 TLS not available", None),
+        (Tls.STARTTLS, "250 fine", "odd"),
+        (Tls.STARTTLS, "SSH-2.0-OpenSSH_9.6", "odd"),
+        (Tls.STARTTLS, "a2 NO TLS is out of order", None),
+        (Tls.STARTTLS, "* BYE TLS initialization failed.", None),
+        (Tls.STARTTLS, "-ERR TLS is out of order", None),
+        (Tls.STARTTLS, 'BYE "TLS is out of order"', None),
+        (Tls.STARTTLS, "* CAPABILITY IMAP4rev1", "odd"),
+        (Tls.IMPLICIT, "220 mx.example ESMTP", "implicit"),
+        (Tls.IMPLICIT, "* OK ready", "implicit"),
+        (Tls.IMPLICIT, "+OK", "implicit"),
+        (Tls.IMPLICIT, '"IMPLEMENTATION" "Example"', "implicit"),
+        (Tls.IMPLICIT, "421 busy", "implicit-odd"),
+        (Tls.IMPLICIT, "* BYE busy", "implicit-odd"),
+        (Tls.IMPLICIT, "SSH-2.0-OpenSSH_9.6", "implicit-odd"),
     ],
 )
-def test_what_came_instead_of_tls_is_taken_for_what_it_is(
-    tls: Tls, symptoms: tuple[str, ...], case: str | None
-) -> None:
+def test_what_came_instead_of_tls_is_taken_for_what_it_is(tls: Tls, text: str, case: str | None) -> None:
     """A complaint accuses the server, a greeting shows how TLS begins here, and SSH's first words show neither."""
     endpoint = Endpoint("mx.example", "127.0.0.1", 465, tls=tls)
-    (found,) = spoken(ended(Trouble.NOT_TLS, Stage.HANDSHAKE, *symptoms, endpoint=endpoint))
+    seen = Observation(endpoint, NOW, Stage.HANDSHAKE, Failure(Trouble.NOT_TLS, text))
+    (found,) = spoken(seen)
     assert (found.id, found.facts.get("case")) == ("not-tls", case)
+
+
+@pytest.mark.parametrize(
+    ("stage", "text", "case"),
+    [
+        (Stage.GREETING, "* PREAUTH IMAP4rev1 server logged in as Smith", "preauth"),
+        (Stage.GREETING, '"IMPLEMENTATION" "X"\nOK', None),
+        (Stage.EHLO, "* CAPABILITY IMAP4rev1 PREAUTH\na1 OK", None),
+    ],
+)
+def test_whoever_is_logged_in_already_cannot_begin_tls(stage: Stage, text: str, case: str | None) -> None:
+    """That the server has no STARTTLS would not be true then."""
+    endpoint = Endpoint("mail.example", "127.0.0.1", 143, Protocol.IMAP)
+    (found,) = spoken(Observation(endpoint, NOW, stage, Failure(Trouble.NO_STARTTLS, text)))
+    assert (found.id, found.facts.get("case")) == ("no-starttls", case)
+    assert ("logged in already" in worded(found, {"endpoint": "mail.example:143"}).summary) == bool(case)
 
 
 def test_a_server_hello_is_no_list_of_certificates() -> None:

@@ -279,8 +279,10 @@ def test_warning_alert_is_noted_and_ends_nothing() -> None:
     ("said", "text", "numbers"),
     [
         (b"454 4.7.0 TLS not available\r\n", "454 4.7.0 TLS not available", ("reply:454", "status:4.7.0")),
+        (b"* BYE [UNAVAILABLE] no TLS\r\n", "* BYE [UNAVAILABLE] no TLS", ("response:UNAVAILABLE",)),
+        (b"-ERR [SYS/TEMP] no TLS\r\n", "-ERR [SYS/TEMP] no TLS", ("response:SYS/TEMP",)),
         (b"oh no\n", "oh no", ()),
-        (b"\x00\x01\x02\n", "<4 bytes that are not SMTP: 00 01 02 0a>", ()),
+        (b"\x00\x01\x02\n", "<4 bytes that are no text: 00 01 02 0a>", ()),
         (b"4" * 300, "4" * 200, ()),
     ],
 )

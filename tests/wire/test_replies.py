@@ -37,8 +37,8 @@ BAD = [
     (b"220\tmx\r\n", "220\tmx"),
     (b"220_mx\r\n", "220_mx"),
     ("٢٢٠ mx\r\n".encode(), "٢٢٠ mx"),
-    (b"\x15\x03\x01\x00\x02\x02\x28", "<7 bytes that are not SMTP: 15 03 01 00 02 02 28>"),
-    (b"\x00" * 40, "<40 bytes that are not SMTP: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00>"),
+    (b"\x15\x03\x01\x00\x02\x02\x28", "<7 bytes that are no text: 15 03 01 00 02 02 28>"),
+    (b"\x00" * 40, "<40 bytes that are no text: 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00 00>"),
 ]
 
 

@@ -25,7 +25,7 @@ def test_another_service_betrays_itself() -> None:
     assert told.stage is Stage.GREETING
 
 
-@pytest.mark.parametrize("text", ["220 mx ESMTP", "421-later", "554"])
+@pytest.mark.parametrize("text", ["220 mx ESMTP", "421-later", "554", "* OK ready", "+OK", '"IMPLEMENTATION" "X"'])
 def test_a_slow_mail_server_stays_a_silent_one(text: str) -> None:
     """Its greeting came at last, to the second connection."""
     assert told_by(SILENT, second(text), IMPLICIT) == SILENT

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared import examples
 
-from probe.model import Endpoint, Failure, Reply, Stage, Tls, Trouble
+from probe.model import Endpoint, Failure, Protocol, Reply, Stage, Tls, Trouble
 from probe.wire.retry import reason_to_retry
 from probe.wire.session import GOODBYE, INPUT_LIMIT, LIMITS, Session
 
@@ -21,9 +21,9 @@ ENDPOINT = Endpoint("mx.example", "192.0.2.1", 25, sni="mx.example")
 OFFER = b"220 mx.example\r\n", b"250-mx.example\r\n250 STARTTLS\r\n", b"220 go\r\n"
 
 
-def session(tls: Tls = Tls.STARTTLS, *heard: bytes) -> Session:
+def session(tls: Tls = Tls.STARTTLS, *heard: bytes, protocol: Protocol = Protocol.SMTP) -> Session:
     """A session that has heard this."""
-    new = Session(replace(ENDPOINT, tls=tls), ehlo="[192.0.2.99]", started=STARTED)
+    new = Session(replace(ENDPOINT, tls=tls, protocol=protocol), ehlo="[192.0.2.99]", started=STARTED)
     for data in heard:
         new.receive(data, 0)
     return new
@@ -210,19 +210,43 @@ def test_tls_bytes_are_implicit_tls_only_where_a_greeting_was_due() -> None:
     assert symptoms == [("bytes:tls",), ()]
 
 
-WORDS = st.sampled_from([*OFFER, b"250 x\r\n", b"454 no\r\n", b"\x16\x03\x03\x00\x05hello", ALERT])
+OFFERS = {
+    Protocol.SMTP: OFFER,
+    Protocol.SUBMISSION: OFFER,
+    Protocol.LMTP: OFFER,
+    Protocol.IMAP: (b"* OK x\r\n", b"* CAPABILITY STARTTLS\r\na1 OK x\r\n", b"a2 OK x\r\n"),
+    Protocol.POP3: (b"+OK\r\n", b"+OK\r\nSTLS\r\n.\r\n", b"+OK\r\n"),
+    Protocol.SIEVE: (b'"STARTTLS"\r\nOK\r\n', b"OK\r\n"),
+}
+"""What brings each protocol to the handshake."""
+WORDS = st.sampled_from(
+    [
+        *sorted({word for words in OFFERS.values() for word in words}),
+        *(b"250 x\r\n", b"454 no\r\n", b"{5}\r\n", b"* BYE\r\n", b"\x16\x03\x03\x00\x05hello", ALERT),
+    ]
+)
+
+
+@pytest.mark.parametrize("protocol", Protocol)
+def test_every_protocol_comes_to_the_handshake(protocol: Protocol) -> None:
+    """And keeps what was said behind the yes to itself."""
+    *before, agreed = OFFERS[protocol]
+    new = session(Tls.STARTTLS, *before, agreed + b"more", protocol=protocol)
+    assert (Stage.HANDSHAKE, b"more") == (new.stage, new.observation.surplus)
+    assert new.observation.starttls
 
 
 @settings(max_examples=examples(100), deadline=None)
 @given(
     st.sampled_from([Tls.STARTTLS, Tls.IMPLICIT]),
+    st.sampled_from(Protocol),
     st.integers(0, 3),
     st.lists(st.one_of(WORDS, st.binary(min_size=1, max_size=60)), max_size=6),
     st.sampled_from(["eof", "expire"]),
 )
-def test_any_bytes_at_any_stage(tls: Tls, far: int, pieces: list[bytes], end: str) -> None:
+def test_any_bytes_at_any_stage(tls: Tls, protocol: Protocol, far: int, pieces: list[bytes], end: str) -> None:
     """Whatever arrives, at whatever stage: an end, an observation, no exception."""
-    new = session(tls, *OFFER[:far])
+    new = session(tls, *OFFERS[protocol][:far], protocol=protocol)
     for ms, piece in enumerate(pieces):
         new.receive(piece, ms)
         new.take()
@@ -235,11 +259,11 @@ def test_any_bytes_at_any_stage(tls: Tls, far: int, pieces: list[bytes], end: st
 
 
 @settings(max_examples=examples(30), deadline=None)
-@given(st.lists(st.binary(min_size=1, max_size=60), max_size=4))
-def test_any_bytes_inside_tls(pieces: list[bytes]) -> None:
+@given(st.sampled_from(Protocol), st.lists(st.one_of(WORDS, st.binary(min_size=1, max_size=60)), max_size=4))
+def test_any_bytes_inside_tls(protocol: Protocol, pieces: list[bytes]) -> None:
     """The same, behind a complete handshake."""
     steps = ("tls 1.3", *(f"hex {piece.hex()}" for piece in pieces), "hang up")
-    new = Session(replace(ENDPOINT, tls=Tls.IMPLICIT), ehlo="[192.0.2.99]", started=STARTED)
+    new = session(Tls.IMPLICIT, protocol=protocol)
     seen = drive(new, Player(steps))
     assert seen.presented
     assert seen.failure or seen.stage is Stage.DONE
