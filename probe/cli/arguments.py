@@ -211,7 +211,7 @@ def add_judgement(parser: Parser) -> None:
     add(
         "--mta",
         metavar="NAME",
-        help="whose commands to print: postfix, exim, sendmail, qmail or generic (default: as recognised)",
+        help="whose commands to print; 'smtp-chaincheck explain --list' has the names (default: as recognised)",
     )
     add("--at", metavar="TIME", help="judge as of that moment (ISO 8601; default: now)")
     add(

@@ -60,7 +60,7 @@ def _parsed(words: Sequence[str]) -> Namespace:
     add("case", nargs="?", metavar="CASE", help="what is broken (default: missing-intermediate)")
     add("--list", action="store_true", help="name the cases")
     add("--serve", nargs="?", const="", metavar="CASE", help="keep a server with that case running until Ctrl-C")
-    add("--mta", metavar="NAME", help="whose commands to print: postfix, exim, sendmail, qmail or generic")
+    add("--mta", metavar="NAME", help="whose commands to print: postfix, exim, … (see: smtp-chaincheck explain --list)")
     add("--port", type=port_number, metavar="N", help="the port of --serve (default: a free one)")
     add("--verbose", action="store_true", help="the conversation with times, and all details")
     add("--no-color", action="store_true", help="no colours")

@@ -31,7 +31,6 @@ SOFTWARE = {
     "aiosmtpd": "aiosmtpd",
     "communigate": "CommuniGate Pro",
     "domino": "HCL Domino",
-    "exchange": "Microsoft Exchange",
     "mailenable": "MailEnable",
     "mdaemon": "MDaemon",
     "nginx-mail": "nginx",

@@ -105,10 +105,9 @@ def _tell_endpoint(sheet: Sheet, endpoint: EndpointReport, report: Report, told:
 
 def _hint(mta: Mta | None) -> str:
     """What to say once beside commands that are for no server in particular."""
-    own = [name for name in ids() if name != GENERIC]
-    if mta and (mta.name in own or mta.evidence == BY_OPTION):
+    if mta and (mta.name in {*ids()} - {GENERIC} or mta.evidence == BY_OPTION):
         return ""
-    return f"Say {BY_OPTION} {', '.join(own[:-1])} or {own[-1]} for the commands of your server."
+    return f"Say {BY_OPTION} NAME for the commands of your server; smtp-chaincheck explain --list has the names."
 
 
 def _point_to_pages(sheet: Sheet, endpoint: EndpointReport, told: Told) -> None:

@@ -9,16 +9,23 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import forge
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from probe.catalogue import pages
 from probe.catalogue.recipes import COLUMNS, GENERIC, HEADINGS, Recipe, ids, parse, recipe
 from probe.material import LAYOUTS
 
 COMMON = frozenset({"bundle", "endpoint", "starttls"})
 """Slots that the report fills for every recipe."""
 WITH_COMMANDS = ("install", "reload", "check")
+WINDOWS = "```powershell\n"
+"""What begins a block for a server that has no POSIX shell; a report points to it."""
+BY_PROGRAM = {"exchange", "zimbra"}
+"""Their certificates are installed by a program of theirs, and no file is mended."""
+BY_FILE = sorted({*ids()} - BY_PROGRAM)
 HOSTILE = "a b'\"$(touch pwned)`touch pwned`;touch pwned|&\\!*"
 KEY = "-----BEGIN PRIVATE KEY-----\nk\n-----END PRIVATE KEY-----\n"
 
@@ -78,7 +85,7 @@ def lacks(this: Recipe, stem: str, text: str) -> Iterator[str]:
 
 def _commands_lack(this: Recipe) -> Iterator[str]:
     for name in this.sections:
-        if name in WITH_COMMANDS and not this.commands(name):
+        if name in WITH_COMMANDS and not this.commands(name) and WINDOWS not in this.sections[name]:
             yield f"section {name!r} has no fenced sh block"
         if re.search(r"\{[a-z_]+\}", this.prose(name)):
             yield f"section {name!r} has a slot in its prose, where nothing fills it"
@@ -122,8 +129,9 @@ def test_a_slot_that_is_used_nowhere_is_named() -> None:
 
 
 def test_the_mail_servers_of_this_issue_have_a_recipe() -> None:
-    """Postfix, Exim, Sendmail, qmail, and a generic one for the rest."""
-    assert ids() == ("exim", "generic", "postfix", "qmail", "sendmail")
+    """Mail servers, the panels and containers around them, and a generic one for the rest."""
+    wanted = {"exim", "generic", "postfix", "qmail", "sendmail", "exchange", "zimbra", "mailcow", "docker-mailserver"}
+    assert wanted | {"mailu", "cpanel", "plesk", "hestia"} <= {*ids()}
 
 
 def test_unknown_software_gets_the_generic_recipe() -> None:
@@ -193,7 +201,7 @@ def test_every_slot_of_every_recipe_is_quoted(name: str, tmp_path: Path, harmles
     assert (tmp_path / "pwned").exists()  # the last block, which says what the values say
 
 
-@pytest.mark.parametrize("name", ["postfix", "exim", "generic"])
+@pytest.mark.parametrize("name", sorted({*BY_FILE} - {"sendmail", "qmail"}))
 @pytest.mark.parametrize("kept", ["", KEY])
 def test_the_bundle_takes_the_place_of_the_old_certificates_and_a_key_stays(
     name: str, kept: str, tmp_path: Path
@@ -248,7 +256,7 @@ def put(folder: Path, *, served: str | None, bundle: str | None) -> None:
             (folder / name).write_text(content, encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ids())
+@pytest.mark.parametrize("name", BY_FILE)
 @pytest.mark.parametrize(
     ("served", "bundle"),
     [
@@ -284,7 +292,7 @@ def test_after_a_step_that_failed_nothing_is_changed_and_that_is_said(
     assert snapshot(tmp_path) == before
 
 
-@pytest.mark.parametrize("name", ids())
+@pytest.mark.parametrize("name", BY_FILE)
 def test_what_was_pasted_twice_keeps_the_original(name: str, tmp_path: Path) -> None:
     """A copy of the original stays, the second run changes nothing more, and both are silent."""
     put(tmp_path, served=KEY + LEAF, bundle=NEW)
@@ -294,7 +302,7 @@ def test_what_was_pasted_twice_keeps_the_original(name: str, tmp_path: Path) -> 
         assert KEY + LEAF in copies(tmp_path)["servercert.pem"]
 
 
-@pytest.mark.parametrize("name", ids())
+@pytest.mark.parametrize("name", BY_FILE)
 def test_a_leaf_that_stands_last_in_the_file_is_found(name: str, tmp_path: Path) -> None:
     """The file is that of the server, whatever its order."""
     put(tmp_path, served=KEY + certificate("new intermediate") + LEAF, bundle=NEW)
@@ -302,7 +310,7 @@ def test_a_leaf_that_stands_last_in_the_file_is_found(name: str, tmp_path: Path)
     assert (tmp_path / "servercert.pem").read_text(encoding="utf-8") == KEY + NEW
 
 
-@pytest.mark.parametrize("name", ids())
+@pytest.mark.parametrize("name", BY_FILE)
 def test_a_shell_that_protects_files_is_no_obstacle(name: str, tmp_path: Path) -> None:
     """With noclobber set, as some administrators have it."""
     put(tmp_path, served=KEY + LEAF, bundle=NEW)
@@ -310,7 +318,7 @@ def test_a_shell_that_protects_files_is_no_obstacle(name: str, tmp_path: Path) -
     assert (tmp_path / "servercert.pem").read_text(encoding="utf-8") == KEY + NEW
 
 
-@pytest.mark.parametrize("name", ids())
+@pytest.mark.parametrize("name", BY_FILE)
 def test_the_way_back_stands_in_the_recipe(name: str) -> None:
     """One line says how to undo it."""
     assert 'The way back, in the same shell: `cp -p "$F.$O" "$F"`' in recipe(name).prose("install")
@@ -377,6 +385,66 @@ def test_a_client_certificate_of_its_own_is_not_touched(tmp_path: Path) -> None:
     assert (tmp_path / "servercert.pem").read_text(encoding="utf-8") == KEY + NEW
 
 
+def zimbra(folder: Path, *, agrees: bool = True) -> tuple[str, ...]:
+    """The lines of Zimbra's recipe, with a stand-in that notes what it is asked and keeps what it is given."""
+    keep = 'for f in "$@"; do test ! -f "$f" || cp "$f" "got-${f##*/}"; done'
+    script = f'echo "$1" >> asked; {keep}; {"true" if agrees else "false"}'
+    commands = {"zmcertmgr": ["sh", "-c", script, "zmcertmgr"], "folder": "commercial", "root": "root.pem"}
+    (folder / "commercial").mkdir()
+    for name, content in (("commercial.crt", LEAF), ("commercial.key", KEY), ("commercial_ca.crt", "old")):
+        (folder / "commercial" / name).write_text(content, encoding="utf-8")
+    (folder / "root.pem").write_text(certificate("root"), encoding="utf-8")
+    (folder / "chain.pem").write_text(NEW, encoding="utf-8")
+    return recipe("zimbra").commands("install", **commands)
+
+
+def test_zimbra_verifies_leaf_and_chain_with_the_root_and_then_deploys_them(tmp_path: Path) -> None:
+    """Both steps get the same two files, and the old ones are kept."""
+    assert run(zimbra(tmp_path), tmp_path) == ""
+    assert (tmp_path / "asked").read_text(encoding="utf-8") == "verifycrt\ndeploycrt\n"
+    assert (tmp_path / "got-leaf.pem").read_text(encoding="utf-8") == LEAF
+    assert (tmp_path / "got-ca.pem").read_text(encoding="utf-8") == (
+        certificate("new intermediate") + certificate("root")
+    )
+    (kept,) = tmp_path.glob("commercial.*")
+    assert (kept / "commercial_ca.crt").read_text(encoding="utf-8") == "old"
+
+
+@pytest.mark.parametrize("spoilt", ["chain.pem", "root.pem", "commercial/commercial.crt"])
+def test_zimbra_is_not_asked_where_something_is_missing(spoilt: str, tmp_path: Path) -> None:
+    """No bundle, no root, or the certificate of another name."""
+    commands = zimbra(tmp_path)
+    (tmp_path / spoilt).write_text("", encoding="utf-8")
+    assert "NOTHING CHANGED: look at commercial/commercial.crt, root.pem and chain.pem" in run(commands, tmp_path)
+    assert not (tmp_path / "asked").exists()
+
+
+def test_zimbra_deploys_nothing_that_it_does_not_accept(tmp_path: Path) -> None:
+    """The key is another one, or the root does not fit."""
+    assert "NOTHING CHANGED" in run(zimbra(tmp_path, agrees=False), tmp_path)
+    assert (tmp_path / "asked").read_text(encoding="utf-8") == "verifycrt\n"
+    assert not list(tmp_path.glob("commercial.*"))
+
+
+def test_exchange_gets_the_intermediates_in_a_file_that_windows_reads(tmp_path: Path) -> None:
+    """Those alone: the leaf has no place in the store of intermediates."""
+    bundle = "".join(one.pem for one in forge.chain(2)[:-1])
+    (tmp_path / "chain.pem").write_text(bundle, encoding="utf-8")
+    assert run(recipe("exchange").commands("install"), tmp_path) == ""
+    told = ["openssl", "pkcs7", "-in", "intermediates.p7b", "-noout", "-print_certs"]
+    listed = subprocess.run(told, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert re.findall(r"^subject=.*CN *= *(.*)$", listed, re.MULTILINE) == ["Example I2", "Example I1"]
+    assert sorted(snapshot(tmp_path)) == ["chain.pem", "intermediates.p7b"]
+
+
+def test_exchange_gets_no_empty_file(tmp_path: Path) -> None:
+    """A bundle of the leaf alone has nothing to import."""
+    put(tmp_path, served=None, bundle=LEAF)
+    before = snapshot(tmp_path)
+    assert "NOTHING CHANGED: chain.pem holds no intermediate" in run(recipe("exchange").commands("install"), tmp_path)
+    assert snapshot(tmp_path) == before
+
+
 def test_prose_is_what_stands_around_the_commands() -> None:
     """A reader may have the words without the commands."""
     reload = recipe("exim").prose("reload")
@@ -401,9 +469,16 @@ def test_what_a_report_says_of_a_section_is_short(name: str, section: str) -> No
 
 
 @pytest.mark.parametrize("name", ids())
-def test_a_recipe_does_not_point_to_itself(name: str) -> None:
-    """Who reads it is here already."""
-    assert "smtp-chaincheck explain" not in recipe(name).text
+def test_a_recipe_points_to_what_there_is_and_not_to_itself(name: str) -> None:
+    """Who reads it is here already, and finds the other things that it names."""
+    named = set(re.findall(r"smtp-chaincheck explain ([\w-]+)", recipe(name).text))
+    assert named <= {*ids(), *pages.ids()} - {name}
+
+
+@pytest.mark.parametrize("name", sorted({*ids()} - {"exchange"}))
+def test_a_recipe_says_how_it_stays_mended(name: str) -> None:
+    """By a deploy hook, or by the panel that installs the certificate."""
+    assert re.search(r"explain renewal-hooks|so that it stays", recipe(name).text, re.IGNORECASE)
 
 
 def test_what_must_be_replaced_in_the_generic_recipe_cannot_be_copied_by_mistake() -> None:

@@ -138,12 +138,12 @@ def test_what_changes_what_is_seen_or_judged_is_repeated() -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("--mta", "exchange"), "Use --mta generic."),
+        (("--mta", "domino"), "Use --mta generic."),
         (("--trust", "mozila"), "Write mozilla, system or none"),
         (("--at", "tomorrow"), "--at tomorrow is no time. Write 2026-11-23"),
         (("--at", "0001-01-01T00:00+23:00"), "is no time"),
         (("--ignore", "misorder"), "--ignore misorder: there is no such finding. Did you mean one of misordered?"),
-        (("--mta", "lotus"), "we have no recipe for it, but for exim"),
+        (("--mta", "lotus"), "we have no recipe for it, but for "),
         (("--name", ""), "--name : The name is empty"),
         (("--name", "\x1b[2J"), r"\x1b[2J"),
         (("--sni", "a b"), "--sni a b: "),
