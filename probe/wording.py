@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from probe.catalogue.advice import worded
 from probe.catalogue.instructions import instructions
+from probe.catalogue.outcomes import sentence
 from probe.catalogue.protocols import starttls_of
 from probe.material import Material
 from probe.model import Endpoint, Finding, Observation, Repair, Severity, Side, Tls
@@ -34,7 +35,7 @@ def spoken(findings: Sequence[Finding], mending: Repair | None, saying: Saying) 
 
 def _spoken(finding: Finding, findings: Sequence[Finding], mending: Repair | None, saying: Saying) -> Finding:
     """Give a finding its sentences, and the commands of the recipe where the list that we can write is the cure."""
-    said = worded(finding, saying.slots, saying.voice)
+    said = _measured(worded(finding, saying.slots, saying.voice), saying)
     if saying.voice == "client":
         return replace(said, fix=tuple(as_asked(line, saying.words) for line in said.fix))
     steps = instructions(
@@ -45,6 +46,17 @@ def _spoken(finding: Finding, findings: Sequence[Finding], mending: Repair | Non
         section="install" if _is_removed(finding, mending) else None,
     )
     return replace(said, fix=tuple(as_asked(line, saying.words) for line in (*said.fix, *steps)))
+
+
+FORMS = {"DER": "der", "PKCS#7": "pkcs7"}
+"""Forms of a file that were tried for themselves."""
+
+
+def _measured(finding: Finding, saying: Saying) -> Finding:
+    """Add what the mail server at hand did when it was given a file with this fault."""
+    fault = FORMS.get(str(finding.facts.get("form")), finding.id)
+    told = sentence(saying.software, fault) if saying.voice == "file" and saying.software else ""
+    return replace(finding, summary=f"{finding.summary} {told}") if told else finding
 
 
 def _mends(mending: Repair | None) -> bool:

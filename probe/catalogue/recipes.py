@@ -123,7 +123,8 @@ def parse(text: str) -> Recipe:
 
 
 def _habits(table: Mapping[str, Any]) -> Habits:
-    return Habits(**{**table, "layouts": tuple(table["layouts"]), "users": tuple(table["users"])})
+    words: Any = {name: tuple(value) if isinstance(value, list) else value for name, value in table.items()}
+    return Habits(**words)
 
 
 def _sections(body: str) -> dict[str, str]:

@@ -71,6 +71,7 @@ FILE_RULES: tuple[Rule, ...] = (
     file.key_encrypted,
     file.key_readable,
     file.key_misplaced,
+    file.key_type,
     file.several_keys,
     file.expired_twin,
 )

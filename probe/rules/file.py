@@ -146,6 +146,15 @@ def key_misplaced(case: Case) -> Iterable[Hit]:
         yield Hit((), {"path": this.name, "case": found})
 
 
+@rule("key-type", Severity.ERROR, Need.HABITS, "the recipe of the mail server")
+def key_type(case: Case) -> Iterable[Hit]:
+    """The mail server cannot use a key of this kind."""
+    this = _material(case)
+    wanted = this.habits.key_types if this.habits else ()
+    if case.leaf and wanted and case.leaf.key.algorithm not in wanted:
+        yield about(case, case.leaf, key=case.leaf.key.text, wanted=", ".join(wanted).upper())
+
+
 @rule("several-keys", Severity.WARNING, Need.FILE, MANUAL)
 def several_keys(case: Case) -> Iterable[Hit]:
     """More than one private key stands in the file."""

@@ -77,6 +77,7 @@ FACTS = {
     "key-readable": {"path", "target", "mode", "owner", "group", "widest"},
     "key-unreadable": {"path", "target", "user", "bar"},
     "key-misplaced": {"path"},
+    "key-type": SUBJECT | {"key", "wanted"},
     "several-keys": {"path", "count", "lines"},
     "expired-twin": SUBJECT | {"path", "end"},
     "client-cert-refused": {"stage", "said", "alert"},

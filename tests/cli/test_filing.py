@@ -117,6 +117,16 @@ def test_a_file_for_a_server_is_judged_by_its_habits(judge: Callable[..., tuple[
     assert ids(judge(p.key + p.leaf + p.r3, "--mta", "postfix")[1]) == []
 
 
+def test_the_mail_server_at_hand_has_its_own_sentence(judge: Callable[..., tuple[int, Any]], actors: Cast) -> None:
+    """What was measured with that software stands behind the finding; qmail cannot use an elliptic curve key."""
+    p = parts(actors)
+    finding = judge(p.other + p.leaf + p.r3, "--mta", "postfix")[1]["endpoints"][0]["findings"][0]
+    assert finding["summary"].endswith("Given such a file, Postfix answers 454 to STARTTLS.")
+    curve = keys.pem("p256") + actors.leaf(key="p256").pem + p.r3
+    assert ids(judge(curve)[1]) == []
+    assert ids(judge(curve, "--mta", "qmail")[1]) == ["key-type"]
+
+
 def test_a_key_that_others_can_read_is_a_warning(judge: Callable[..., tuple[int, Any]], actors: Cast) -> None:
     """It becomes an error where the mail server named refuses such a key; a file without key may be read by all."""
     p = parts(actors)
