@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from probe.model import Stage
 from probe.wire.session import Session
+from probe.wire.sink import Sink
 
 CHUNK = 64 * 1024
 """Bytes read from the socket at once: more than the first flight of nearly every server."""
@@ -20,11 +21,25 @@ def _nothing() -> None:
     """The socket takes bytes again; sending them is a part of every turn."""
 
 
+Conversation = Session | Sink
+"""What a driver carries bytes for: we as a client, or we as a server."""
+
+
+Conversation = Session | Sink
+"""What a driver carries bytes for: we as a client, or we as a server."""
+
+
 class Driver:
     """One socket and one session. ``began`` (zero of milliseconds) and ``until`` (total deadline) are loop times."""
 
     def __init__(
-        self, sock: socket.socket, session: Session, *, began: float, until: float, enter: Callable[[Stage], None]
+        self,
+        sock: socket.socket,
+        session: Conversation,
+        *,
+        began: float,
+        until: float,
+        enter: Callable[[Stage], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._sock = sock

@@ -256,7 +256,7 @@ def _context(cap: str | None, identity: Identity | None = None) -> SSL.Context:
     context.set_tls13_ciphersuites(SUITES)
     context.set_options(SSL.OP_LEGACY_SERVER_CONNECT)
     context.set_verify(SSL.VERIFY_NONE)
-    context.set_info_callback(_noted)
+    context.set_info_callback(alerted)
     context.set_keylog_callback(_keylog)
     if hasattr(_LIBRARY, "SSL_CTX_set1_curves_list"):
         _LIBRARY.SSL_CTX_set1_curves_list(context._context, GROUPS)  # noqa: SLF001 - no public name; OpenSSL's default will do
@@ -265,7 +265,7 @@ def _context(cap: str | None, identity: Identity | None = None) -> SSL.Context:
     return context
 
 
-def _noted(tls: SSL.Connection, where: int, value: int) -> None:
+def alerted(tls: SSL.Connection, where: int, value: int) -> None:
     """Keep alerts by number, and the code of an error while it still is in OpenSSL's queue."""
     shake = tls.get_app_data()
     received = where == SSL.SSL_CB_READ_ALERT

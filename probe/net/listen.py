@@ -1,0 +1,87 @@
+"""The one place that waits for callers: a listening socket, a session each, and what every client presented."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from probe.model import Endpoint, Observation, Stage
+from probe.net.driver import Driver
+from probe.wire.identity import Identity
+from probe.wire.sink import Sink
+from probe.wire.welcome import context
+
+SESSIONS = 20
+"""Clients at once; the others wait in the kernel's queue."""
+SESSION_SECONDS = 180.0
+"""For a whole session, however lively."""
+
+Seen = Callable[[Observation, str], Awaitable[None]]
+"""Told what a client showed, and by which name it greeted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenOptions:
+    """Where to listen, and as whom."""
+
+    identity: Identity
+    host: str = "127.0.0.1"
+    port: int = 2525
+    name: str = "localhost"
+    """Who we say we are."""
+    count: int | None = None
+    """Sessions after which we stop; None = until we are stopped."""
+    discard: bool = False
+    """Take messages and throw them away."""
+
+
+async def listen(options: ListenOptions, ready: Callable[[int], None], seen: Seen) -> None:
+    """Serve until ``count`` sessions are over, or for ever; cancelling it closes everything.
+
+    ``ready`` is told the port once we listen. Raises OSError when the address cannot be had.
+    """
+    loop = asyncio.get_running_loop()
+    made = context(options.identity)
+    free = asyncio.Semaphore(SESSIONS)
+    with _bound(options.host, options.port) as listener:
+        ready(listener.getsockname()[1])
+        async with asyncio.TaskGroup() as sessions:
+            served = 0
+            while options.count is None or served < options.count:
+                await free.acquire()
+                sock, peer = await loop.sock_accept(listener)
+                served += 1
+                endpoint = Endpoint(None, str(peer[0]), listener.getsockname()[1])
+                sink = Sink(endpoint, made, name=options.name, started=datetime.now(UTC), discard=options.discard)
+                sessions.create_task(_session(sock, sink, free, seen))
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(SESSIONS)
+        listener.setblocking(False)
+    except (OSError, OverflowError):
+        listener.close()
+        raise
+    return listener
+
+
+async def _session(sock: socket.socket, sink: Sink, free: asyncio.Semaphore, seen: Seen) -> None:
+    began = asyncio.get_running_loop().time()
+    try:
+        with sock:
+            sock.setblocking(False)
+            await Driver(sock, sink, began=began, until=began + SESSION_SECONDS, enter=_nobody).drive()
+    finally:
+        free.release()
+    await seen(sink.observation, sink.client)
+
+
+def _nobody(_: Stage) -> None:
+    """Nobody watches the stages of a session."""

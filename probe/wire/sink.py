@@ -1,0 +1,266 @@
+"""A mail server that takes no mail: bytes and milliseconds in, an Observation of the *client* out. No socket, no clock.
+
+    S: 220 mx.example ESMTP smtp-chaincheck listen: takes no mail
+    C: EHLO sender.example
+    S: 250-mx.example
+    S: 250 STARTTLS
+    C: STARTTLS
+    S: 220 2.0.0 Ready to start TLS
+    (TLS, in which the client is asked for its certificate)
+    C: EHLO sender.example
+    S: 250 mx.example
+    C: MAIL FROM:<>
+    S: 450 4.7.0 …
+
+Nothing that a client says is relayed, stored or obeyed beyond these replies (RFC 5321 §4.1, RFC 3207).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from OpenSSL import SSL
+
+from probe.model import Endpoint, Exchange, Failure, Observation, Side, Stage, Trouble
+from probe.wire.replies import quoted
+from probe.wire.welcome import Welcome
+
+LINE = 2048
+"""Octets of one command; RFC 5321 §4.5.3.1.4 allows 512, some extensions more."""
+COMMANDS = 50
+"""Commands of one session; an honest sender needs seven."""
+INPUT = 512 << 10
+"""Bytes of one session, TLS included; a client's certificates have a few KiB."""
+MESSAGE = 64 << 20
+"""Bytes of a session where messages are taken and thrown away."""
+IDLE = 60.0
+"""Seconds for each stage: a sender that waits longer has gone."""
+
+REFUSAL = "450 4.7.0 smtp-chaincheck listen: your certificate was looked at, and no mail is taken here. Route it back."
+
+
+class Sink:
+    """One session. After every call send what ``take`` gives; stop when ``done``. No call raises, whatever arrives."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        context: SSL.Context,
+        *,
+        name: str,
+        started: datetime,
+        discard: bool = False,
+        ms: float = 0.0,
+    ) -> None:
+        self.done = False
+        self.stage = Stage.GREETING
+        self.client = ""
+        """Who the client says it is."""
+        self._endpoint, self._context, self._name, self._discard = endpoint, context, name, discard
+        self._started = started
+        self._failure: Failure | None = None
+        self._transcript: list[Exchange] = []
+        self._timing: dict[str, float] = {}
+        self._tls: Welcome | None = None
+        self._out = bytearray()
+        self._rest = b""
+        self._input = self._commands = 0
+        self._in_data = False
+        self._ms = self._entered = ms
+        self._reply(f"220 {name} ESMTP smtp-chaincheck listen: takes no mail")
+
+    @property
+    def deadline(self) -> float:
+        """When this stage will have taken too long: milliseconds on the scale of ``ms``."""
+        return self._entered + 1000 * IDLE
+
+    @property
+    def observation(self) -> Observation:
+        """What is known so far of the client."""
+        learned: dict[str, Any] = self._tls.learned() if self._tls else {}
+        endpoint = replace(self._endpoint, sni=self._tls.sni) if self._tls else self._endpoint
+        timing, told = dict(self._timing), tuple(self._transcript)
+        seen = Observation(endpoint, self._started, self.stage, self._failure, timing_ms=timing, transcript=told)
+        return replace(seen, side=Side.CLIENT, **learned)
+
+    def take(self) -> bytes:
+        """Give the bytes to send now."""
+        out, self._out = bytes(self._out), bytearray()
+        return out + self._tls.take() if self._tls else out
+
+    def receive(self, data: bytes, ms: float) -> None:
+        """Take bytes that arrived."""
+        if self.done:
+            return
+        self._ms = ms
+        self._input += len(data)
+        if self._input > (MESSAGE if self._discard else INPUT):
+            self._fail(Failure(Trouble.OVERSIZE, f"more than {self._input - 1} bytes"))
+        elif self._tls:
+            self._decrypt(self._tls, data)
+        else:
+            self._read(data)
+
+    def eof(self, ms: float, text: str = "connection closed") -> None:
+        """The client closed the connection; where it was reset, ``text`` is the operating system's word."""
+        self._end(Failure(Trouble.CLOSED, text), ms)
+
+    def expire(self, ms: float) -> None:
+        """The deadline of the stage, or of the whole session, has passed."""
+        self._end(Failure(Trouble.TIMEOUT, f"nothing for {(ms - self._entered) / 1000:.3g} s"), ms)
+
+    def _end(self, failure: Failure, ms: float) -> None:
+        if not self.done:
+            self._ms = ms
+            self._fail(self._tls.end(failure) if self._tls else failure)
+
+    def _fail(self, failure: Failure) -> None:
+        if self.stage is not Stage.DONE:
+            self._failure = failure
+            self._note_alerts()
+            self._clock()
+        self.done = True
+
+    def _decrypt(self, tls: Welcome, data: bytes) -> None:
+        shaking = not tls.complete
+        plain = tls.receive(data)
+        if shaking and tls.complete:
+            count = len(tls.learned()["presented"] or ())
+            self._note("client", f"<TLS: {count or 'no'} certificate{'' if count == 1 else 's'}>")
+            self._enter(Stage.EHLO_TLS)
+        if plain:
+            self._read(plain)
+        if tls.failure and not self.done:
+            self._fail(tls.failure)
+
+    def _read(self, data: bytes) -> None:
+        self._rest += data
+        while not self.done and b"\n" in self._rest:
+            line, _, self._rest = self._rest.partition(b"\n")
+            if self._in_data:
+                self._in_data = line.rstrip(b"\r") != b"."
+                if not self._in_data:
+                    self._reply("250 2.0.0 Taken and thrown away")
+            elif self._obey(line.rstrip(b"\r")):
+                return
+        if len(self._rest) > LINE:
+            self._rest = self._rest[-LINE:] if self._in_data else self._rest
+            if not self._in_data:
+                self._fail(Failure(Trouble.OVERSIZE, quoted(self._rest[:LINE])))
+
+    def _obey(self, line: bytes) -> bool:
+        """Answer one command; True when TLS begins, and what follows is no command any more."""
+        self._commands += 1
+        self._note("client", quoted(line))
+        if len(line) > LINE or self._commands > COMMANDS:
+            self._reply("421 4.7.0 Too much")
+            self._fail(Failure(Trouble.OVERSIZE, "too many commands, or too long"))
+            return False
+        word, _, rest = line.decode("ascii", "replace").partition(" ")
+        answer = _ANSWERS.get(word.upper(), _unknown)
+        return answer(self, rest.strip())
+
+    def greet(self, name: str, *, extended: bool) -> None:
+        """Answer EHLO or HELO."""
+        self.client = name[:255]
+        offer = self._tls is None and extended
+        self._reply(*([f"250-{self._name}", "250 STARTTLS"] if offer else [f"250 {self._name}"]))
+        self._enter(Stage.DONE if self._tls else Stage.EHLO)
+
+    def upgrade(self) -> bool:
+        """Answer STARTTLS; bytes that stand behind it are dropped (RFC 3207 §6)."""
+        if self._tls:
+            self._reply("503 5.5.1 TLS has begun already")
+            return False
+        self._reply("220 2.0.0 Ready to start TLS")
+        self._rest = b""
+        self._tls = Welcome(self._context)
+        self._enter(Stage.HANDSHAKE)
+        return True
+
+    def mail(self, *, data: bool = False) -> None:
+        """Answer MAIL, RCPT or DATA."""
+        self._in_data = data and self._discard
+        self._reply("354 Go on" if self._in_data else "250 2.0.0 OK" if self._discard else REFUSAL)
+
+    def leave(self) -> None:
+        """Answer QUIT."""
+        self._reply("221 2.0.0 Bye")
+        if self.stage is not Stage.DONE:
+            self._failure = Failure(Trouble.CLOSED, "QUIT")
+        self._clock()
+        self.done = True
+
+    def _reply(self, *lines: str) -> None:
+        self._note("server", *lines)
+        raw = "".join(f"{line}\r\n" for line in lines).encode("ascii", "replace")
+        if self._tls:
+            self._tls.send(raw)
+        else:
+            self._out += raw
+
+    def _enter(self, stage: Stage) -> None:
+        if self.stage is not stage:
+            self._clock()
+            self.stage = stage
+
+    def _clock(self) -> None:
+        self._timing[self.stage.value] = round(self._ms - self._entered, 3)
+        self._entered = self._ms
+
+    def _note(self, sender: str, *lines: str) -> None:
+        self._transcript += [Exchange(round(self._ms, 3), sender, line) for line in lines]
+
+    def _note_alerts(self) -> None:
+        for alert in self._tls.alerts if self._tls else ():
+            self._note("client" if alert.received else "server", f"<TLS: alert {alert.number}>")
+
+    def say(self, line: str) -> bool:
+        """Answer with one line; TLS does not begin."""
+        self._reply(line)
+        return False
+
+
+def _unknown(sink: Sink, _: str) -> bool:
+    return sink.say("502 5.5.1 Not here")
+
+
+def _hello(sink: Sink, name: str) -> bool:
+    sink.greet(name, extended=True)
+    return False
+
+
+def _plain_hello(sink: Sink, name: str) -> bool:
+    sink.greet(name, extended=False)
+    return False
+
+
+def _mail(sink: Sink, _: str) -> bool:
+    sink.mail()
+    return False
+
+
+def _data(sink: Sink, _: str) -> bool:
+    sink.mail(data=True)
+    return False
+
+
+def _quit(sink: Sink, _: str) -> bool:
+    sink.leave()
+    return False
+
+
+_ANSWERS: dict[str, Callable[[Sink, str], bool]] = {
+    "EHLO": _hello,
+    "HELO": _plain_hello,
+    "STARTTLS": lambda sink, _: sink.upgrade(),
+    "MAIL": _mail,
+    "RCPT": _mail,
+    "DATA": _data,
+    "RSET": lambda sink, _: sink.say("250 2.0.0 OK"),
+    "NOOP": lambda sink, _: sink.say("250 2.0.0 OK"),
+    "QUIT": _quit,
+}
