@@ -52,6 +52,10 @@ def _verb(words: list[str]) -> int:
         from probe.cli.filing import file
 
         return file(rest)
+    if verb == "listen":
+        from probe.cli.listening import listen
+
+        return listen(rest)
     if verb == "demo":
         from probe.cli.showing import demo
 

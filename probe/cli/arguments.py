@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from _typeshed import SupportsWrite
 
-VERBS = ("explain", "triage", "file", "demo")
-LATER = ("listen", "sweep", "diff")
+VERBS = ("explain", "triage", "file", "listen", "demo")
+LATER = ("sweep", "diff")
 """Verbs that DESIGN names and this version does not have; a host of that name needs ``--`` before it."""
 PROTOCOLS = ("smtp", "submission", "lmtp", "imap", "pop3", "sieve")
 WIDTH = 80
@@ -28,6 +28,7 @@ smtp-chaincheck HOST[:PORT] [HOST...] [options]
        smtp-chaincheck explain TEXT
        smtp-chaincheck triage FILE...
        smtp-chaincheck file PATH...
+       smtp-chaincheck listen
        smtp-chaincheck demo [CASE]"""
 
 EXAMPLES = """\
@@ -43,6 +44,7 @@ examples:
   smtp-chaincheck explain 140943F2                  what an error code means
   smtp-chaincheck triage bounce.eml                 who refused what, and why
   smtp-chaincheck file fullchain.pem                a file, before it is installed
+  smtp-chaincheck listen                            what your server presents
   smtp-chaincheck demo                              see it work, no network
 
 --trust none leaves trust unjudged: an untrusted root, and an intermediate that

@@ -98,7 +98,7 @@ def _told(reports: Iterator[Report], arguments: Namespace, options: Options) -> 
 
     The chain is written before its report is said. Returns the reports, and False when that file could not be written.
     """
-    show = None if arguments.json else _screen(arguments, options)
+    show = None if arguments.json else screen(arguments, options)
     told: list[Report] = []
     written = True
     for report in reports:
@@ -128,7 +128,8 @@ def _ignored(report: Report, options: Options) -> tuple[str, ...]:
     return tuple(sorted(grave & options.ignore))
 
 
-def _screen(arguments: Namespace, options: Options) -> Callable[..., None]:
+def screen(arguments: Namespace, options: Options) -> Callable[..., None]:
+    """Make the function that shows a report as this command line wants it."""
     from probe.cli.explaining import title
     from probe.render.sheet import console
     from probe.render.terminal import show

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import TypeAlias
 
 from probe.model import Stage
 from probe.wire.session import Session
@@ -21,11 +22,7 @@ def _nothing() -> None:
     """The socket takes bytes again; sending them is a part of every turn."""
 
 
-Conversation = Session | Sink
-"""What a driver carries bytes for: we as a client, or we as a server."""
-
-
-Conversation = Session | Sink
+Conversation: TypeAlias = Session | Sink
 """What a driver carries bytes for: we as a client, or we as a server."""
 
 

@@ -76,7 +76,7 @@ def _server(endpoint: EndpointReport, target: Target, *, verbose: bool) -> Itera
     new = address if address != target.name else None
     software = _software(mta) if mta and mta.name != GENERIC else None
     if words := ", ".join(filter(None, (new, software))):
-        yield "server", words
+        yield endpoint.observation.side.value, words
     if mta and verbose and mta.evidence != BY_OPTION:
         yield "told by", clean(mta.evidence)
 

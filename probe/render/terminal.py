@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from probe.catalogue.protocols import named, spoken_of
 from probe.catalogue.recipes import GENERIC, ids
-from probe.model import Confidence, Kind, Severity
+from probe.model import Confidence, Kind, Severity, Side
 from probe.render.chain_drawing import draw
 from probe.render.details import add_details
 from probe.render.facts import BY_OPTION, facts
@@ -163,6 +163,8 @@ def place(target: Target) -> str:
     """Write the target as a user types it, port and brackets included."""
     if target.kind is Kind.FILE:
         return target.name
+    if target.kind is Kind.LISTEN:
+        return f"the client {target.name}"
     return f"[{target.name}]:{target.port}" if ":" in target.name else f"{target.name}:{target.port}"
 
 
@@ -212,7 +214,8 @@ def _tell_skipped(sheet: Sheet, endpoint: EndpointReport, *, verbose: bool) -> N
             sheet.say(f"{', '.join(entry.id for entry in entries)}: {reason}", first="  not judged  ")
         return
     names = [entry.id for entry in endpoint.skipped if entry.id not in NEVER_JUDGED]
-    if names and endpoint.observation.presented is not None:
+    seen = endpoint.observation
+    if names and seen.presented is not None and (seen.presented or seen.side is Side.SERVER):
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
         sheet.say(f"Not judged: {', '.join(names[:NAMED])}{more} (--verbose says why).", first="  ")
 

@@ -6,8 +6,8 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from probe.material import Form
-from probe.model import Confidence, Finding, Severity, Skipped
-from probe.rules import conversation, file, handshake, name, profile, structure, time, trust
+from probe.model import Confidence, Finding, Severity, Side, Skipped
+from probe.rules import conversation, file, handshake, listen, name, profile, structure, time, trust
 from probe.rules.case import Case, Need, Rule
 
 RULES: tuple[Rule, ...] = (
@@ -77,13 +77,21 @@ FILE_RULES: tuple[Rule, ...] = (
 )
 """What only a file can have wrong; they go before the others where one was read."""
 
+LISTEN_RULES: tuple[Rule, ...] = (
+    listen.refused_us,
+    listen.client_handshake_failed,
+    listen.client_without_tls,
+    listen.no_client_cert,
+)
+"""What a client does that called us."""
+
 OF_ORDER = frozenset({"leaf-not-first", "misordered"})
 """Not asked of PKCS#7, which is a set (RFC 2315 §6.6)."""
 
 ACROSS = frozenset({"client-cert-refused", "client-cert-tried"})
 """Ids of findings that compare connections (rules/across.py)."""
 
-IDS: frozenset[str] = frozenset(rule.id for rule in (*RULES, *FILE_RULES)) | ACROSS
+IDS: frozenset[str] = frozenset(rule.id for rule in (*RULES, *FILE_RULES, *LISTEN_RULES)) | ACROSS
 
 REVOCATION = Skipped("revocation", "revocation is not looked at")
 
@@ -106,12 +114,17 @@ def judge(case: Case, ignore: Collection[str] = ()) -> tuple[tuple[Finding, ...]
 def _rules(case: Case) -> tuple[Rule, ...]:
     """A file has had no conversation; where its leaf is missing, no certificate of it stands in a leaf's place."""
     if case.material is None:
-        return RULES
+        return LISTEN_RULES + _of_lists() if case.observation.side is Side.CLIENT else RULES
     if not case.material.certificates or any(file.leaf_missing.look(case)):
         return FILE_RULES
     ordered = case.material.form is not Form.PKCS7
-    of_the_rest = (rule for rule in RULES if rule.needs not in {Need.OBSERVATION, Need.TLS})
-    return FILE_RULES + tuple(rule for rule in of_the_rest if ordered or rule.id not in OF_ORDER)
+    return FILE_RULES + tuple(rule for rule in _of_lists() if ordered or rule.id not in OF_ORDER)
+
+
+def _of_lists() -> tuple[Rule, ...]:
+    """The rules that look at certificates alone. An empty list is a client's good right (RFC 8446 §4.4.2.4)."""
+    spoken = {Need.OBSERVATION, Need.TLS}
+    return tuple(rule for rule in RULES if rule.needs not in spoken and rule is not structure.empty_chain)
 
 
 def _few(found: tuple[Finding, ...]) -> tuple[Finding, ...]:

@@ -18,6 +18,7 @@ from probe.model import (
     Path,
     Repair,
     Severity,
+    Side,
     Stage,
     Store,
 )
@@ -115,6 +116,7 @@ class Need(Enum):
     LEAF = "no readable server certificate was received"
     ANCHORS = "there is no readable server certificate, or no trust anchors were given"
     TLS = "TLS did not begin"
+    CALLER = "no client has called"
     FILE = "no file was read"
     HABITS = "no mail server was named (--mta)"
     USERS = "the users of that mail server are not known here"
@@ -137,6 +139,7 @@ class Rule:
             Need.OBSERVATION: False,
             Need.LIST: case.observation.presented is None,
             Need.LEAF: case.leaf is None,
+            Need.CALLER: case.observation.side is not Side.CLIENT or case.material is not None,
             Need.FILE: case.material is None,
             Need.HABITS: case.material is None or case.material.habits is None,
             Need.USERS: not case.users_known,

@@ -192,6 +192,8 @@ class Sink:
         if self.stage is not Stage.DONE:
             self._failure = Failure(Trouble.CLOSED, "QUIT")
         self._clock()
+        if self._tls:
+            self._tls.close()
         self.done = True
 
     def _reply(self, *lines: str) -> None:
@@ -243,7 +245,7 @@ def _mail(sink: Sink, _: str) -> bool:
     return False
 
 
-def _data(sink: Sink, _: str) -> bool:
+def _message(sink: Sink, _: str) -> bool:
     sink.mail(data=True)
     return False
 
@@ -259,7 +261,7 @@ _ANSWERS: dict[str, Callable[[Sink, str], bool]] = {
     "STARTTLS": lambda sink, _: sink.upgrade(),
     "MAIL": _mail,
     "RCPT": _mail,
-    "DATA": _data,
+    "DATA": _message,
     "RSET": lambda sink, _: sink.say("250 2.0.0 OK"),
     "NOOP": lambda sink, _: sink.say("250 2.0.0 OK"),
     "QUIT": _quit,

@@ -81,6 +81,11 @@ class Welcome:
         with contextlib.suppress(SSL.Error):
             self._tls.sendall(plain)
 
+    def close(self) -> None:
+        """Say that nothing more comes (close_notify, RFC 8446 §6.1)."""
+        with contextlib.suppress(SSL.Error):
+            self._tls.shutdown()
+
     def take(self) -> bytes:
         """Give the bytes to send now."""
         out = bytearray()

@@ -82,10 +82,16 @@ FACTS = {
     "expired-twin": SUBJECT | {"path", "end"},
     "client-cert-refused": {"stage", "said", "alert"},
     "client-cert-tried": {"stage", "said"},
+    "no-client-cert": {"address"},
+    "refused-us": {"address"},
+    "client-without-tls": {"address"},
+    "client-handshake-failed": {"address", "stage", "said"},
 }
 """Finding id → facts that its rule always gives; a page that is not named here may use TALK."""
 WITH_CASE = {
     ("unparsable-cert", "field"): SUBJECT,
+    ("refused-us", "is"): {"alert"},
+    ("refused-us", "closed"): {"stage"},
     ("key-mismatch", "file"): {"path", "key_path"},
     ("key-mismatch", "other"): {"path", "key_path", "owner"},
     ("leaf-missing", "sibling"): {"sibling"},
@@ -125,6 +131,7 @@ CASES = {
     "eku": {"intermediate"},
     "client-eku": {"intermediate"},
     "client-cert-refused": {"closed"},
+    "refused-us": {"closed"},
     "file-wrong-kind": {"request", "parameters", "crl", "public-key", "key"},
     "file-not-pem": {"form"},
     "leaf-missing": {"sibling", "bundle"},

@@ -19,7 +19,7 @@ from probe.demo.cases import CASES, CONVERSATION, DEFAULT, HANDSHAKE, NOBODY, Ca
 from probe.demo.line import Line
 from probe.demo.manners import COMMANDS, FLOOD, Shop, silence
 from probe.demo.server import Stand, serve_forever, serving
-from probe.rules import ACROSS, FILE_RULES, IDS
+from probe.rules import ACROSS, FILE_RULES, IDS, LISTEN_RULES
 
 Serve = Callable[[Case], Stand]
 Connect = Callable[[Case], Client]
@@ -66,7 +66,7 @@ def test_every_finding_that_a_server_can_show_is_shown() -> None:
     unseen = {
         "client-eku",
         *ACROSS,
-        *(rule.id for rule in FILE_RULES if rule.id != "key-mismatch"),
+        *(rule.id for rule in (*FILE_RULES, *LISTEN_RULES) if rule.id != "key-mismatch"),
         "dns-failed",
         "no-mx",
         "null-mx",

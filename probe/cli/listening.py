@@ -1,0 +1,151 @@
+"""``smtp-chaincheck listen``: what does my mail server present when it sends? One session, one report."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from probe.cli.arguments import Parser, UsageError, add_judgement, add_output
+from probe.cli.mishap import INTERRUPTED, say
+from probe.render.clean import clean
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+    from probe.model import Observation, Report
+    from probe.net.listen import ListenOptions
+    from probe.pipeline import Options
+
+USAGE = "smtp-chaincheck listen [ADDRESS][:PORT] [options]"
+EXAMPLES = """\
+examples:
+  smtp-chaincheck listen --mta postfix     on this computer; how to route a test
+  smtp-chaincheck listen --once --json     one session, one JSON document
+  smtp-chaincheck listen 192.0.2.7:2525 --cert fullchain.pem --key privkey.pem
+
+A mail server that takes no mail: it asks every client for its certificate,
+requires none, and reports what came. Mail is put off with 450 and stays in the
+sender's queue. It listens on 127.0.0.1:2525 unless told otherwise.
+
+exit codes: as for a probe, over all sessions; 3 when nobody called.
+"""
+PORT = 2525
+NO_PROBE = {
+    "protocol": None,
+    "tls": None,
+    "sni": None,
+    "no_sni": False,
+    "ehlo": None,
+    "timeout": 60.0,
+    "greeting_timeout": 40.0,
+    "family": 0,
+    "source": None,
+    "client_cert": None,
+    "client_key": None,
+}
+"""Options of a probe that a listener has no use for, as if nobody had given them."""
+UNREACHABLE = 3
+
+
+def listen(words: Sequence[str]) -> int:
+    """Listen, and report each session; returns the exit code."""
+    from probe.cli import settings
+    from probe.model import Side
+    from probe.net.listen import listen as serve
+
+    arguments = _arguments(words)
+    try:
+        where = _where(arguments)
+        options = replace(settings.options(arguments), sides=frozenset({Side.CLIENT}), network=None)
+    except ValueError as mistake:
+        raise UsageError(str(mistake)) from mistake
+    reports: list[Report] = []
+    try:
+        asyncio.run(serve(where, partial(_ready, arguments, where), partial(_seen, reports, arguments, options)))
+    except KeyboardInterrupt:
+        say(f"Stopped. {len(reports)} session{'' if len(reports) == 1 else 's'} seen.")
+        return _code(reports) if reports else INTERRUPTED
+    except (OSError, OverflowError) as problem:
+        why = getattr(problem, "strerror", None) or str(problem)
+        raise UsageError(f"{clean(where.host)} port {where.port} cannot be had: {why}. Name another.") from None
+    return _code(reports)
+
+
+def _code(reports: Sequence[Report]) -> int:
+    return max((report.exit_code for report in reports), default=UNREACHABLE)
+
+
+def _arguments(words: Sequence[str]) -> Namespace:
+    parser = Parser(usage=USAGE, description="Reports the certificate of whoever sends mail here.", epilog=EXAMPLES)
+    parser.add_argument("place", nargs="?", default="", metavar="[ADDRESS][:PORT]", help="default: 127.0.0.1:2525")
+    add = parser.add_argument_group("the listener").add_argument
+    add("--cert", metavar="FILE", help="our certificate and its chain (default: one made for the occasion)")
+    add("--key", metavar="FILE", help="its key (default: in the same file)")
+    add("--once", dest="count", action="store_const", const=1, help="stop after one session")
+    add("--count", type=int, metavar="N", help="stop after N sessions")
+    add("--discard", action="store_true", help="take messages and throw them away, for tests")
+    add_judgement(parser)
+    add_output(parser)
+    parser.set_defaults(**NO_PROBE)
+    return parser.parse_intermixed_args(list(words))
+
+
+def _where(arguments: Namespace) -> ListenOptions:
+    from probe.cli.identity import identity_of
+    from probe.net.listen import ListenOptions
+    from probe.pki.occasion import occasion
+    from probe.targets import target_of
+    from probe.wire.identity import Identity
+
+    place = arguments.place if arguments.place.strip(":") else "127.0.0.1" + arguments.place.rstrip(":")
+    target = target_of(f"127.0.0.1{place}" if place.startswith(":") else place, PORT)
+    if arguments.count is not None and arguments.count < 1:
+        raise ValueError("--count wants a number from 1 on.")
+    if arguments.write_chain is not None:
+        raise ValueError("--write-chain writes what a file or a server needs: smtp-chaincheck file clientcert.pem.")
+    name = arguments.name or platform.node() or "localhost"
+    identity = identity_of(arguments.cert, arguments.key)
+    if identity is None:
+        own, key = occasion(name.encode("ascii", "ignore").decode() or "localhost", datetime.now(UTC))
+        identity = Identity((own,), key)
+    return ListenOptions(identity, target.name, target.port, name, arguments.count, arguments.discard)
+
+
+def _ready(arguments: Namespace, where: ListenOptions, port: int) -> None:
+    """Say where we listen, what to know, and how to send one message here."""
+    from probe.catalogue import routes
+
+    if arguments.quiet:
+        return
+    say(f"Listening on {where.host} port {port}. Ctrl-C ends it.")
+    if arguments.cert is None:
+        say("Our certificate was made for the occasion: a sender that verifies may refuse it (--cert, --key).")
+    known = routes.ids()
+    if arguments.mta in known:
+        for line in routes.steps(arguments.mta, where.host, port):
+            say(f"    {line.removeprefix('$ ')}" if line.startswith("$ ") else line)
+    else:
+        say(f"How to send one test message here: --mta {', '.join(known[:-1])} or {known[-1]}.")
+
+
+async def _seen(reports: list[Report], arguments: Namespace, options: Options, seen: Observation, client: str) -> None:
+    from probe.cli import probing
+    from probe.model import Kind, Target
+    from probe.pipeline import complete, report_of
+
+    target = Target(client or seen.endpoint.address or "", seen.endpoint.port, kind=Kind.LISTEN)
+    report = report_of(await complete(seen, options), options, target)
+    reports.append(report)
+    if arguments.json:
+        from probe.render.json import text
+
+        sys.stdout.write(text([report]))
+    else:
+        probing.screen(arguments, options)(report)
+    sys.stdout.flush()

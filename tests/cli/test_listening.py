@@ -1,0 +1,159 @@
+"""``smtp-chaincheck listen``: real TLS clients send to it on loopback, and each gets its report."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from OpenSSL import SSL
+
+from probe.catalogue import routes
+from probe.catalogue.recipes import ids
+from probe.cli import main
+from probe.demo import keys
+from probe.demo.cast import cast
+
+PATIENCE = 20
+
+
+@contextmanager
+def listener(*words: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """The program itself, listening on a free port, and that port."""
+    command = [sys.executable, "-m", "probe", "listen", "127.0.0.1:0".replace(":0", f":{_free()}"), *words]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, encoding="utf-8"
+    ) as process:
+        try:
+            assert process.stderr
+            first = process.stderr.readline()
+            found = re.search(r"port (\d+)", first)
+            assert found, first
+            yield process, int(found[1])
+        finally:
+            process.kill()
+
+
+def _free() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def send(port: int, context: SSL.Context) -> str:
+    """Be a sending mail server up to MAIL; gives the reply to it, "" where TLS fails."""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as plain:
+        plain.settimeout(PATIENCE)
+        stream = plain.makefile("rb")
+        stream.readline()
+        for command in (b"EHLO sender.example\r\n", b"STARTTLS\r\n"):
+            plain.sendall(command)
+            while stream.readline()[3:4] == b"-":
+                pass
+        plain.settimeout(None)
+        tls = SSL.Connection(context, plain)
+        tls.set_connect_state()
+        try:
+            tls.do_handshake()
+            replies = []
+            for command in (b"EHLO sender.example\r\n", b"MAIL FROM:<>\r\n", b"QUIT\r\n"):
+                tls.sendall(command)
+                replies.append(tls.recv(4096).decode())
+            tls.shutdown()
+        except SSL.Error:
+            return ""
+        return replies[1]
+
+
+def client(tmp_path: Path, chain: str, version: int) -> SSL.Context:
+    """A client that presents these of the actors: "L" leaf, "B" intermediate, "" nothing."""
+    actors = cast(datetime.now(UTC).replace(microsecond=0))
+    (tmp_path / "roots.pem").write_text(actors.root.pem, encoding="ascii")
+    context = SSL.Context(SSL.TLS_METHOD)
+    context.set_max_proto_version(version)
+    if chain:
+        own = actors.leaf(eku=("serverAuth", "clientAuth"))
+        certificates = {"L": own, "B": actors.r3, "R": actors.root}
+        file, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+        file.write_text("".join(certificates[letter].pem for letter in chain), encoding="ascii")
+        key.write_text(keys.pem("leaf"), encoding="ascii")
+        context.use_certificate_chain_file(str(file))
+        context.use_privatekey_file(str(key))
+    return context
+
+
+@pytest.mark.parametrize("version", [SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION])
+@pytest.mark.parametrize(
+    ("chain", "expected"),
+    [
+        ("LB", []),
+        ("LBR", ["root-included"]),
+        ("L", ["missing-intermediate"]),
+        ("LRB", ["misordered", "root-included"]),
+        ("", ["no-client-cert"]),
+    ],
+)
+def test_what_a_client_presents_is_judged(tmp_path: Path, chain: str, expected: list[str], version: int) -> None:
+    """The list is seen as sent, mail is put off, and one document is written."""
+    context = client(tmp_path, chain, version)
+    with listener("--once", "--json", "--no-fetch", "--trust", str(tmp_path / "roots.pem")) as (process, port):
+        reply = send(port, context)
+        out, _ = process.communicate(timeout=PATIENCE)
+    document = json.loads(out)
+    endpoint = document["endpoints"][0]
+    assert reply.startswith("450 4.7.0 ")
+    assert [finding["id"] for finding in endpoint["findings"]] == expected
+    assert (len(endpoint["presented"]), endpoint["stage"], endpoint["client_cert_requested"]) == (
+        len(chain), "done", True,
+    )  # fmt: skip
+    assert (document["target"]["kind"], document["target"]["name"]) == ("listen", "sender.example")
+    assert process.returncode == int(expected not in ([], ["root-included"], ["no-client-cert"]))
+
+
+@pytest.mark.parametrize("version", [SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION])
+def test_a_client_that_refuses_us_is_told_apart(tmp_path: Path, version: int) -> None:
+    """It says that our certificate is the reason, and accuses the client's of nothing."""
+    context = client(tmp_path, "LB", version)
+    context.set_verify(SSL.VERIFY_PEER, lambda *_: False)
+    with listener("--once", "--json", "--no-fetch", "--trust", "none") as (process, port):
+        assert not send(port, context)
+        out, _ = process.communicate(timeout=PATIENCE)
+    findings = json.loads(out)["endpoints"][0]["findings"]
+    assert next(finding["id"] for finding in findings if finding["severity"] != "info") == "refused-us"
+
+
+def test_a_caller_without_tls_is_told() -> None:
+    """A person with telnet, or a scan: no certificate, no accusation, exit code 0."""
+    with listener("--once", "--no-fetch", "--trust", "none", "--no-color") as (process, port):
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as plain:
+            plain.sendall(b"EHLO \x1b[31mx\r\nMAIL FROM:<a@b>\r\nQUIT\r\n")
+            while plain.recv(4096):
+                pass
+        out, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0
+    assert "[client-without-tls]" in out
+    assert "\x1b" not in out
+
+
+def test_every_route_is_for_a_mail_server_that_has_a_recipe() -> None:
+    """The steps are filled, and commands keep host and port."""
+    assert set(routes.ids()) <= {*ids(), "opensmtpd"}
+    for software in routes.ids():
+        steps = routes.steps(software, "127.0.0.1", 2525)
+        assert any("2525" in step for step in steps), software
+        assert not any(re.search(r"\{(host|port|place)\}", step) for step in steps), software
+    assert routes.steps("nobody", "h", 1) == ()
+
+
+@pytest.mark.parametrize("words", [("--count", "0"), ("256.1.1.1:25",), ("--key", "x"), ("--write-chain", "x")])
+def test_what_cannot_be_is_said_before_we_listen(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit code is 2."""
+    assert main(["listen", *words]) == 2
+    assert capsys.readouterr().err
