@@ -35,7 +35,6 @@ SOFTWARE = {
     "mdaemon": "MDaemon",
     "nginx-mail": "nginx",
     "node-smtp-server": "smtp-server (Node.js)",
-    "opensmtpd": "OpenSMTPD",
     "qpsmtpd": "qpsmtpd",
     "stunnel": "stunnel",
 }

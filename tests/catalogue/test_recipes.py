@@ -131,12 +131,13 @@ def test_a_slot_that_is_used_nowhere_is_named() -> None:
 def test_the_mail_servers_of_this_issue_have_a_recipe() -> None:
     """Mail servers, the panels and containers around them, and a generic one for the rest."""
     wanted = {"exim", "generic", "postfix", "qmail", "sendmail", "exchange", "zimbra", "mailcow", "docker-mailserver"}
-    assert wanted | {"mailu", "cpanel", "plesk", "hestia"} <= {*ids()}
+    wanted |= {"mailu", "cpanel", "plesk", "hestia"}
+    assert wanted | {"opensmtpd", "courier", "dovecot", "cyrus", "haraka", "stalwart"} <= {*ids()}
 
 
 def test_unknown_software_gets_the_generic_recipe() -> None:
     """Whatever was recognised or typed, there is something to say; a path is no way to another file."""
-    assert [recipe(name).id for name in ("haraka", "../pages/expired", "")] == [GENERIC] * 3
+    assert [recipe(name).id for name in ("qpsmtpd", "../pages/expired", "")] == [GENERIC] * 3
 
 
 def test_slots_are_filled_from_the_defaults_and_from_the_caller() -> None:
