@@ -7,7 +7,6 @@ import pytest
 
 from probe.cli import files
 
-
 FORCE = files.Overwriting(force=True)
 
 

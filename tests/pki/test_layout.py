@@ -15,7 +15,7 @@ from probe.pki.layout import WITH_KEY, Key, belongs, blocks, encrypted, key_of, 
 
 LEAF, ISSUER, _ = map(parse, (one.der for one in chain(1)))
 RIGHT = (LEAF, ISSUER)
-PEM = keys.pem("leaf").encode()
+PEM = keys.pem("leaf").partition("\n")[2].encode()
 KEY = key_of(PEM)
 
 
@@ -56,8 +56,8 @@ def test_a_key_that_belongs_to_another_certificate_is_never_written() -> None:
 @pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
 def test_a_key_is_known_in_either_encoding(kind: str) -> None:
     """PKCS#8 and the older forms have the same public half."""
-    own = certificate(key="leaf" if kind == "rsa" else "leaf-ec")
-    private = form.load_pem_private_key(keys.pem("leaf" if kind == "rsa" else "leaf-ec").encode(), None)
+    own = certificate(key="leaf" if kind == "rsa" else "p256")
+    private = form.load_pem_private_key(keys.pem("leaf" if kind == "rsa" else "p256").encode(), None)
     for shape in (form.PrivateFormat.PKCS8, form.PrivateFormat.TraditionalOpenSSL):
         written = private.private_bytes(form.Encoding.PEM, shape, form.NoEncryption())
         assert belongs(key_of(written), parse(own.der))
