@@ -16,7 +16,7 @@ from probe.cli import files
 from probe.cli.identity import content_of
 from probe.cli.mishap import say
 from probe.model import Severity
-from probe.pki.layout import WITH_KEY, Key, belongs, key_of, laid_out
+from probe.pki.layout import WITH_KEY, Key, belongs, blocks, key_of, laid_out
 from probe.render.clean import clean
 
 if TYPE_CHECKING:
@@ -91,6 +91,20 @@ def key_from(name: str | None) -> Key | None:
         return key_of(content)
     except ValueError as problem:
         raise ValueError(f"--key {clean(name)} {problem}.") from None
+
+
+def key_within(name: str) -> Key | None:
+    """Read the key that stands beside certificates in their own file; None where there is none in PEM.
+
+    Raises ValueError with a sentence when there is more than one, or when it cannot be read.
+    """
+    if not Path(name).is_file():
+        return None
+    content = content_of("The file", name)
+    try:
+        return key_of(content) if blocks(content) else None
+    except ValueError as problem:
+        raise ValueError(f"{clean(name)} {problem}.") from None
 
 
 def write(report: Report, asked: ChainFile | None) -> Outcome:

@@ -4,7 +4,7 @@ A file is written beside its place and moved there whole, so nobody ever reads h
 link, the file behind it is replaced and the link stays, for servers link their certificate files. Without ``force`` or
 ``backup`` nothing that exists is touched, be it a link that leads nowhere; with them only a file that holds what we
 write ourselves, certificates in PEM or saved observations: a private key has many forms, and a probe has none to put
-back. The one exception is a file whose key is the very one that we write, and that is kept beside it.
+back. A file that is kept beside the new one may hold words as well, and the very key that the new one holds.
 
 What holds a key is readable by its owner alone before its first byte is written, and by nobody else afterwards, unless
 the file that it replaces held that key and was open to a group.
@@ -77,7 +77,7 @@ def refuse_place(path: Path, how: Overwriting = NOTHING) -> None:
     if _is_output(real):
         raise ValueError(f"{shown} is where our own output goes. Choose another name.")
     content = _content(real)
-    if not _is_ours(content) and not (how.backup and _holds_only(how.key, content)):
+    if not _is_ours(content) and not (how.backup and _is_made_anew(content, how.key)):
         raise ValueError(
             f"{shown} holds something else than certificates in PEM or what --save wrote, and perhaps a private key: "
             "it is not overwritten, even with --force.\n"
@@ -152,14 +152,17 @@ def _is_ours(content: bytes | None) -> bool:
     return len(content) <= OURS_LIMIT and rest != content and _REMARKS.fullmatch(rest) is not None
 
 
-def _holds_only(key: Key | None, content: bytes | None) -> bool:
-    """This key, in whatever wrapping of PEM, beside certificates: nothing is lost that is not written again."""
-    if key is None or content is None or len(content) > OURS_LIMIT:
+def _is_made_anew(content: bytes | None, key: Key | None) -> bool:
+    """Of what a server reads there, the new file has all: certificates, and no key but this, whatever its encoding.
+
+    Words beside them are read by nobody, and stay in the old file.
+    """
+    if content is None or len(content) > OURS_LIMIT:
         return False
-    rest = _CERTIFICATE.sub(b"", _PARAMETERS.sub(b"", content))
-    for block in blocks(content):
-        rest = rest.replace(block, b"\n")
-    return _REMARKS.fullmatch(rest) is not None and _holds(key, content)
+    rest, own = _CERTIFICATE.sub(b"", _PARAMETERS.sub(b"", content)), blocks(content)
+    for block in own:
+        rest = rest.replace(block, b"")
+    return rest != content and b"-----BEGIN" not in rest and (not own or (key is not None and _holds(key, content)))
 
 
 def _holds(key: Key, content: bytes) -> bool:

@@ -102,7 +102,7 @@ def test_the_mail_server_chooses_unless_the_user_does(  # noqa: PLR0917 -- a tab
     run: Run,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """A default that needs a key which is not at hand, or that is half a list, becomes the whole one, and it is said."""
+    """A default that needs a key which is not at hand, or that is half a list, becomes the whole one, and says so."""
     assert run("--write-chain", "new.pem", "--mta", mta, "--quiet", *words) == 1
     holds("new.pem", key=key, right=right)
     assert mode("new.pem") == (0o600 if key else 0o644)
@@ -120,7 +120,7 @@ def test_software_that_is_recognised_chooses_as_well(run: Run) -> None:
 def test_the_key_is_nowhere_but_in_that_file(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Not on the screen, in JSON, in what --save keeps, or in another file; its file is closed before its first byte."""
+    """Not on the screen, in JSON, in what --save keeps, in no other file; its own is closed before its first byte."""
     modes: list[int] = []
     made = tempfile.mkstemp
 
@@ -178,7 +178,7 @@ def test_an_option_of_a_file_that_is_not_asked_for_is_a_mistake(
 
 def test_a_file_with_that_very_key_is_replaced_and_kept(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     """With --backup alone; it keeps its group's rights, nobody else's, and the copy is for its owner."""
-    old = KEY + OLD
+    old = f"Bag Attributes\n{KEY}subject=CN = mx\n{OLD}"
     Path("servercert.pem").write_text(old, encoding="ascii")
     Path("servercert.pem").chmod(0o644)
     words = ("--write-chain", "servercert.pem", "--key", "key.pem", "--quiet")
@@ -199,7 +199,7 @@ def test_a_file_with_that_very_key_is_replaced_and_kept(run: Run, capsys: pytest
         keys.pem("leaf-2").partition("\n")[2],
         KEY + keys.pem("leaf-2").partition("\n")[2],
         KEY + "-----BEGIN DH PARAMETERS-----\nMAYCAQ==\n-----END DH PARAMETERS-----\n",
-        KEY + "TUlJRXZRSUJBREFO\n",
+        "TUlJRXZRSUJBREFO\n",
     ],
     ids=["another key", "two keys", "parameters", "something"],
 )

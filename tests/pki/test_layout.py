@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization as form
 from forge import certificate, chain
 
-from probe.catalogue import recipes
+from probe import material
 from probe.cli import arguments
 from probe.demo import keys
 from probe.pki import pem
@@ -97,6 +97,6 @@ def test_a_key_does_not_show_itself() -> None:
 
 
 def test_all_know_the_same_layouts() -> None:
-    """The command line, the recipes, and what lays out."""
-    assert set(arguments.LAYOUTS) == set(recipes.LAYOUTS)
+    """The command line, the recipes (by ``material``), and what lays out."""
+    assert set(arguments.LAYOUTS) == set(material.LAYOUTS)
     assert [laid_out(RIGHT, layout, KEY) for layout in arguments.LAYOUTS]
