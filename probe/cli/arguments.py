@@ -211,6 +211,7 @@ def add_judgement(parser: Parser) -> None:
         help="intermediates known to you; may be repeated",
     )
     add("--no-fetch", action="store_true", help="do not fetch missing certificates (AIA)")
+    add("--no-cache", action="store_true", help="neither use nor keep intermediates that were fetched")
     add("--allow-private", action="store_true", help="fetch from private addresses, too")
     add(
         "--mta",
