@@ -250,6 +250,8 @@ class Observation:
     """What ended that earlier connection."""
     fetched: tuple[Fetch, ...] = ()
     """AIA addresses that were asked on behalf of the presented certificates."""
+    cached: tuple[bytes, ...] = ()
+    """Issuers of the presented certificates that an earlier run had fetched, DER."""
     client_chain: tuple[bytes, ...] = ()
     """What we would have presented had the server asked for it, DER in order; () = nothing."""
     side: Side = Side.SERVER
@@ -385,9 +387,11 @@ class Source(StrEnum):
     ANCHOR = "anchor"
     POOL = "pool"
     AIA = "aia"
+    CACHE = "cache"
+    """Fetched by an earlier run, and kept."""
 
 
-ABSENT = frozenset({Source.POOL, Source.AIA})
+ABSENT = frozenset({Source.POOL, Source.AIA, Source.CACHE})
 """Where certificates come from that nobody sent."""
 
 

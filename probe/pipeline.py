@@ -1,7 +1,7 @@
 """The whole story: Target → Observation → Chain → findings → Report.
 
 1. observe    the network, once, at one endpoint (net.observe); nothing is judged here
-2. complete   issuers that nobody sent are fetched by AIA, level by level (net.issuers)
+2. complete   issuers that nobody sent: kept ones (net.cache), then fetched by AIA, level by level (net.issuers)
 3. build      the presented certificates become a Chain, and the Chain a Repair (pki)
 4. judge      every rule looks at the Case (rules)
 5. word       the catalogue gives each finding its sentences and the commands for the server at hand
@@ -32,6 +32,7 @@ from probe.model import (
     Report,
     Severity,
     Side,
+    Source,
     Stage,
     Target,
     Tls,
@@ -40,6 +41,7 @@ from probe.pki.anchors import Anchors, mozilla
 from probe.pki.certificate import parse
 from probe.pki.chain import build
 from probe.pki.pool import Pool
+from probe.pki.profile import is_root
 from probe.pki.repair import repair
 from probe.rules import judge
 from probe.rules.across import client_certificate
@@ -47,6 +49,7 @@ from probe.rules.case import Case
 from probe.wording import Saying, slots_of, spoken, voice_of
 
 if TYPE_CHECKING:
+    from probe.net.cache import Cache
     from probe.net.observe import ObserveOptions
 
 LEVELS = 4
@@ -68,6 +71,8 @@ class Options:
     """Purposes to judge for; none = that of the side which presented the certificates."""
     fetch: bool = True
     """Ask AIA addresses for what was not sent."""
+    cache: Cache | None = None
+    """Where intermediates that verified are kept; None = nowhere, and none is looked for."""
     allow_private: bool = False
     ignore: frozenset[str] = frozenset()
     fail_on: Severity = Severity.WARNING
@@ -111,9 +116,24 @@ async def _side_by_side(report: Report, presenting: Observation, name: str, opti
 
 
 async def complete(observation: Observation, options: Options) -> Observation:
-    """Fetch issuers that were not sent, until a trust anchor is reached or nobody names an address."""
+    """Look for issuers that were not sent: in the cache, then by AIA, until a trust anchor is reached."""
+    frontier = _frontier(observation, options)
+    if not frontier:
+        return observation
+    if options.cache:
+        found = options.cache.signers(frontier)
+        observation = replace(observation, cached=tuple(certificate.der for certificate in found))
+    whole = await _fetching(observation, options) if options.fetch else observation
+    if options.cache and (path := chain_of(whole, options).mended) and path.anchored:
+        used = zip(path.certificates, path.sources, strict=True)
+        options.cache.keep(c for c, source in used if source in {Source.AIA, Source.CACHE} and not is_root(c))
+    return whole
+
+
+async def _fetching(observation: Observation, options: Options) -> Observation:
+    """Ask the addresses that certificates name, level by level, until nobody names one that was not asked."""
     asked = set[str]()
-    if not options.fetch or not _addresses(observation, options, asked):
+    if not _addresses(observation, options, asked):
         return observation
     from probe.net.issuers import Budget, fetch_issuers
 
@@ -128,10 +148,15 @@ async def complete(observation: Observation, options: Options) -> Observation:
     return observation
 
 
+def _frontier(observation: Observation, options: Options) -> tuple[Certificate, ...]:
+    """Certificates whose issuer nobody knows yet."""
+    return chain_of(observation, options).frontier if observation.presented else ()
+
+
 def _addresses(observation: Observation, options: Options, asked: Collection[str]) -> list[str]:
     """The AIA addresses, not yet asked, of certificates whose issuer nobody knows."""
-    frontier = chain_of(observation, options).frontier if observation.presented else ()
-    return [url for url in dict.fromkeys(url for c in frontier for url in c.aia) if url not in asked]
+    every = dict.fromkeys(url for c in _frontier(observation, options) for url in c.aia)
+    return [url for url in every if url not in asked]
 
 
 def chain_of(observation: Observation, options: Options) -> Chain:
@@ -139,7 +164,8 @@ def chain_of(observation: Observation, options: Options) -> Chain:
     presented = [parse(der) for der in observation.presented or ()]
     at = _moment(observation, options)
     sides = options.sides or {observation.side}
-    fetched, proved = _fetched(observation), observation.key_proved
+    fetched = {Source.AIA: _fetched(observation), Source.CACHE: tuple(map(parse, observation.cached))}
+    proved = observation.key_proved
     return build(presented, options.anchors, options.pool, at, fetched, proved=proved, sides=sides)
 
 

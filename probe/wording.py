@@ -79,7 +79,8 @@ def _is_removed(finding: Finding, mending: Repair | None) -> bool:
 def as_asked(line: str, words: Sequence[str]) -> str:
     """A command of ours carries the options of this run along, so that it judges as this run did.
 
-    An option that the command has already is not repeated.
+    An option that the command has already is not repeated. The commands of a recipe take a list without key, which a
+    file that holds its key would not give by itself.
     """
     if not line.startswith("$ smtp-chaincheck ") or line.startswith("$ smtp-chaincheck explain "):
         return line
@@ -87,6 +88,8 @@ def as_asked(line: str, words: Sequence[str]) -> str:
     for word in words:
         wanted = word not in own if word.startswith("-") else wanted
         kept += [word] if wanted else []
+    if own[2] == "file" and "--write-chain" in own and "--mta" in kept:
+        kept += ["--layout", "fullchain"]
     return f"{line} {shlex.join(kept)}" if kept else line
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import count
 
 import pytest
 from hypothesis import settings
@@ -11,6 +12,7 @@ from shared import examples
 settings.register_profile("ours", max_examples=examples(100), deadline=None)
 settings.load_profile("ours")
 
+_NUMBERS = count()
 _SKIPPED: list[str] = []
 
 
@@ -23,6 +25,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(place in item.path.as_posix() for place in SLOW):
             item.add_marker("slow")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test sees what another one, or the user, has kept; nothing is made before it is used."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.getbasetemp() / f"cache-{next(_NUMBERS)}"))
 
 
 def pytest_report_header() -> str:

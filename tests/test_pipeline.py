@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from forge import CAST, NAME, NOW, Forged, chain
 
 from probe.model import Confidence, Endpoint, Fetch, Finding, Observation, Reply, Stage, Tls
 from probe.net import issuers
+from probe.net.cache import Cache
 from probe.pipeline import LEVELS, Options, complete, judged, report_of
 from probe.pki import anchors
 from probe.pki.certificate import parse
@@ -19,6 +21,8 @@ from probe.wording import as_asked, slots_of
 
 TRUSTED = anchors.of([parse(CAST.root.der)], "ours")
 LEAF, UPPER, LOWER, ROOT = chain(2, aia=("http://a.example/upper.der",))
+LEAF_AIA = ("http://a.example/upper.der",)
+STRANGE = anchors.of([parse(CAST.strange_root.der)], "theirs")
 UPPER_WITH_AIA = CAST.authority("Example I2", "issuing-2", LOWER, aia=("http://a.example/lower.der",))
 
 
@@ -84,6 +88,54 @@ def test_a_saved_observation_is_judged_alike(asked: list[str]) -> None:
     (again,) = load(dump([whole]))
     assert asked
     assert judged(again, Options(anchors=TRUSTED)) == judged(whole, Options(anchors=TRUSTED))
+
+
+def test_the_second_host_of_a_ca_asks_nobody(asked: list[str], tmp_path: Path) -> None:
+    """What verified is kept, and found again with or without a network; a report says where it comes from."""
+    kept = Options(anchors=TRUSTED, cache=Cache(tmp_path))
+    asyncio.run(complete(seen(LEAF), kept))
+    assert len(asked) == 2
+    second = CAST.leaf(UPPER_WITH_AIA, key="leaf-2", aia=LEAF_AIA)
+    for options in (kept, replace(kept, fetch=False)):
+        report = judged(asyncio.run(complete(seen(second), options)), options)
+        assert len(asked) == 2
+        assert report.repair is not None
+        assert [(m.source, m.url) for m in report.repair.missing] == [("cache", None), ("cache", None)]
+        (finding,) = report.findings
+        assert "We found what is missing (kept from an earlier run)" in finding.summary
+    without = asyncio.run(complete(seen(second), replace(kept, cache=None)))
+    assert (len(asked), without.cached) == (4, ())
+
+
+def test_what_was_kept_is_saved_with_the_observation(asked: list[str], tmp_path: Path) -> None:
+    """Judged again elsewhere it is the same report."""
+    kept = Options(anchors=TRUSTED, cache=Cache(tmp_path))
+    asyncio.run(complete(seen(LEAF), kept))
+    whole = asyncio.run(complete(seen(LEAF), kept))
+    (again,) = load(dump([whole]))
+    assert (len(asked), len(again.cached)) == (2, 2)
+    assert judged(again, Options(anchors=TRUSTED)) == judged(whole, kept)
+
+
+def test_only_what_leads_to_a_trust_anchor_is_kept(asked: list[str], tmp_path: Path) -> None:
+    """What a stranger's certificate names fills no disk, and nothing is written for a good chain."""
+    asyncio.run(complete(seen(LEAF), Options(anchors=anchors.none(), cache=Cache(tmp_path / "none"))))
+    asyncio.run(complete(seen(LEAF), Options(anchors=STRANGE, cache=Cache(tmp_path / "strange"))))
+    asyncio.run(complete(seen(LEAF, UPPER, LOWER), Options(anchors=TRUSTED, cache=Cache(tmp_path / "good"))))
+    assert asked != []
+    assert [*tmp_path.glob("*/*")] == []
+
+
+def test_a_kept_certificate_that_has_expired_is_fetched_anew(asked: list[str], tmp_path: Path) -> None:
+    """The cache is asked first, and the network where that does not do."""
+    old = CAST.authority("Example I2", "issuing-2", LOWER, aia=("http://a.example/lower.der",), **CAST.days(-400, -10))
+    kept = Cache(tmp_path)
+    kept.keep([parse(old.der), parse(LOWER.der)])
+    options = Options(anchors=TRUSTED, cache=kept)
+    report = judged(asyncio.run(complete(seen(LEAF), options)), options)
+    assert asked == ["http://a.example/upper.der"]
+    assert report.repair is not None
+    assert [m.source for m in report.repair.missing] == ["aia", "cache"]
 
 
 def fix_of(findings: Sequence[Finding]) -> str:

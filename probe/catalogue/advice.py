@@ -45,6 +45,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "done": "the end",
     },
     "seconds": {"0": "less than 1"},
+    "where": {"cache": "kept from an earlier run"},
 }
 """Slot → a rule's word for programs → the word for people."""
 

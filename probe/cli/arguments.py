@@ -20,6 +20,8 @@ LATER = ("sweep", "diff")
 """Verbs that DESIGN names and this version does not have; a host of that name needs ``--`` before it."""
 PROTOCOLS = ("smtp", "submission", "lmtp", "imap", "pop3", "sieve")
 WIDTH = 80
+LAYOUTS = ("fullchain", "chain", "leaf", "key-first", "key-last")
+"""Those of ``probe.material``."""
 LONGEST_WAIT = 3600.0
 """Seconds. A probe that needs longer has been forgotten by whoever started it."""
 
@@ -59,8 +61,9 @@ exit codes:
   70 a bug of ours, 130 interrupted, 141 whoever read the output went away.
 
 To probe a host that is called like a verb: smtp-chaincheck -- demo
-No file is overwritten without --force, and with it only certificates in PEM and
-what --save wrote.
+No file is overwritten without --force or --backup, and with them only
+certificates in PEM and what --save wrote; a file that holds a private key only
+with --backup, and only where the new one holds that key, too.
 """
 
 
@@ -160,6 +163,7 @@ def _probe_parser() -> Parser:
     parser.add_argument("hosts", nargs="*", metavar="HOST[:PORT]", help="a mail server: name, address, [v6]:port")
     _add_connection(parser)
     add_judgement(parser)
+    add_writing(parser, key="the private key, which goes into that file and nowhere else")
     _add_saving(parser)
     add_output(parser)
     return parser
@@ -209,6 +213,7 @@ def add_judgement(parser: Parser) -> None:
         help="intermediates known to you; may be repeated",
     )
     add("--no-fetch", action="store_true", help="do not fetch missing certificates (AIA)")
+    add("--no-cache", action="store_true", help="neither use nor keep intermediates that were fetched")
     add("--allow-private", action="store_true", help="fetch from private addresses, too")
     add(
         "--mta",
@@ -231,6 +236,22 @@ def add_judgement(parser: Parser) -> None:
     )
 
 
+def add_writing(parser: Parser, key: str) -> None:
+    """Add what says how the mended list is written, for ``probe.cli.chain_file``; ``key`` is the help of --key."""
+    add = parser.add_argument_group("the mended chain").add_argument
+    add("--write-chain", metavar="FILE", help="write it as PEM, leaf first")
+    add(
+        "--layout",
+        choices=LAYOUTS,
+        metavar="LAYOUT",
+        help="what the file holds: fullchain, chain (intermediates alone), leaf, or with the private key key-first or "
+        "key-last (default: as the mail server reads it)",
+    )
+    add("--key", metavar="FILE", help=key)
+    add("--backup", action="store_true", help="replace a file that is there, and keep it under a dated name")
+    add("--force", action="store_true", help="overwrite it (and the file of --save)")
+
+
 def _add_saving(parser: Parser) -> None:
     add = parser.add_argument_group("the observation").add_argument
     add("--save", metavar="FILE", help="keep what the network did, for --from and bug reports")
@@ -241,8 +262,6 @@ def add_output(parser: Parser) -> None:
     """Add the options that say how to answer; the verb ``file`` has them, too."""
     add = parser.add_argument_group("the answer").add_argument
     add("--json", action="store_true", help="one JSON document on stdout")
-    add("--write-chain", metavar="FILE", help="write the mended chain (no key) as PEM")
-    add("--force", action="store_true", help="overwrite those files")
     add("--quiet", action="store_true", help="the verdict line only")
     add("--verbose", action="store_true", help="the conversation with times, and all details")
     add("--no-color", action="store_true", help="no colours (so do NO_COLOR, TERM=dumb and a pipe)")

@@ -8,11 +8,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from probe.cli.arguments import Parser, UsageError, add_judgement, add_output
+from probe.cli.arguments import Parser, UsageError, add_judgement, add_output, add_writing
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from probe.cli.chain_file import ChainFile
     from probe.model import Report
     from probe.pipeline import Options
 
@@ -22,7 +23,7 @@ examples:
   smtp-chaincheck file fullchain.pem --name mx.example.com
   smtp-chaincheck file fullchain.pem --key privkey.pem --mta postfix
   smtp-chaincheck file /etc/letsencrypt/live/mx.example.com --mta exim
-  smtp-chaincheck file servercert.pem --mta qmail --write-chain chain.pem
+  smtp-chaincheck file servercert.pem --mta qmail --write-chain new.pem
   smtp-chaincheck file --as client /var/qmail/control/clientcert.pem
   openssl s_client -showcerts -connect HOST:993 </dev/null | smtp-chaincheck file -
 
@@ -31,7 +32,9 @@ for standard input, or a folder of certbot, acme.sh, lego or dehydrated. Several
 files give a report each; a file that holds only a key is the key of the other.
 Without --mta nothing is said that is wrong for one mail server alone.
 
-Of a private key only its public half is used; it is never shown or sent.
+Of a private key only its public half is used; it is never shown or sent. The
+one place to which it goes, as it is, is the file of --write-chain, where that
+holds the key: because --layout says so or, for --mta, its mail server reads it so.
 
 exit codes: as for a probe; 2 when a file cannot be read.
 """
@@ -61,11 +64,28 @@ def file(words: Sequence[str]) -> int:
     try:
         options = _options(arguments)
         reports = list(_reports(arguments, options))
+        asked = _asked(arguments, reports)
     except ValueError as mistake:
         raise UsageError(str(mistake)) from mistake
-    if arguments.write_chain is not None and len(reports) > 1:
-        raise UsageError("--write-chain writes one chain: give one file.")
-    return probing.told(iter(reports), arguments, options)
+    return probing.told(iter(reports), arguments, options, asked)
+
+
+def _asked(arguments: Namespace, reports: Sequence[Report]) -> ChainFile | None:
+    """What is to be written, with the key that --key names or that stands in the file itself."""
+    from probe.cli.chain_file import key_from, key_within, wanted
+    from probe.pki.layout import WITH_KEY
+
+    if arguments.write_chain is None:
+        return wanted(arguments)
+    if len(reports) > 1:
+        raise ValueError("--write-chain writes one chain: give one file.")
+    try:
+        key = key_from(arguments.key) if arguments.key is not None else key_within(reports[0].target.name)
+    except ValueError:
+        if arguments.layout in WITH_KEY:
+            raise
+        key = None  # with a passphrase, say: it has been judged, and is not written
+    return wanted(arguments, key)
 
 
 def _arguments(words: Sequence[str]) -> Namespace:
@@ -73,20 +93,20 @@ def _arguments(words: Sequence[str]) -> Namespace:
     parser.add_argument("paths", nargs="+", metavar="PATH", help="- reads standard input")
     add = parser.add_argument_group("the file").add_argument
     add("--as", dest="purpose", choices=("server", "client", "both"), default="server", help="(default: server)")
-    add("--key", metavar="FILE", help="its private key, where it stands in a file of its own")
     add("--password-file", metavar="FILE", help="first line: the password of a PKCS#12 file")
     add("--password-fd", type=int, metavar="N", help="the same, from a descriptor")
     add_judgement(parser)
+    add_writing(parser, key="the file's private key, where it stands in a file of its own")
     add_output(parser)
     parser.set_defaults(**NO_NETWORK)
     return parser.parse_intermixed_args(list(words))
 
 
 def _options(arguments: Namespace) -> Options:
-    from probe.cli import probing
+    from probe.cli import settings
     from probe.model import Side
 
-    options = probing.options(arguments)
+    options = settings.options(arguments)
     sides = frozenset(Side) if arguments.purpose == "both" else frozenset({Side(arguments.purpose)})
     words = ["--as", arguments.purpose] if arguments.purpose != "server" else []
     words += ["--key", arguments.key] if arguments.key is not None else []

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from probe.pki import pem
+from probe.pki.layout import blocks
 from probe.render.clean import clean
 from probe.wire.handshake import try_identity
 from probe.wire.identity import Identity
 
 LARGEST = 1 << 20
 """Bytes of a file with a client's certificates and key; an honest one has ten KiB."""
-_KEY = re.compile(
-    rb"-----BEGIN (?P<label>[A-Z ]*PRIVATE KEY)-----[^-]*(?:-(?!----)[^-]*)*-----END (?P=label)-----(?:\r?\n)?"
-)
 
 
 def identity_of(cert: str | None, key: str | None) -> Identity | None:
@@ -26,11 +23,11 @@ def identity_of(cert: str | None, key: str | None) -> Identity | None:
         if key is not None:
             raise ValueError("--client-key is the key of --client-cert: give both, or the certificate's file alone.")
         return None
-    content = _content("--client-cert", cert)
+    content = content_of("--client-cert", cert)
     if not (chain := pem.certificates(content)):
         raise ValueError(f"--client-cert {clean(cert)}: there is no certificate in it.")
-    found = _KEY.search(_content("--client-key", key) if key is not None else content)
-    if found is None:
+    found = blocks(content_of("--client-key", key) if key is not None else content)
+    if not found:
         where = f"--client-cert {clean(cert)}" if key is None else f"--client-key {clean(key)}"
         raise ValueError(f"{where}: there is no private key in PEM in it. Name the key's file by --client-key.")
     identity = Identity(chain, found[0], cert)
@@ -41,7 +38,8 @@ def identity_of(cert: str | None, key: str | None) -> Identity | None:
     return identity
 
 
-def _content(option: str, name: str) -> bytes:
+def content_of(option: str, name: str) -> bytes:
+    """Read the small file that an option names; raises ValueError with a sentence when it is none."""
     if not name:
         raise ValueError(f"{option} wants the name of a file, and it is empty.")
     try:

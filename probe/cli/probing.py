@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probe.cli import files, outputs, settings
+from probe.cli import chain_file, files, outputs, settings
 from probe.cli.arguments import UsageError
 from probe.cli.mishap import WRONG_USAGE
 from probe.render.clean import clean
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Iterator
 
+    from probe.cli.chain_file import ChainFile
     from probe.model import Observation, Report, Target
     from probe.pipeline import Options
 
@@ -28,30 +29,34 @@ UNREACHABLE = 3
 def probe(arguments: Namespace) -> int:
     """Run the probes that the command line asks for and return the exit code."""
     try:
-        judging = options(arguments)
-        reports = _reports(arguments, judging)
+        asked = _outputs(arguments)
+        options = settings.options(arguments)
+        reports = _reports(arguments, options)
     except ValueError as mistake:
         raise UsageError(str(mistake)) from mistake
-    return told(reports, arguments, judging)
+    return told(reports, arguments, options, asked)
 
 
-def told(reports: Iterator[Report], arguments: Namespace, options: Options) -> int:
+def told(reports: Iterator[Report], arguments: Namespace, options: Options, asked: ChainFile | None) -> int:
     """Say the reports, write the files that were asked for, and return the exit code."""
-    said, written = _told(reports, arguments, options)
+    said, written = _told(reports, arguments, options, asked)
     written &= outputs.observations(said, arguments)
     return _exit_code(said) if written else WRONG_USAGE
 
 
-def options(arguments: Namespace) -> Options:
-    """Read every word and file before anybody waits for a probe. Raises ValueError for what cannot be used."""
-    wanted = [name for name in (arguments.write_chain, arguments.save) if name is not None]
-    for name in wanted:
-        if not name:
-            raise ValueError("--write-chain and --save want the name of a file, and it is empty.")
-        files.refuse_place(Path(name), force=arguments.force)
-    if len({os.path.realpath(name) for name in wanted}) < len(wanted):
+def _outputs(arguments: Namespace) -> ChainFile | None:
+    """Examine what is to be written before anybody waits for a probe. Raises ValueError for what cannot be."""
+    if arguments.key is not None and arguments.write_chain is None:
+        raise ValueError("--key is the key that --write-chain FILE writes: give that, too.")
+    asked = chain_file.wanted(arguments, chain_file.key_from(arguments.key))
+    if arguments.save == "":
+        raise ValueError("--save wants the name of a file, and it is empty.")
+    if arguments.save is not None:
+        files.refuse_place(Path(arguments.save), files.Overwriting(arguments.force))
+    names = [os.path.realpath(name) for name in (arguments.write_chain, arguments.save) if name]
+    if len({*names}) < len(names):
         raise ValueError("--write-chain and --save name the same file. Give each its own.")
-    return settings.options(arguments)
+    return asked
 
 
 def _reports(arguments: Namespace, options: Options) -> Iterator[Report]:
@@ -93,7 +98,9 @@ def _loaded(name: str) -> tuple[Observation, ...]:
         raise ValueError(f"{clean(name)} is no file that --save wrote, and --from reads no other.{why}") from None
 
 
-def _told(reports: Iterator[Report], arguments: Namespace, options: Options) -> tuple[list[Report], bool]:
+def _told(
+    reports: Iterator[Report], arguments: Namespace, options: Options, asked: ChainFile | None
+) -> tuple[list[Report], bool]:
     """Say each report as soon as it is there; as JSON all of them at the end, in one document.
 
     The chain is written before its report is said. Returns the reports, and False when that file could not be written.
@@ -102,11 +109,11 @@ def _told(reports: Iterator[Report], arguments: Namespace, options: Options) -> 
     told: list[Report] = []
     written = True
     for report in reports:
-        chain, succeeded = outputs.chain(report, arguments)
-        written &= succeeded
+        outcome = chain_file.write(report, asked)
+        written &= not outcome.failed
         if show:
             sys.stdout.write("\n" if told and not arguments.quiet else "")
-            show(report, ignored=_ignored(report, options), written=chain)
+            show(report, ignored=_ignored(report, options), written=outcome.name)
         told.append(report)
     if arguments.json:
         from probe.render.json import text

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from probe.cli.identity import identity_of
 from probe.model import Protocol, Severity, Target, Tls
+from probe.net.cache import Cache, folder_of
 from probe.net.observe import AUTO, ObserveOptions
 from probe.pipeline import Options
 from probe.pki import anchors, pool
@@ -21,7 +22,7 @@ from probe.targets import target_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from ipaddress import IPv4Address, IPv6Address
 
     from probe.net.observe import Auto
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 REPEATED = ("client_cert", "client_key", "name", "sni", "protocol", "tls", "ehlo", "source", "mta", "at", "warn_days")
-FLAGS = ("no_sni", "no_fetch", "allow_private")
+FLAGS = ("no_sni", "no_fetch", "no_cache", "allow_private")
 """Options that change what is seen or judged, with a value and without."""
 STORES = frozenset({"mozilla", "system", "none"})
 """Words of --trust that are no file."""
@@ -64,6 +65,7 @@ def options(arguments: Namespace) -> Options:
         at=moment(arguments.at),
         warn_days=arguments.warn_days,
         fetch=not arguments.no_fetch,
+        cache=None if arguments.no_cache else cache(os.environ),
         allow_private=arguments.allow_private,
         ignore=ignored(arguments.ignore),
         fail_on=Severity(arguments.fail_on),
@@ -71,6 +73,12 @@ def options(arguments: Namespace) -> Options:
         words=repeated(arguments),
         network=network(arguments),
     )
+
+
+def cache(environment: Mapping[str, str]) -> Cache | None:
+    """Say where intermediates are kept for the next run; None where the user has no home."""
+    folder = folder_of(environment)
+    return Cache(folder) if folder else None
 
 
 def repeated(arguments: Namespace) -> tuple[str, ...]:

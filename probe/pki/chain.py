@@ -6,9 +6,10 @@ something new, for the whole list as a peer runs it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 from probe.model import ABSENT, Certificate, Chain, Fault, Gap, Path, Side, Source, Verdict
 from probe.pki.anchors import UNSPECIFIED, Anchors, verdict
@@ -23,7 +24,7 @@ def build(
     anchors: Anchors,
     pool: BySubject,
     at: datetime,
-    fetched: Sequence[Certificate] = (),
+    fetched: Mapping[Source, Sequence[Certificate]] = MappingProxyType({}),
     *,
     proved: bool = False,
     sides: Collection[Side] = EVERY_DAY,

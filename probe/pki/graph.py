@@ -61,13 +61,13 @@ def graph(
     presented: Sequence[Certificate],
     anchors: BySubject,
     pool: BySubject,
-    fetched: Sequence[Certificate],
+    fetched: Mapping[Source, Sequence[Certificate]],
 ) -> Graph:
     """Explore upward from the leaf, breadth first, and stop at anchors."""
     layers = (
         (Source.ANCHOR, anchors),
         (Source.PRESENTED, _Index(presented[:PRESENTED_READ])),
-        (Source.AIA, _Index(fetched)),
+        *((source, _Index(found)) for source, found in fetched.items()),
         (Source.POOL, pool),
     )
     issuers: dict[str, tuple[Certificate, ...]] = {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from probe.model import Confidence, Severity, Source, Tls
+from probe.model import ABSENT, Confidence, Severity, Tls
 from probe.render.sheet import MARKS
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ ROWS = 12
 LABEL_CELLS = 34
 KEY_CELLS = 14
 
-FOUND = frozenset({Source.POOL, Source.AIA})
-"""Where a certificate of the path came from when the server did not send it and no store holds it."""
 ORDER = frozenset({"misordered", "leaf-not-first"})
 """Findings about places: they concern the certificates that must move."""
 BY_STEP = ORDER | {"missing-intermediate", "root-included", "duplicate", "extra-cert"}
@@ -203,7 +201,7 @@ def _top_rows(chain: Chain, at: datetime, findings: Sequence[Finding]) -> Iterat
     path = next((path for path in (chain.path, chain.mended) if path and path.anchored), None)
     if path:
         yield _anchor_row(path.certificates[-1], chain.store, at, findings)
-    elif chain.mended and chain.mended.sources[-1] in FOUND and chain.mended.certificates[-1].self_issued:
+    elif chain.mended and chain.mended.sources[-1] in ABSENT and chain.mended.certificates[-1].self_issued:
         yield Row(_weight(findings), "", chain.mended.certificates[-1].label, words="root, not in the store used")
 
 

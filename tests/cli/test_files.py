@@ -7,6 +7,8 @@ import pytest
 
 from probe.cli import files
 
+FORCE = files.Overwriting(force=True)
+
 
 def mode(path: Path) -> int:
     """The permission bits."""
@@ -17,7 +19,7 @@ def test_a_new_file_is_whole_and_readable_by_all(tmp_path: Path) -> None:
     """Mode 0644 whatever the umask, and nothing left beside it."""
     before = os.umask(0o077)
     try:
-        files.write(tmp_path / "chain.pem", "PEM\n", force=False)
+        files.write(tmp_path / "chain.pem", "PEM\n")
     finally:
         os.umask(before)
     assert (tmp_path / "chain.pem").read_text() == "PEM\n"
@@ -30,9 +32,9 @@ def test_what_exists_is_not_overwritten_unless_forced(tmp_path: Path) -> None:
     place = tmp_path / "chain.pem"
     place.write_text("-----BEGIN CERTIFICATE-----\nold\n-----END CERTIFICATE-----\n")
     with pytest.raises(ValueError, match=r"exists already\. Say --force"):
-        files.write(place, "new", force=False)
+        files.write(place, "new")
     assert place.read_text() == "-----BEGIN CERTIFICATE-----\nold\n-----END CERTIFICATE-----\n"
-    files.write(place, "new", force=True)
+    files.write(place, "new", FORCE)
     assert place.read_text() == "new"
 
 
@@ -42,7 +44,7 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(tmp_path: Path, monkey
     place.write_text("theirs")
     monkeypatch.setattr(files, "refuse_place", lambda *_, **__: None)
     with pytest.raises(ValueError, match="exists already"):
-        files.write(place, "ours", force=False)
+        files.write(place, "ours")
     assert place.read_text() == "theirs"
     assert [path.name for path in tmp_path.iterdir()] == ["chain.pem"]
 
@@ -52,7 +54,7 @@ def test_a_private_key_is_never_overwritten(tmp_path: Path) -> None:
     place = tmp_path / "servercert.pem"
     place.write_text("-----BEGIN RSA PRIVATE KEY-----\nx\n")
     with pytest.raises(ValueError, match="perhaps a private key"):
-        files.write(place, "new", force=True)
+        files.write(place, "new", FORCE)
 
 
 def test_a_file_that_we_may_not_read_is_spared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -65,7 +67,7 @@ def test_a_file_that_we_may_not_read_is_spared(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(ValueError, match="perhaps a private key"):
-        files.refuse_place(place, force=True)
+        files.refuse_place(place, FORCE)
 
 
 def test_the_target_of_a_link_is_replaced_and_the_link_stays(tmp_path: Path) -> None:
@@ -74,7 +76,7 @@ def test_the_target_of_a_link_is_replaced_and_the_link_stays(tmp_path: Path) -> 
     real.write_text("-----BEGIN CERTIFICATE-----\nold\n-----END CERTIFICATE-----\n")
     link = tmp_path / "link.pem"
     link.symlink_to("real.pem")
-    files.write(link, "new", force=True)
+    files.write(link, "new", FORCE)
     assert link.is_symlink()
     assert real.read_text() == "new"
 
@@ -84,23 +86,23 @@ def test_a_link_that_leads_nowhere_is_not_followed_unless_forced(tmp_path: Path)
     link = tmp_path / "link.pem"
     link.symlink_to("elsewhere.pem")
     with pytest.raises(ValueError, match="exists already"):
-        files.write(link, "new", force=False)
-    files.write(link, "new", force=True)
+        files.write(link, "new")
+    files.write(link, "new", FORCE)
     assert (tmp_path / "elsewhere.pem").read_text() == "new"
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     """Before a probe, not behind it."""
     with pytest.raises(ValueError, match="there is no folder"):
-        files.refuse_place(tmp_path / "nowhere" / "chain.pem", force=False)
+        files.refuse_place(tmp_path / "nowhere" / "chain.pem")
 
 
 def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
     """Not a folder, and no device either."""
     with pytest.raises(ValueError, match="is a folder"):
-        files.write(tmp_path, "x", force=False)
+        files.write(tmp_path, "x")
     with pytest.raises(ValueError, match="no regular file"):
-        files.write(Path("/dev/null"), "x", force=True)
+        files.write(Path("/dev/null"), "x", FORCE)
 
 
 def test_a_disk_that_refuses_is_quoted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,7 +113,7 @@ def test_a_disk_that_refuses_is_quoted(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(ValueError, match=r"cannot be written: No space left on device\."):
-        files.write(tmp_path / "chain.pem", "x", force=True)
+        files.write(tmp_path / "chain.pem", "x", FORCE)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -153,7 +155,7 @@ def test_only_what_we_write_ourselves_is_overwritten(tmp_path: Path, content: by
     place = tmp_path / "chain.pem"
     place.write_bytes(content)
     with pytest.raises(ValueError, match="perhaps a private key"):
-        files.write(place, "new", force=True)
+        files.write(place, "new", FORCE)
     assert place.read_bytes() == content
 
 
@@ -162,7 +164,7 @@ def test_an_old_file_keeps_its_mode(tmp_path: Path) -> None:
     place = tmp_path / "chain.pem"
     place.write_text("-----BEGIN CERTIFICATE-----\nold\n-----END CERTIFICATE-----\n")
     place.chmod(0o640)
-    files.write(place, "new", force=True)
+    files.write(place, "new", FORCE)
     assert place.stat().st_mode & 0o777 == 0o640
 
 
@@ -172,13 +174,13 @@ def test_a_key_without_armour_is_never_overwritten(tmp_path: Path) -> None:
     place = tmp_path / "chain.pem"
     place.write_text(f"TUlJRXZRSUJBREFO\n{pem}", encoding="ascii")
     with pytest.raises(ValueError, match="perhaps a private key"):
-        files.write(place, "new", force=True)
+        files.write(place, "new", FORCE)
     place.write_text(f"# mx.example\n{pem}\n# Example R3\r\n{pem}", encoding="ascii")
-    files.write(place, "new", force=True)
+    files.write(place, "new", FORCE)
     assert place.read_text(encoding="ascii") == "new"
 
 
 def test_a_name_that_no_file_can_have_is_a_mistake_of_the_user(tmp_path: Path) -> None:
     """And no bug of ours."""
     with pytest.raises(ValueError, match="its name is too long"):
-        files.refuse_place(tmp_path / ("a" * 300), force=False)
+        files.refuse_place(tmp_path / ("a" * 300))

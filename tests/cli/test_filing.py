@@ -302,3 +302,58 @@ def test_openssl_agrees_on_the_pair(tmp_path: Path, actors: Cast) -> None:
         capture_output=True, check=True,
     ).stdout  # fmt: skip
     assert blocks(key.read_bytes())[0][0].spki == out
+
+
+@pytest.mark.parametrize(
+    ("mta", "order"),
+    [("qmail", "key-first"), ("exim", "fullchain"), (None, "fullchain")],
+)
+def test_the_mended_file_is_written_as_its_mail_server_reads_it(
+    mta: str | None, order: str, judge: Callable[..., tuple[int, Any]], actors: Cast, tmp_path: Path
+) -> None:
+    """The key that stands in the file goes with it where that server reads it from there; the old file is kept."""
+    p = parts(actors)
+    own = p.key.partition("\n")[2]
+    words = ["--mta", mta] if mta else []
+    new = tmp_path / "new.pem"
+    judge(p.leaf + p.r3 + p.root + p.key, "--write-chain", str(new), *words)
+    written = new.read_text(encoding="ascii")
+    assert written.startswith(own) == (own in written) == (order == "key-first")
+    assert written.count("BEGIN CERTIFICATE") == 2
+    assert new.stat().st_mode & 0o777 == (0o600 if order == "key-first" else 0o644)
+
+
+def test_a_file_is_mended_in_its_place(judge: Callable[..., tuple[int, Any]], actors: Cast, tmp_path: Path) -> None:
+    """Key, leaf and an order that is wrong: the same file, put right, with the old one beside it."""
+    p = parts(actors)
+    own = p.key.partition("\n")[2]
+    place = str(tmp_path / "servercert.pem")
+    judge(own + p.leaf + p.root + p.r3, "--mta", "qmail", "--write-chain", place, "--backup")
+    code, document = judge(Path(place).read_bytes(), "--mta", "qmail")
+    assert (code, ids(document)) == (0, [])
+    assert [p.name for p in tmp_path.glob("servercert.pem.2*")] != []
+
+
+@pytest.mark.parametrize("layout", [None, "key-first"])
+def test_a_key_that_cannot_be_written_hinders_no_list_without_it(
+    layout: str | None, judge: Callable[..., tuple[int, Any]], actors: Cast, tmp_path: Path
+) -> None:
+    """With a passphrase, say."""
+    p = parts(actors)
+    new = tmp_path / "new.pem"
+    words = ["--layout", layout] if layout else []
+    code, document = judge(encrypted() + p.leaf + p.r3, "--write-chain", str(new), *words)
+    assert (new.exists(), "error" in document) == (layout is None, layout is not None)
+    assert code == (1 if layout is None else 2)
+
+
+def test_the_commands_of_a_report_write_what_a_recipe_takes(
+    judge: Callable[..., tuple[int, Any]], actors: Cast
+) -> None:
+    """A list without the key, also where the file has it and its mail server reads it from there."""
+    p = parts(actors)
+    _, document = judge(p.key + p.leaf + p.root + p.r3, "--mta", "qmail")
+    lines = [line for finding in document["endpoints"][0]["findings"] for line in finding["fix"]]
+    writing = [line for line in lines if "--write-chain" in line]
+    assert writing
+    assert all(line.endswith("--layout fullchain") for line in writing)

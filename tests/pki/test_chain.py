@@ -36,7 +36,7 @@ def built(
 ) -> Chain:
     """Build the chain of a list as of NOW."""
     known = Pool({one.der: "pool" for one in pool})
-    return build(parsed(*sent), anchors.of(parsed(*trusted), "test"), known, NOW, parsed(*fetched))
+    return build(parsed(*sent), anchors.of(parsed(*trusted), "test"), known, NOW, {Source.AIA: parsed(*fetched)})
 
 
 def digests(*forged: Forged) -> list[str]:
