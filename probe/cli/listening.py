@@ -107,8 +107,6 @@ def _where(arguments: Namespace) -> ListenOptions:
     target = target_of(f"127.0.0.1{place}" if place.startswith(":") else place, PORT)
     if arguments.count is not None and arguments.count < 1:
         raise ValueError("--count wants a number from 1 on.")
-    if arguments.write_chain is not None:
-        raise ValueError("--write-chain writes what a file or a server needs: smtp-chaincheck file clientcert.pem.")
     name = arguments.name or platform.node() or "localhost"
     identity = identity_of(arguments.cert, arguments.key)
     if identity is None:
