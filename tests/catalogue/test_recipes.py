@@ -303,6 +303,15 @@ def test_what_was_pasted_twice_keeps_the_original(name: str, tmp_path: Path) -> 
         assert KEY + LEAF in copies(tmp_path)["servercert.pem"]
 
 
+@pytest.mark.parametrize("name", ["courier", "generic"])
+def test_parameters_in_the_file_are_kept(name: str, tmp_path: Path) -> None:
+    """Older programs read their DH parameters from the certificate's file."""
+    parameters = "-----BEGIN DH PARAMETERS-----\nd\n-----END DH PARAMETERS-----\n"
+    put(tmp_path, served=KEY + LEAF + parameters, bundle=NEW)
+    assert run(install(name, tmp_path), tmp_path) == ""
+    assert (tmp_path / "servercert.pem").read_text(encoding="utf-8") == KEY + parameters + NEW
+
+
 @pytest.mark.parametrize("name", BY_FILE)
 def test_a_leaf_that_stands_last_in_the_file_is_found(name: str, tmp_path: Path) -> None:
     """The file is that of the server, whatever its order."""
