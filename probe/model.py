@@ -560,6 +560,16 @@ class Repair:
 
 
 @dataclass(frozen=True, slots=True)
+class OnDisk:
+    """What lies in the file that the server is given, to be compared with what it serves."""
+
+    path: str
+    """As the user typed it."""
+    certificates: tuple[Certificate, ...]
+    """In the file's order; at least one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Mta:
     """The mail software of an endpoint, as far as it can be told."""
 
@@ -590,6 +600,15 @@ class EndpointReport:
     mta: Mta | None = None
     refused_by: tuple[Refusal, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    on_disk: OnDisk | None = None
+    """What was served is compared with it; None where no file was named."""
+
+    @property
+    def as_on_disk(self) -> bool | None:
+        """Exactly what lies on disk is served, in the same order; None where that cannot be said."""
+        if self.on_disk is None or self.chain is None:
+            return None
+        return self.on_disk.certificates == self.chain.presented
 
     @property
     def examined(self) -> bool:

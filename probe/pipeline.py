@@ -28,6 +28,7 @@ from probe.model import (
     Kind,
     Mta,
     Observation,
+    OnDisk,
     Protocol,
     Report,
     Severity,
@@ -78,6 +79,8 @@ class Options:
     fail_on: Severity = Severity.WARNING
     mta: str | None = None
     """Recipe id; None = recognise the software."""
+    on_disk: OnDisk | None = None
+    """What the server is given, to be compared with what it serves."""
     words: tuple[str, ...] = ()
     """Options of the command line that a command which we print repeats, such as ("--name", "mx.example.com")."""
     network: ObserveOptions | None = None
@@ -104,7 +107,7 @@ async def _side_by_side(report: Report, presenting: Observation, name: str, opti
     first = report.endpoints[0]
     nowhere = Endpoint(None, None, presenting.endpoint.port, tls=Tls.NONE)
     ours = Observation(nowhere, presenting.started, Stage.DONE, presented=presenting.client_chain, side=Side.CLIENT)
-    bare = replace(options, name=None, mta=None)
+    bare = replace(options, name=None, mta=None, on_disk=None)
     second = judged(await complete(presenting, options), options)
     own = judged(await complete(ours, bare), bare, Material(name, certificates=presenting.client_chain))
     changed = client_certificate(first.observation, presenting)
@@ -187,13 +190,14 @@ def judged(observation: Observation, options: Options, material: Material | None
     stores = options.anchors.stores
     mending = repair(chain, at, options.anchors, _origins(observation, options)) if chain else None
     reference = options.name or endpoint.host
-    case = Case(observation, at, chain, mending, reference, stores, options.warn_days, material)
+    case = Case(observation, at, chain, mending, reference, stores, options.warn_days, material, options.on_disk)
     findings, skipped = judge(case, options.ignore)
     mta = Mta(options.mta, "--mta", Confidence.IS) if options.mta else recognise(observation)
     words = named(options.words, endpoint.port, endpoint.protocol, endpoint.tls)
     slots, software = slots_of(endpoint, reference, material), mta.name if mta else None
     saying = Saying(slots, software, words, voice_of(observation))
-    return EndpointReport(observation, chain, spoken(findings, mending, saying), mending, mta, (), skipped)
+    said = spoken(findings, mending, saying)
+    return EndpointReport(observation, chain, said, mending, mta, (), skipped, options.on_disk)
 
 
 def _origins(observation: Observation, options: Options) -> Mapping[str, str]:

@@ -16,6 +16,9 @@ from probe.model import Endpoint, Finding, Observation, Repair, Severity, Side, 
 LEAF_IS_LOST = frozenset({"expired", "not-yet-valid", "key-mismatch", "bad-signature"})
 """Findings after which the leaf is of no use, and neither is a list that begins with it."""
 
+NO_RELOAD = frozenset({"another", "older", "other-key", "listed", "no-leaf"})
+"""Cases of served-differs in which the server may have read its file, and the file that was named is another."""
+
 
 @dataclass(frozen=True, slots=True)
 class Saying:
@@ -43,7 +46,7 @@ def _spoken(finding: Finding, findings: Sequence[Finding], mending: Repair | Non
         saying.software,
         saying.slots,
         can_install=_mends(mending) and not any(_needs_new_leaf(f, mending) for f in findings),
-        section="install" if _is_removed(finding, mending) else None,
+        section=_section(finding, mending),
     )
     return replace(said, fix=tuple(as_asked(line, saying.words) for line in (*said.fix, *steps)))
 
@@ -57,6 +60,13 @@ def _measured(finding: Finding, saying: Saying) -> Finding:
     fault = FORMS.get(str(finding.facts.get("form")), finding.id)
     told = sentence(saying.software, fault) if saying.voice == "file" and saying.software else ""
     return replace(finding, summary=f"{finding.summary} {told}") if told else finding
+
+
+def _section(finding: Finding, mending: Repair | None) -> str | None:
+    """The section of the recipe that is given in the place of the page's own."""
+    if _is_removed(finding, mending):
+        return "install"
+    return "" if finding.facts.get("case") in NO_RELOAD else None
 
 
 def _mends(mending: Repair | None) -> bool:

@@ -256,6 +256,7 @@ def _add_saving(parser: Parser) -> None:
     add = parser.add_argument_group("the observation").add_argument
     add("--save", metavar="FILE", help="keep what the network did, for --from and bug reports")
     add("--from", dest="saved", metavar="FILE", help="judge such a file, as of its own time")
+    add("--compare", metavar="FILE", help="say where it differs from the certificate file that the server is given")
 
 
 def add_output(parser: Parser) -> None:

@@ -52,6 +52,7 @@ NO_NETWORK = {
     "client_key": None,
     "save": None,
     "saved": None,
+    "compare": None,
 }
 """Options of a probe that a file has no use for, as if nobody had given them."""
 

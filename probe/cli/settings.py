@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from probe.cli.identity import identity_of
-from probe.model import Protocol, Severity, Target, Tls
+from probe.model import OnDisk, Protocol, Severity, Target, Tls
 from probe.net.cache import Cache, folder_of
 from probe.net.observe import AUTO, ObserveOptions
 from probe.pipeline import Options
-from probe.pki import anchors, pool
+from probe.pki import anchors, files, pool
+from probe.pki.certificate import parse
 from probe.render.clean import clean
 from probe.targets import target_of
 
@@ -29,7 +30,20 @@ if TYPE_CHECKING:
     from probe.pki.anchors import Anchors
 
 
-REPEATED = ("client_cert", "client_key", "name", "sni", "protocol", "tls", "ehlo", "source", "mta", "at", "warn_days")
+REPEATED = (
+    "client_cert",
+    "client_key",
+    "name",
+    "sni",
+    "protocol",
+    "tls",
+    "ehlo",
+    "source",
+    "mta",
+    "at",
+    "warn_days",
+    "compare",
+)
 FLAGS = ("no_sni", "no_fetch", "no_cache", "allow_private")
 """Options that change what is seen or judged, with a value and without."""
 STORES = frozenset({"mozilla", "system", "none"})
@@ -72,6 +86,7 @@ def options(arguments: Namespace) -> Options:
         mta=software(arguments.mta),
         words=repeated(arguments),
         network=network(arguments),
+        on_disk=on_disk(arguments.compare),
     )
 
 
@@ -79,6 +94,20 @@ def cache(environment: Mapping[str, str]) -> Cache | None:
     """Say where intermediates are kept for the next run; None where the user has no home."""
     folder = folder_of(environment)
     return Cache(folder) if folder else None
+
+
+def on_disk(name: str | None) -> OnDisk | None:
+    """Read the file that a server is given; None stays None."""
+    if name is None:
+        return None
+    path = _path("--compare", name)
+    if os.path.isdir(path):  # noqa: PTH112 -- pathlib's raises on odd names
+        raise ValueError(f"--compare {clean(name)} is a folder. Name the certificate file that the server is given.")
+    try:
+        (file,) = files.read(path)
+    except ValueError as problem:
+        raise ValueError(f"--compare: {clean(str(problem))}") from None
+    return OnDisk(name, tuple(map(parse, file.ders)))
 
 
 def repeated(arguments: Namespace) -> tuple[str, ...]:

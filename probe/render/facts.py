@@ -58,6 +58,8 @@ def facts(endpoint: EndpointReport, report: Report, *, verbose: bool) -> Iterato
     if endpoint.chain:
         yield "trust", _trust(report, observation)
         yield from _openssl(endpoint.chain)
+    if endpoint.on_disk and endpoint.as_on_disk:
+        yield "on disk", f"{clean(endpoint.on_disk.path, 200)} holds what is served"
 
 
 def _openssl(chain: Chain) -> Iterator[tuple[str, str]]:

@@ -62,6 +62,7 @@ def _endpoint(report: EndpointReport) -> dict[str, object]:
         **_conversation(observation),
         "mta": plain(asdict(report.mta)) if report.mta else None,
         "presented": [_certificate(n, found) for n, found in enumerate(chain.presented)] if chain else [],
+        "on_disk": _on_disk(report),
         "path": [found.sha256 for found in chain.path.certificates] if chain and chain.path else [],
         "anchor": _anchor(chain),
         "verdict": plain(asdict(chain.verdict)) if chain and chain.verdict else None,
@@ -118,6 +119,14 @@ def _certificate(position: int, found: Certificate) -> dict[str, object]:
         "aia": plain(found.aia),
         "problem": plain(found.problem),
     }
+
+
+def _on_disk(report: EndpointReport) -> dict[str, object] | None:
+    disk = report.on_disk
+    if disk is None:
+        return None
+    listed = [found.sha256 for found in disk.certificates]
+    return {"file": plain(disk.path), "certificates": listed, "same": report.as_on_disk}
 
 
 def _anchor(chain: Chain | None) -> dict[str, object] | None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from probe.material import Form
 from probe.model import Confidence, Finding, Severity, Side, Skipped
-from probe.rules import conversation, file, handshake, listen, name, profile, structure, time, trust
+from probe.rules import conversation, disk, file, handshake, listen, name, profile, structure, time, trust
 from probe.rules.case import Case, Need, Rule
 
 RULES: tuple[Rule, ...] = (
@@ -85,13 +85,16 @@ LISTEN_RULES: tuple[Rule, ...] = (
 )
 """What a client does that called us."""
 
+DISK_RULES: tuple[Rule, ...] = (disk.served_differs,)
+"""Where a file was named that the server is given (``--compare``)."""
+
 OF_ORDER = frozenset({"leaf-not-first", "misordered"})
 """Not asked of PKCS#7, which is a set (RFC 2315 §6.6)."""
 
 ACROSS = frozenset({"client-cert-refused", "client-cert-tried"})
 """Ids of findings that compare connections (rules/across.py)."""
 
-IDS: frozenset[str] = frozenset(rule.id for rule in (*RULES, *FILE_RULES, *LISTEN_RULES)) | ACROSS
+IDS: frozenset[str] = frozenset(rule.id for rule in (*RULES, *FILE_RULES, *LISTEN_RULES, *DISK_RULES)) | ACROSS
 
 REVOCATION = Skipped("revocation", "revocation is not looked at")
 
@@ -114,7 +117,9 @@ def judge(case: Case, ignore: Collection[str] = ()) -> tuple[tuple[Finding, ...]
 def _rules(case: Case) -> tuple[Rule, ...]:
     """A file has had no conversation; where its leaf is missing, no certificate of it stands in a leaf's place."""
     if case.material is None:
-        return LISTEN_RULES + _of_lists() if case.observation.side is Side.CLIENT else RULES
+        if case.observation.side is Side.CLIENT:
+            return LISTEN_RULES + _of_lists()
+        return RULES + DISK_RULES if case.on_disk else RULES
     if not case.material.certificates or any(file.leaf_missing.look(case)):
         return FILE_RULES
     ordered = case.material.form is not Form.PKCS7

@@ -15,6 +15,7 @@ from probe.model import (
     Confidence,
     Finding,
     Observation,
+    OnDisk,
     Path,
     Repair,
     Severity,
@@ -41,6 +42,8 @@ class Case:
     warn_days: int | None = None
     material: Material | None = None
     """The file that the certificates came from."""
+    on_disk: OnDisk | None = None
+    """What the server is given, to be compared with what it serves."""
 
     @property
     def leaf(self) -> Certificate | None:

@@ -86,6 +86,7 @@ FACTS = {
     "refused-us": {"address"},
     "client-without-tls": {"address"},
     "client-handshake-failed": {"address", "stage", "said"},
+    "served-differs": SUBJECT | {"file", "own", "own_from", "served_from"},
 }
 """Finding id → facts that its rule always gives; a page that is not named here may use TALK."""
 WITH_CASE = {
@@ -97,6 +98,7 @@ WITH_CASE = {
     ("leaf-missing", "sibling"): {"sibling"},
     ("file-not-pem", "form"): {"form"},
     ("expired-twin", "first"): {"fresh"},
+    ("served-differs", "unchained"): {"lacking"},
     ("handshake-refused", "no-sni"): {"first"},
     ("handshake-refused", "tls1.2"): {"first"},
     ("handshake-failed", "tls1.2"): {"first"},
@@ -141,6 +143,7 @@ CASES = {
     "key-misplaced": {"key-first", "key-last"},
     "expired-twin": {"first"},
     "client-cert-tried": {"taken", "unasked", "needed", "same", "apart"},
+    "served-differs": {"not-reloaded", "unchained", "older", "other-key", "listed", "no-leaf"},
     "key-usage": {"intermediate"},
     "v1-cert": {"intermediate"},
 }

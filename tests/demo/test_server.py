@@ -65,6 +65,7 @@ def test_every_finding_that_a_server_can_show_is_shown() -> None:
     """What is left needs a name server, a network without route or answer, an address of a CA, or is a client's."""
     unseen = {
         "client-eku",
+        "served-differs",
         *ACROSS,
         *(rule.id for rule in (*FILE_RULES, *LISTEN_RULES) if rule.id != "key-mismatch"),
         "dns-failed",
