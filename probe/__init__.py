@@ -41,9 +41,11 @@ if TYPE_CHECKING:
         Severity,
         Target,
     )
+    from probe.net.cache import Cache
     from probe.pipeline import Options
 
 __all__ = [
+    "Cache",
     "Certificate",
     "Chain",
     "EndpointReport",
@@ -66,6 +68,7 @@ __all__ = [
 
 _HOME = {
     **dict.fromkeys(("acheck", "analyze", "check", "explain", "problems"), "api"),
+    "Cache": "net.cache",
     "Message": "message",
     "Options": "pipeline",
 }

@@ -33,8 +33,8 @@ files give a report each; a file that holds only a key is the key of the other.
 Without --mta nothing is said that is wrong for one mail server alone.
 
 Of a private key only its public half is used; it is never shown or sent. The
-one place to which it goes, as it is, is the file of --write-chain, where that
-holds the key: because --layout says so or, for --mta, its mail server reads it so.
+one place to which it goes, as it is, is the file of --write-chain, where the
+layout holds it: that of --layout, else the mail server's own (--mta).
 
 exit codes: as for a probe; 2 when a file cannot be read.
 """

@@ -9,7 +9,6 @@ from probe.pki.chain import leaf_position
 from probe.pki.profile import is_root, may_sign
 from probe.rules.case import Case, Hit, Need, about, rule
 
-
 NAMED = 4
 """Certificates that are named; an honest file has two."""
 

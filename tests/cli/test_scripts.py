@@ -6,7 +6,7 @@ seen NAME CASE…       a file as --save writes it, with what the servers of fix
 heard NAME SCRIPT     the same, of the scripted server fixtures/smtp/SCRIPT.txt
 file NAME TEXT        a file with that line; \n stands between several
 link NAME TO          a symbolic link
-run WORDS             the command line, without the program's name; "chains" is a link to fixtures/chains
+run WORDS             the command line, without our name; "chains" links to fixtures/chains, "keys" to the test keys
 exit N                its exit code
 out TEXT · err TEXT   what stands in stdout, in stderr (its lines joined); "no out TEXT" what does not
 json KEY=VALUE        the one document on stdout keeps the contract and has this (VALUE is JSON, KEY a.0.b)
@@ -29,6 +29,7 @@ import pytest
 from fake_mta import rehearse, scripts
 
 from probe.cli import main
+from probe.demo import keys
 from probe.model import Endpoint, Exchange, Observation, Stage
 from probe.pki import pem
 from probe.wire.saved import dump
@@ -125,6 +126,7 @@ def test_the_command_line_does_as_the_script_says(
     """Each script begins with a sentence and an empty line."""
     monkeypatch.chdir(tmp_path)
     Path("chains").symlink_to(CHAINS)  # a short name, so that no line breaks where the checkout's path is long
+    Path("keys").symlink_to(Path(keys.__file__).with_name("keys"))
     play = Play(capsys)
     _, _, body = script.read_text(encoding="utf-8").partition("\n\n")
     for line in body.splitlines():
