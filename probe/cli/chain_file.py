@@ -144,18 +144,21 @@ def _nothing(endpoint: EndpointReport | None) -> str:
 def _layout(endpoint: EndpointReport, asked: ChainFile) -> tuple[str, tuple[str, ...]]:
     """The layout that was asked for, else the mail server's own; and what there is to say when it is neither.
 
-    Half a list mends nothing, so one that leaves something out is written only where it was asked for.
+    Half a list mends nothing, so where a server reads leaf and intermediates from two files both stand in one.
     """
     if asked.layout:
         return asked.layout, ()
     server = recipe(endpoint.mta.name if endpoint.mta else GENERIC)
-    own = next((layout for layout in server.file.layouts if layout in {*WITH_KEY, WHOLE}), WHOLE)
+    own = server.file.layouts[0]
     if own in WITH_KEY and asked.key is None:
         return WHOLE, (
             f"{server.name} can read the key from the same file ({own}); to have it there, name it by --key.",
         )
     if own not in WITH_KEY and asked.key is not None:
         return WHOLE, ("The key is not in it; --layout key-first or key-last puts it there.",)
+    if own not in {*WITH_KEY, WHOLE}:
+        each = " and ".join(f"--layout {layout}" for layout in server.file.layouts[:2])
+        return WHOLE, (f"{server.name} reads them from two files; {each} write these.",)
     return own, ()
 
 

@@ -48,6 +48,7 @@ NO_PROBE = {
     "source": None,
     "client_cert": None,
     "client_key": None,
+    "compare": None,
 }
 """Options of a probe that a listener has no use for, as if nobody had given them."""
 UNREACHABLE = 3

@@ -87,7 +87,7 @@ def holds(name: str, *, key: bool, right: tuple[bytes, ...] = RIGHT) -> None:
         ((), "exim", False, RIGHT, "There is no private key in it."),
         (("--key", "key.pem"), "exim", False, RIGHT, "The key is not in it"),
         (("--key", "key.pem", "--layout", "key-last"), "exim", True, RIGHT, "Example R3, the private key."),
-        ((), "sendmail", False, RIGHT, "There is no private key in it."),
+        ((), "sendmail", False, RIGHT, "two files; --layout leaf and --layout chain write these."),
         (("--layout", "leaf"), "sendmail", False, RIGHT[:1], "mx.example.test. There is no private key in it."),
         (("--layout", "chain"), "sendmail", False, RIGHT[1:], "Wrote new.pem: Example R3. There is no private key"),
         (("--key", "key.pem", "--layout", "fullchain"), "qmail", False, RIGHT, "There is no private key in it."),
