@@ -46,6 +46,7 @@ WORDS = {
     "not-yet-valid": "not valid yet",
     "pathlen": "too many CAs below it",
     "self-signed-leaf": "self-signed",
+    "served-differs": "not what lies on disk",
     "too-many-certs": "too many certificates",
     "unknown-critical-ext": "unknown critical extension",
     "unparsable-cert": "unreadable",
