@@ -87,6 +87,8 @@ class Habits:
     """Who reads the key when it is not root."""
     mode: int
     """The widest permission bits of a key's file that it takes."""
+    senders: tuple[str, ...] = ()
+    """Those of them who read it to present it as a client, where these are others."""
     key_types: tuple[str, ...] = ()
     """Kinds of key that it can use, as ``PublicKey.algorithm`` has them; () = any."""
 

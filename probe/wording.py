@@ -105,9 +105,9 @@ def as_asked(line: str, words: Sequence[str]) -> str:
 
 def voice_of(observation: Observation) -> str:
     """Who presented the certificates where it was no server."""
-    if observation.endpoint.tls is Tls.NONE:
-        return "file"
-    return "client" if observation.side is Side.CLIENT else ""
+    if observation.side is Side.CLIENT:
+        return "client"
+    return "file" if observation.endpoint.tls is Tls.NONE else ""
 
 
 def slots_of(endpoint: Endpoint, reference: str | None = None, material: Material | None = None) -> dict[str, str]:

@@ -120,6 +120,8 @@ def _reports(arguments: Namespace, options: Options) -> Iterator[Report]:
     from probe.pipeline import report_of_file
 
     habits = recipe(options.mta).file if options.mta else None
+    if habits and habits.senders and arguments.purpose == "client":
+        habits = replace(habits, users=habits.senders)
     wish = Wish(habits, arguments.key, password(arguments.password_file, arguments.password_fd))
     for material in materials(arguments.paths, wish):
         yield asyncio.run(report_of_file(material, options, datetime.now(UTC)))

@@ -37,7 +37,7 @@ WORDS = {
     "expired-twin": "an old one for the same names",
     "expires-soon": "expires soon",
     "fragile-path": "a detour that OpenSSL cannot leave",
-    "key-mismatch": "another key in use",
+    "key-mismatch": "not its key",
     "key-usage": "key not meant for this",
     "name-constraints": "name not allowed by a CA above",
     "name-mismatch": "another name",
@@ -166,7 +166,7 @@ def _step_words(step: Step | None, ids: Sequence[str]) -> Iterator[str]:
     if step is not None and step.do == "move" and step.to is not None:
         yield f"should be #{step.to + 1}"
     if step is not None and step.do == "remove":
-        yield "root: not needed" if "root-included" in ids else "sent twice" if "duplicate" in ids else "not needed"
+        yield "root: not needed" if "root-included" in ids else "repeated" if "duplicate" in ids else "not needed"
 
 
 def _validity(certificate: Certificate, ids: Sequence[str]) -> str:

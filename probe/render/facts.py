@@ -13,7 +13,7 @@ from probe.render.clean import clean
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from probe.model import Chain, EndpointReport, Failure, Mta, Observation, Report, Store, Target
+    from probe.model import Chain, Endpoint, EndpointReport, Failure, Mta, Observation, Report, Store, Target
 
 STAGES = {
     Stage.DNS: "the look-up of the name",
@@ -57,18 +57,19 @@ def facts(endpoint: EndpointReport, report: Report, *, verbose: bool) -> Iterato
         yield "ended", _ending(observation, observation.failure, verbose=verbose)
     if endpoint.chain:
         yield "trust", _trust(report, observation)
-        yield from _openssl(endpoint.chain)
+        yield from _openssl(endpoint.chain, observation.endpoint)
     if endpoint.on_disk and endpoint.as_on_disk:
         yield "on disk", f"{clean(endpoint.on_disk.path, 200)} holds what is served"
 
 
-def _openssl(chain: Chain) -> Iterator[tuple[str, str]]:
+def _openssl(chain: Chain, presented_by: Endpoint) -> Iterator[tuple[str, str]]:
     """What a peer's OpenSSL says of the list as sent; where it was not asked, of the path that we found."""
     said = chain.verdict_as_sent or chain.verdict
     if said and said.number:
         yield "openssl", f"{said.number} at depth {said.depth}: {said.text}"
     elif said:
-        yield "openssl", "accepts the list as sent" if chain.verdict_as_sent else "accepts the path"
+        what = "the list as it is" if presented_by.tls is Tls.NONE else "the list as sent"
+        yield "openssl", f"accepts {what if chain.verdict_as_sent else 'the path'}"
 
 
 def _server(endpoint: EndpointReport, target: Target, *, verbose: bool) -> Iterator[tuple[str, str]]:

@@ -22,7 +22,7 @@ def test_a_page_is_read_once() -> None:
 def test_the_text_of_a_page_is_title_id_and_sections() -> None:
     """What ``explain`` prints has no head and no template."""
     text = page_text("misordered")
-    assert text.startswith("# The certificates are sent in the wrong order\n\n`misordered`\n\n## What it means\n\n")
+    assert text.startswith("# The certificates are in the wrong order\n\n`misordered`\n\n## What it means\n\n")
     assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == list(HEADINGS)
     assert "+++" not in text
 

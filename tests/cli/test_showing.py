@@ -33,7 +33,7 @@ def test_a_served_case_is_announced_with_the_command_that_probes_it(
     monkeypatch.setattr("probe.demo.server.serve_forever", serve_a_while)
     assert main(["demo", "--serve", "missing-intermediate"]) == 0
     out = capsys.readouterr().out
-    assert "— the server does not send an intermediate certificate" in out
+    assert "— an intermediate certificate is missing" in out
     assert "The server has stopped." in out
     assert not any(Path(word).exists() for word in commands[0])
 

@@ -41,8 +41,8 @@ NOW = datetime(2026, 11, 23, 19, 30, tzinfo=UTC)
 ENDPOINT = Endpoint("mx.example.com", "192.0.2.25", 25, sni="mx.example.com")
 STORES = (Store("certifi 2026.10.18", "2026-10-18", 137),)
 TITLES = {
-    "missing-intermediate": "The server does not send an intermediate certificate",
-    "misordered": "The certificates are sent in the wrong order",
+    "missing-intermediate": "An intermediate certificate is missing",
+    "misordered": "The certificates are in the wrong order",
     "expired": "A certificate has expired",
     "root-included": "The root certificate is sent, too",
     "client-cert-requested": "The server asks for a client certificate",

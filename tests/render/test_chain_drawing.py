@@ -119,7 +119,7 @@ def test_what_is_too_much_or_in_the_wrong_place() -> None:
     assert [line.split("  ")[-1].strip() for line in lines] == [
         "until 2027-01-22",
         "root: not needed",
-        "sent twice",
+        "repeated",
         "not needed",
         "should be #2",
     ]

@@ -117,7 +117,7 @@ def test_ascii_has_signs_of_its_own() -> None:
     ("told", "verdict"),
     [
         (GOOD, "✓ mx.example.com:25 — the chain is right\n"),
-        (MISSING, "✗ mx.example.com:25 — the server does not send an intermediate certificate\n"),
+        (MISSING, "✗ mx.example.com:25 — an intermediate certificate is missing\n"),
         (MISORDERED, "✗ mx.example.com:25 — a certificate has expired (+ 1 more finding)\n"),
         (UNREACHABLE, "✗ mx.example.com:25 — nothing answers the attempt to connect\n"),
         (REFUSED, "✗ mx.example.com:25 — STARTTLS is offered and then refused\n"),
@@ -413,7 +413,7 @@ def test_whatever_a_report_holds_only_text_and_our_colours_come_out(
 def test_markup_is_text() -> None:
     """What rich takes for markup and emoji is shown as it came."""
     told = shown(replace(MISSING, target=Target("[bold]smile[/]:smile:", kind=Kind.FILE)), colour=True)
-    assert "[bold]smile[/]:smile: — the server" in told
+    assert "[bold]smile[/]:smile: — an intermediate" in told
 
 
 def test_the_hostile_report_can_be_read() -> None:
