@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 HOST = "127.0.0.1"
@@ -65,6 +65,8 @@ class Server:
     slots: Mapping[str, Slot]
     """What to fill into its recipe; {bundle} is for the test to add."""
     key: Path
+    ports: Mapping[str, int] = field(default_factory=dict)
+    """Name of a listener → its port, for a server that has several."""
 
     def log(self) -> str:
         """Return what it printed and logged."""

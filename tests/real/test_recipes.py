@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from real.client import Sent, openssl_accepts, sent, settled
 from real.conftest import Authority
+from real.dovecot import dovecot
 from real.running import HOST, NAME, Server, Unpacked
 from real.servers import Start, aiosmtpd, exim, postfix, sendmail
 
@@ -82,6 +83,8 @@ def checks(commands: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
         (postfix, "LAB", "misordered"),
         (exim, "L", "missing-intermediate"),
         (sendmail, "LBA", "missing-intermediate"),
+        (dovecot, "L", "missing-intermediate"),
+        (dovecot, "LAB", "misordered"),
         (aiosmtpd, "L", "missing-intermediate"),
         (aiosmtpd, "LAB", "misordered"),
     ],

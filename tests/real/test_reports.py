@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from real.client import Sent, sent
 from real.conftest import Authority
+from real.dovecot import dovecot
 from real.running import HOST, NAME, NotStarted, Unpacked
 from real.servers import Start, aiosmtpd, exim, postfix, sendmail
 
@@ -67,6 +68,11 @@ SENDS = (
     Case(sendmail, "L", "LBA", {"ca": "AB"}),
     Case(sendmail, "L", "LBAR", {"ca": "RAB"}),
     Case(sendmail, "LAB", "LBA", {"ca": "LAB"}),  # Debian's confCACERT names the certificate's own file
+    Case(dovecot, "LBA", "LBA"),
+    Case(dovecot, "LBA", "LBA", {"together": True}),
+    Case(dovecot, "L", "L"),
+    Case(dovecot, "LAB", "LAB"),
+    Case(dovecot, "L", "L", {"ca": "RAB"}),
     Case(aiosmtpd, "LBA", "LBA"),
     Case(aiosmtpd, "L", "L"),
     Case(aiosmtpd, "LAB", "LAB"),
