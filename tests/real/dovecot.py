@@ -39,7 +39,10 @@ def dovecot(unpacked: Unpacked, files: Files) -> Iterator[Server]:
         inside = [*_over_usr(unpacked), "/usr/sbin/dovecot", "-F", "-c", str(config)]
         process = stack.enter_context(started(inside, ports["submission"], folder, environment))
         enter = ["nsenter", f"--mount=/proc/{process.pid}/ns/mnt"]
-        slots: dict[str, Slot] = {"cert": str(paths["cert"]), "reload": [*enter, "doveadm", "-c", str(config), "reload"]}
+        slots: dict[str, Slot] = {
+            "cert": str(paths["cert"]),
+            "reload": [*enter, "doveadm", "-c", str(config), "reload"],
+        }
         yield Server("dovecot", ports["submission"], folder, process, environment, slots, paths["key"], ports)
 
 

@@ -1,4 +1,4 @@
-"""Real mail servers on 127.0.0.1: Postfix, Exim (Debian's GnuTLS build), Sendmail and aiosmtpd.
+"""Real mail servers on 127.0.0.1: Postfix, Exim (Debian's GnuTLS build), Sendmail, Haraka and aiosmtpd.
 
     with postfix(unpacked, Files(certificates, key)) as server:
         server.port, server.slots, server.log()
@@ -215,6 +215,28 @@ def aiosmtpd(_: Unpacked | None, files: Files) -> Iterator[Server]:
         with started(again, port, folder, environment) as process:
             slots: dict[str, Slot] = {"cert": str(paths["cert"]), "reload": ["kill", "-HUP", str(process.pid)]}
             yield Server("aiosmtpd", port, folder, process, environment, slots, paths["key"])
+
+
+@contextmanager
+def haraka(unpacked: Unpacked, files: Files) -> Iterator[Server]:
+    """Run Haraka, under a shell that starts it again on HUP: it reads its files when it starts."""
+    with free_port() as port, scratch_folder() as folder:
+        paths, config = written(files, folder), folder / "config"
+        shutil.copytree(unpacked.folder / "haraka/node_modules/Haraka/config", config)
+        for name, text in {
+            "me": NAME,
+            "plugins": "tls",
+            "smtp.ini": f"listen={HOST}:{port}\nnodes=0",
+            "tls.ini": f"cert={paths['cert']}\nkey={paths['key']}",
+            "dhparams.pem": "",  # absent, it would be computed, which takes minutes
+        }.items():
+            (config / name).write_text(text + "\n", encoding="utf-8")
+        program = str(unpacked.folder / "haraka/node_modules/Haraka/bin/haraka")
+        again = ["sh", "-c", _AGAIN_ON_HUP, "sh", "node", program, "-c", str(folder)]
+        environment = {**os.environ, "HOME": str(folder)}
+        with started(again, port, folder, environment) as process:
+            slots: dict[str, Slot] = {"cert": str(paths["cert"]), "reload": ["kill", "-HUP", str(process.pid)]}
+            yield Server("haraka", port, folder, process, environment, slots, paths["key"])
 
 
 _AGAIN_ON_HUP = """\

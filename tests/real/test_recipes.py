@@ -17,7 +17,7 @@ from real.client import Sent, openssl_accepts, sent, settled
 from real.conftest import Authority
 from real.dovecot import dovecot
 from real.running import HOST, NAME, Server, Unpacked
-from real.servers import Start, aiosmtpd, exim, postfix, sendmail
+from real.servers import Start, aiosmtpd, exim, haraka, postfix, sendmail
 
 from probe.catalogue.recipes import Recipe, recipe
 from probe.demo import keys
@@ -52,7 +52,7 @@ def follow(chosen: Recipe, section: str, server: Server, **more: str) -> str:
 
 
 def certificate_findings(endpoint: dict[str, Any]) -> list[str]:
-    """Name the findings; that Sendmail asks for a client certificate is no defect."""
+    """Name the findings; that Sendmail and Haraka ask for a client certificate is no defect."""
     return [finding["id"] for finding in endpoint["findings"] if finding["id"] != "client-cert-requested"]
 
 
@@ -85,6 +85,8 @@ def checks(commands: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
         (sendmail, "LBA", "missing-intermediate"),
         (dovecot, "L", "missing-intermediate"),
         (dovecot, "LAB", "misordered"),
+        (haraka, "L", "missing-intermediate"),
+        (haraka, "LAB", "misordered"),
         (aiosmtpd, "L", "missing-intermediate"),
         (aiosmtpd, "LAB", "misordered"),
     ],

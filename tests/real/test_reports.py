@@ -9,7 +9,7 @@ from real.client import Sent, sent
 from real.conftest import Authority
 from real.dovecot import dovecot
 from real.running import HOST, NAME, NotStarted, Unpacked
-from real.servers import Start, aiosmtpd, exim, postfix, sendmail
+from real.servers import Start, aiosmtpd, exim, haraka, postfix, sendmail
 
 from probe import Options, Report, Target, check
 from probe.model import Confidence
@@ -73,6 +73,10 @@ SENDS = (
     Case(dovecot, "L", "L"),
     Case(dovecot, "LAB", "LAB"),
     Case(dovecot, "L", "L", {"ca": "RAB"}),
+    Case(haraka, "LBA", "LBA"),
+    Case(haraka, "LBA", "LBA", {"together": True}),
+    Case(haraka, "L", "L"),
+    Case(haraka, "LAB", "LAB"),
     Case(aiosmtpd, "LBA", "LBA"),
     Case(aiosmtpd, "L", "L"),
     Case(aiosmtpd, "LAB", "LAB"),
@@ -88,7 +92,7 @@ def probed(port: int, authority: Authority) -> Report:
 
 
 def found(report: Report) -> tuple[str, ...]:
-    """Name the findings; that Sendmail always asks for a client certificate is no defect."""
+    """Name the findings; that Sendmail and Haraka always ask for a client certificate is no defect."""
     (endpoint,) = report.endpoints
     return tuple(finding.id for finding in endpoint.findings if finding.id != "client-cert-requested")
 
@@ -118,7 +122,7 @@ def test_the_report_is_right_for_what_the_server_really_sends(
     assert authority.letters(tuple(certificate.sha256 for certificate in endpoint.repair.bundle)) == "LBA"
     assert endpoint.mta is not None
     assert (endpoint.mta.name, endpoint.mta.confidence) == (server.software, Confidence.IS)
-    assert endpoint.observation.client_cert_requested is (case.start is sendmail)
+    assert endpoint.observation.client_cert_requested is (case.start in {sendmail, haraka})
 
 
 @pytest.mark.parametrize(
@@ -142,10 +146,11 @@ def test_with_a_wrong_key_the_report_tells_how_starttls_is_refused(
     assert endpoint.mta.name == server.software
 
 
-def test_aiosmtpd_does_not_start_with_a_wrong_key(unpacked: Unpacked, authority: Authority) -> None:
+@pytest.mark.parametrize("start", [aiosmtpd, haraka])
+def test_some_do_not_start_with_a_wrong_key(start: Start, unpacked: Unpacked, authority: Authority) -> None:
     """Nobody listens then, and the report says so."""
     with pytest.raises(NotStarted, match="key values mismatch") as caught:  # noqa: SIM117  # one says what, one when
-        with aiosmtpd(unpacked, authority.files("LBA", key="leaf-2")):
+        with start(unpacked, authority.files("LBA", key="leaf-2")):
             pytest.fail("it started")
     report = probed(caught.value.port, authority)
     assert (found(report), report.status, report.exit_code) == (("connect-refused",), "unreachable", 3)
