@@ -1,4 +1,4 @@
-"""Dovecot 2.3 on 127.0.0.1, with all it speaks: IMAP, POP3, ManageSieve, LMTP and submission, each on a port of its own.
+"""Dovecot 2.3 on 127.0.0.1, with all it speaks: IMAP, POP3, ManageSieve, LMTP, submission, each on its own port.
 
 Its programs look for one another and for their modules below /usr. So they run in a mount namespace of their own, where
 the unpacked folder lies over /usr (mount_namespaces(7), overlayfs); outside it nothing is changed.
@@ -7,7 +7,6 @@ Source: https://doc.dovecot.org/2.3/.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path

@@ -37,7 +37,8 @@ class Files:
     """What the administrator put on disk, PEM."""
 
     certificates: str
-    key: str
+    key: str | None
+    """None = its file is absent."""
     ca: str = ""
     """The CA file of the configuration, for servers that have one; "" = the setting is absent."""
     together: bool = False
@@ -237,9 +238,10 @@ def written(files: Files, folder: Path, group: int = 0) -> dict[str, Path]:
     paths = {"cert": folder / "server.pem", "key": folder / "server.key", "ca": folder / "ca.pem"}
     if files.together:
         paths["key"] = paths["cert"]
-    paths["key"].touch(0o640 if group else 0o600)
-    os.chown(paths["key"], -1, group)
-    paths["key"].write_text(files.key, encoding="utf-8")
+    if files.key is not None:
+        paths["key"].touch(0o640 if group else 0o600)
+        os.chown(paths["key"], -1, group)
+        paths["key"].write_text(files.key, encoding="utf-8")
     with paths["cert"].open("a", encoding="utf-8") as file:
         file.write(files.certificates)
     paths["ca"].write_text(files.ca, encoding="utf-8")

@@ -144,7 +144,8 @@ def sendmail(unpacked: Unpacked, files: Files) -> Iterator[Server]:
     """Run Sendmail, configured by sendmail.mc and make as on Debian.
 
     It wants no folder above its files that others may write, so they lie beside the unpacked programs and not in /tmp.
-    It offers no STARTTLS without a CA file that holds a certificate, so one has to be given.
+    It offers no STARTTLS without a CA file that holds a certificate, so one has to be given. -d89.20 prints what it
+    would tell syslog, which tests do not have.
     """
     with free_port() as port, scratch_folder(guarded(unpacked.folder.parent, Path.home())) as folder:
         environment, paths = unpacked.environment(folder), written(files, folder)
@@ -152,7 +153,7 @@ def sendmail(unpacked: Unpacked, files: Files) -> Iterator[Server]:
         _configure_sendmail(unpacked.folder / "sendmail", folder, port, paths)
         subprocess.run(slots["build"], check=True, env=environment, timeout=COMMAND_SECONDS)
         program = unpacked.folder / "sendmail/usr/libexec/sendmail/sendmail"
-        command = [str(program), "-bD", f"-C{slots['cf']}"]
+        command = [str(program), "-d89.20", "-bD", f"-C{slots['cf']}"]
         with started(command, port, folder, environment) as process:
             slots["reload"] = ["kill", "-HUP", str(process.pid)]  # it executes itself anew: a restart
             yield Server("sendmail", port, folder, process, environment, slots, paths["key"])
