@@ -12,7 +12,7 @@ from real.running import HOST, NAME, NotStarted, Unpacked
 from real.servers import Start, aiosmtpd, exim, haraka, postfix, sendmail
 
 from probe import Options, Report, Target, check
-from probe.model import Confidence
+from probe.model import Confidence, Protocol, Tls
 from probe.net.observe import ObserveOptions
 from probe.pki import anchors
 from probe.pki.certificate import parse
@@ -83,12 +83,12 @@ SENDS = (
 )
 
 
-def probed(port: int, authority: Authority) -> Report:
+def probed(port: int, authority: Authority, protocol: Protocol = Protocol.SMTP, tls: Tls = Tls.STARTTLS) -> Report:
     """Probe as somebody who trusts R and has the intermediates at hand."""
     trusted = anchors.of([parse(authority.named["R"].der)], "the test's root")
     pool = Pool({authority.named[letter].der: "the test" for letter in "BA"})
     patience = ObserveOptions(timeout=30)
-    return check(Target(HOST, port), Options(trusted, pool, name=NAME, fetch=False, network=patience))
+    return check(Target(HOST, port, protocol, tls), Options(trusted, pool, name=NAME, fetch=False, network=patience))
 
 
 def found(report: Report) -> tuple[str, ...]:
