@@ -1,7 +1,6 @@
 """Dovecot 2.3 on 127.0.0.1, with all it speaks: IMAP, POP3, ManageSieve, LMTP, submission, each on its own port.
 
-Its programs look for one another and for their modules below /usr. So they run in a mount namespace of their own, where
-the unpacked folder lies over /usr (mount_namespaces(7), overlayfs); outside it nothing is changed.
+Its programs look for one another and for their modules below /usr, so they run where the unpacked folder lies over it.
 Source: https://doc.dovecot.org/2.3/.
 """
 
@@ -35,7 +34,7 @@ def dovecot(unpacked: Unpacked, files: Files) -> Iterator[Server]:
         paths, environment = written(files, folder), unpacked.environment(folder)
         del environment["LD_PRELOAD"]  # it drops its rights to users that every system has
         config = _configured(folder, ports, _tls(files, paths))
-        inside = [*_over_usr(unpacked), "/usr/sbin/dovecot", "-F", "-c", str(config)]
+        inside = [*unpacked.over_usr("dovecot"), "/usr/sbin/dovecot", "-F", "-c", str(config)]
         process = stack.enter_context(started(inside, ports["submission"], folder, environment))
         enter = ["nsenter", f"--mount=/proc/{process.pid}/ns/mnt"]
         slots: dict[str, Slot] = {
@@ -43,12 +42,6 @@ def dovecot(unpacked: Unpacked, files: Files) -> Iterator[Server]:
             "reload": [*enter, "doveadm", "-c", str(config), "reload"],
         }
         yield Server("dovecot", ports["submission"], folder, process, environment, slots, paths["key"], ports)
-
-
-def _over_usr(unpacked: Unpacked) -> list[str]:
-    """Begin a command that sees the unpacked Dovecot, then the system, then the unpacked libraries as one /usr."""
-    lower = f"{unpacked.folder}/dovecot/usr:/usr:{unpacked.folder}/lib/usr"
-    return ["unshare", "--mount", "sh", "-c", f'mount -t overlay overlay -o lowerdir="{lower}" /usr && exec "$@"', "sh"]
 
 
 def _tls(files: Files, paths: Mapping[str, Path]) -> str:

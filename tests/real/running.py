@@ -7,6 +7,7 @@ programs ask for (postfix, Debian-exim, …) exist for them alone, by nss_wrappe
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -28,7 +29,7 @@ PORTS = range(20000, 32000)
 
 Slot = str | Sequence[str]
 """What fills a slot of a recipe: a word, or the words of a command."""
-USERS = {"Debian-exim": 64201, "postfix": 64202, "smmsp": 64203, "smmta": 64204}
+USERS = {"Debian-exim": 64201, "postfix": 64202, "smmsp": 64203, "smmta": 64204, "courier": 64206}
 GROUPS = {**USERS, "postdrop": 64205}
 
 
@@ -104,6 +105,16 @@ class Unpacked:
             "LD_PRELOAD": str(wrapper),
             **_accounts(scratch),
         }
+
+    def over_usr(self, tree: str, *more: str) -> list[str]:
+        """Begin a command for which a tree, then the system, then the unpacked libraries are one /usr.
+
+        It runs in a mount namespace of its own (mount_namespaces(7)): nobody else sees that. More shell commands may
+        prepare the namespace before the program begins.
+        """
+        lower = f"{self.folder / tree}/usr:/usr:{self.folder}/lib/usr"
+        steps = [f"mount -t overlay overlay -o lowerdir={shlex.quote(lower)} /usr", *more, 'exec "$@"']
+        return ["unshare", "--mount", "sh", "-c", " && ".join(steps), "sh"]
 
     def near(self, scratch: Path) -> Unpacked:
         """Give the folder anew inside a scratch folder, by hard links, where every user may reach it."""

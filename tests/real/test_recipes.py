@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from real.client import Sent, openssl_accepts, sent, settled
 from real.conftest import Authority
+from real.courier import courier
 from real.dovecot import dovecot
 from real.running import HOST, NAME, Server, Unpacked
 from real.servers import Start, aiosmtpd, exim, haraka, postfix, sendmail
@@ -85,6 +86,8 @@ def checks(commands: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
         (sendmail, "LBA", "missing-intermediate"),
         (dovecot, "L", "missing-intermediate"),
         (dovecot, "LAB", "misordered"),
+        (courier, "L", "missing-intermediate"),
+        (courier, "LAB", "misordered"),
         (haraka, "L", "missing-intermediate"),
         (haraka, "LAB", "misordered"),
         (aiosmtpd, "L", "missing-intermediate"),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 from real.client import Sent, sent
 from real.conftest import Authority
+from real.courier import courier
 from real.dovecot import dovecot
 from real.running import HOST, NAME, NotStarted, Unpacked
 from real.servers import Start, aiosmtpd, exim, haraka, postfix, sendmail
@@ -73,6 +74,11 @@ SENDS = (
     Case(dovecot, "L", "L"),
     Case(dovecot, "LAB", "LAB"),
     Case(dovecot, "L", "L", {"ca": "RAB"}),
+    Case(courier, "LBA", "LBA"),
+    Case(courier, "LBA", "LBA", {"together": True}),
+    Case(courier, "L", "L"),
+    Case(courier, "LAB", "LAB"),
+    Case(courier, "L", "L", {"ca": "RAB"}),
     Case(haraka, "LBA", "LBA"),
     Case(haraka, "LBA", "LBA", {"together": True}),
     Case(haraka, "L", "L"),
@@ -121,7 +127,8 @@ def test_the_report_is_right_for_what_the_server_really_sends(
     assert endpoint.repair.bundle is not None
     assert authority.letters(tuple(certificate.sha256 for certificate in endpoint.repair.bundle)) == "LBA"
     assert endpoint.mta is not None
-    assert (endpoint.mta.name, endpoint.mta.confidence) == (server.software, Confidence.IS)
+    sure = Confidence.VERY_LIKELY if case.start is courier else Confidence.IS  # its greeting does not name it
+    assert (endpoint.mta.name, endpoint.mta.confidence) == (server.software, sure)
     assert endpoint.observation.client_cert_requested is (case.start in {sendmail, haraka})
 
 
