@@ -77,7 +77,7 @@ def settled(port: int, wanted: Sent) -> Sent:
 def _sent_if_up(port: int) -> Sent:
     try:
         return sent(port)
-    except (OSError, smtplib.SMTPException):  # it is starting anew
+    except (OSError, smtplib.SMTPException, SSL.Error):  # it is starting anew
         return Sent(offers=False, reply=0)
 
 

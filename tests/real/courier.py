@@ -2,8 +2,8 @@
 
 The programs look for one another below /usr and for their host name below /etc/courier, so they run in a namespace
 where the unpacked folder lies over the one, and a scratch folder over the other. What else they are told is in the
-environment; Debian's scripts read it from /etc/courier/esmtpd, imapd-ssl and pop3d-ssl. Source: couriertcpd(8),
-couriertls(1).
+environment, read by a shell from one file; on Debian that is esmtpd, imapd-ssl and pop3d-ssl in /etc/courier.
+Source: couriertcpd(8), couriertls(1).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from real.running import HOST, NAME, USERS, Files, Server, Unpacked, free_port, scratch_folder, started, written
+from real.running import HOST, NAME, USERS, Files, Server, Slot, Unpacked, free_port, scratch_folder, started, written
 
 TCPD = f"/usr/sbin/couriertcpd -address={HOST} -nodnslookup -noidentlookup"
 LIBEXEC = "/usr/lib/courier/courier"
@@ -48,15 +48,22 @@ def courier(unpacked: Unpacked, files: Files) -> Iterator[Server]:
         ports = {name: stack.enter_context(free_port()) for name in LISTENERS}
         folder = stack.enter_context(scratch_folder())
         paths = written(files, folder, USERS["courier"])
-        environment = unpacked.environment(folder) | SETTINGS | _tls(files, paths)
-        (folder / "etc/courier").mkdir(parents=True)
-        (folder / "etc/courier/me").write_text(f"{NAME}\n", encoding="utf-8")
+        environment = unpacked.environment(folder)
+        config = _configured(folder / "etc/courier", SETTINGS | _tls(files, paths))
         etc = f"mount -t overlay overlay -o lowerdir={shlex.quote(str(folder))}/etc:/etc /etc"
         listen = " & ".join(_logged(*LISTENERS[name], port) for name, port in reversed(ports.items()))
-        inside = [*unpacked.over_usr("courier", etc), "sh", "-c", f"{listen} & wait"]
+        inside = [*unpacked.over_usr("courier", etc), "sh", "-c", f"set -a; . {config}/esmtpd; {listen} & wait"]
         process = stack.enter_context(started(inside, ports["smtp"], folder, environment))
-        slots = {"cert": str(paths["cert"]), "reload": ["true"]}
+        slots: dict[str, Slot] = {"config": str(config), "cert": str(paths["cert"]), "reload": ["true"]}
         yield Server("courier", ports["smtp"], folder, process, environment, slots, paths["key"], ports)
+
+
+def _configured(config: Path, settings: Mapping[str, str]) -> Path:
+    config.mkdir(parents=True)
+    (config / "me").write_text(f"{NAME}\n", encoding="utf-8")
+    lines = [f"{name}={shlex.quote(value)}\n" for name, value in settings.items()]
+    (config / "esmtpd").write_text("".join(lines), encoding="utf-8")
+    return config
 
 
 def _logged(name: str, command: str, port: int) -> str:

@@ -39,7 +39,9 @@ def dovecot(unpacked: Unpacked, files: Files) -> Iterator[Server]:
         enter = ["nsenter", f"--mount=/proc/{process.pid}/ns/mnt"]
         slots: dict[str, Slot] = {
             "cert": str(paths["cert"]),
+            "doveconf": [*enter, "doveconf", "-c", str(config)],
             "reload": [*enter, "doveadm", "-c", str(config), "reload"],
+            "starttls": ["-starttls", "smtp"],
         }
         yield Server("dovecot", ports["submission"], folder, process, environment, slots, paths["key"], ports)
 

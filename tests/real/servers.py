@@ -236,7 +236,8 @@ def haraka(unpacked: Unpacked, files: Files) -> Iterator[Server]:
         again = ["sh", "-c", _AGAIN_ON_HUP, "sh", "node", program, "-c", str(folder)]
         environment = {**os.environ, "HOME": str(folder)}
         with started(again, port, folder, environment) as process:
-            slots: dict[str, Slot] = {"cert": str(paths["cert"]), "reload": ["kill", "-HUP", str(process.pid)]}
+            slots: dict[str, Slot] = {"folder": str(folder), "cert": str(paths["cert"])}
+            slots["reload"] = ["kill", "-HUP", str(process.pid)]
             yield Server("haraka", port, folder, process, environment, slots, paths["key"])
 
 

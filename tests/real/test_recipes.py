@@ -133,7 +133,22 @@ def test_after_a_wrong_key_the_right_one_and_the_reload_bring_tls_back(
         assert report(server, authority, tmp_path)[0] == 0
 
 
-@pytest.mark.parametrize("start", [postfix, exim, sendmail])
+@pytest.mark.parametrize("start", [dovecot, courier])
+def test_after_a_wrong_key_the_handshake_comes_about_again(
+    start: Start, unpacked: Unpacked, authority: Authority, tmp_path: Path
+) -> None:
+    """These two say 220 with a wrong key, and the handshake fails; the right key and the reload mend it."""
+    roots = authority.saved("R", tmp_path / "root.pem")
+    with start(unpacked, authority.files("LBA", key="leaf-2")) as server:
+        assert not openssl_accepts(server.port, roots, server.environment)
+        server.key.write_text(keys.pem("leaf"), encoding="utf-8")
+        follow(recipe(server.software), "reload", server)
+        assert settled(server.port, right(authority)) == right(authority)
+        assert openssl_accepts(server.port, roots, server.environment)
+        assert report(server, authority, tmp_path)[0] == 0
+
+
+@pytest.mark.parametrize("start", [postfix, exim, sendmail, dovecot, courier, haraka])
 def test_the_other_commands_of_the_recipe_run(start: Start, unpacked: Unpacked, authority: Authority) -> None:
     """Where the file is named, and the checks by openssl: each runs, and tells what this server has."""
     with start(unpacked, authority.files("LBA", ca="AB" if start is sendmail else "")) as server:
@@ -144,6 +159,18 @@ def test_the_other_commands_of_the_recipe_run(start: Start, unpacked: Unpacked, 
         assert "Example A" in server.run("\n".join(after))
         if before:
             assert "Example A" in server.run("\n".join(before))
+
+
+def test_a_file_that_courier_cannot_read_is_made_readable(
+    unpacked: Unpacked, authority: Authority, tmp_path: Path
+) -> None:
+    """A file for root alone: STARTTLS is not offered, until the commands of the recipe's section on ownership have run."""
+    with courier(unpacked, authority.files("LBA", together=True)) as server:
+        server.key.chmod(0o600)
+        assert sent(server.port) == Sent(offers=False, reply=540)
+        assert certificate_findings(report(server, authority, tmp_path)[1]) == ["no-starttls"]
+        follow(recipe("courier"), "owner", server)
+        assert settled(server.port, right(authority)) == right(authority)
 
 
 def test_a_key_that_exim_cannot_read_is_made_readable(unpacked: Unpacked, authority: Authority, tmp_path: Path) -> None:

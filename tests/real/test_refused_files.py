@@ -71,7 +71,7 @@ def keyless(authority: Authority) -> Files:
     return replace(good(authority), key=None)
 
 
-EXPECTED = {
+EXPECTED: dict[Fault, str] = {
     of_another_key: "key-mismatch",
     issuer_first: "key-mismatch",
     glued: "pem-unreadable",
