@@ -96,7 +96,9 @@ def not_smtp(case: Case) -> Iterable[Hit]:
 def not_tls(case: Case) -> Iterable[Hit]:
     """Plain bytes arrived where the TLS handshake should have begun."""
     seen = case.observation
-    if seen.failure and seen.failure.trouble is Trouble.NOT_TLS:
+    if said := _complaint(seen):
+        yield Hit((), facts_of(seen, seen.failure, text=said))
+    elif seen.failure and seen.failure.trouble is Trouble.NOT_TLS:
         yield Hit((), facts_of(seen, seen.failure, **_what_came(seen, seen.failure)))
 
 
@@ -111,11 +113,21 @@ def _what_came(seen: Observation, failure: Failure) -> dict[str, str]:
     return {} if _COMPLAINS.match(failure.text) else {"case": "odd"}
 
 
+def _complaint(seen: Observation) -> str:
+    """What a server says in clear right behind its yes, before it ends the connection: it cannot begin TLS after all.
+
+    Dovecot without a usable key does so; whether it comes before our first TLS message is chance.
+    """
+    ended = seen.failure is not None and seen.failure.trouble in {Trouble.CLOSED, Trouble.NOT_TLS}
+    said = seen.surplus.decode("latin-1").strip()
+    return said if ended and _COMPLAINS.match(said) else ""
+
+
 @rule("closed", Severity.ERROR, Need.OBSERVATION, "RFC 5321 §3.8")
 def closed(case: Case) -> Iterable[Hit]:
     """The server ended the connection where it should have spoken."""
     seen = case.observation
-    if seen.failure and seen.failure.trouble is Trouble.CLOSED:
+    if seen.failure and seen.failure.trouble is Trouble.CLOSED and not _complaint(seen):
         encrypted = seen.stage in TLS_STAGES or seen.tls_version is not None
         yield Hit((), facts_of(seen, seen.failure, **({"case": "tls"} if encrypted else {})))
 
@@ -124,7 +136,7 @@ def closed(case: Case) -> Iterable[Hit]:
 def starttls_injection(case: Case) -> Iterable[Hit]:
     """Bytes came behind the reply to STARTTLS, before we sent anything: in plain text, from whoever."""
     seen = case.observation
-    if seen.surplus:
+    if seen.surplus and not _complaint(seen):
         surplus = seen.surplus[:200].decode("latin-1")
         yield Hit((), facts_of(seen, seen.failure, surplus=surplus, count=str(len(seen.surplus))))
 

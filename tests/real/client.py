@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import smtplib
 import subprocess
 import time
@@ -11,7 +12,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509 import load_pem_x509_certificate
 from OpenSSL import SSL
 from real.running import HOST, NAME
 
@@ -53,6 +56,16 @@ def _handshake(connection: SSL.Connection) -> tuple[str, ...]:
     return tuple(hashlib.sha256(certificate.public_bytes(Encoding.DER)).hexdigest() for certificate in presented)
 
 
+def shown(port: int, starttls: str, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Let ``openssl s_client`` fetch what is sent; "" = TLS from the first byte. () where no handshake comes about."""
+    command = ["openssl", "s_client", "-connect", f"{HOST}:{port}", "-servername", NAME, "-showcerts"]
+    if starttls:
+        command += ["-starttls", starttls, "-name", NAME]
+    done = subprocess.run(command, check=False, input=b"", capture_output=True, timeout=SECONDS, env=environment)
+    blocks = re.findall(rb"-----BEGIN CERTIFICATE-----\n.+?-----END CERTIFICATE-----\n", done.stdout, re.DOTALL)
+    return tuple(load_pem_x509_certificate(block).fingerprint(SHA256()).hex() for block in blocks)
+
+
 def settled(port: int, wanted: Sent) -> Sent:
     """Wait until the server answers so, and return what it answers in the end."""
     deadline = time.monotonic() + SETTLE_SECONDS
@@ -64,7 +77,7 @@ def settled(port: int, wanted: Sent) -> Sent:
 def _sent_if_up(port: int) -> Sent:
     try:
         return sent(port)
-    except (OSError, smtplib.SMTPException):  # it is starting anew
+    except (OSError, smtplib.SMTPException, SSL.Error):  # it is starting anew
         return Sent(offers=False, reply=0)
 
 

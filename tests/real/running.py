@@ -7,6 +7,7 @@ programs ask for (postfix, Debian-exim, …) exist for them alone, by nss_wrappe
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 HOST = "127.0.0.1"
@@ -28,7 +29,7 @@ PORTS = range(20000, 32000)
 
 Slot = str | Sequence[str]
 """What fills a slot of a recipe: a word, or the words of a command."""
-USERS = {"Debian-exim": 64201, "postfix": 64202, "smmsp": 64203, "smmta": 64204}
+USERS = {"Debian-exim": 64201, "postfix": 64202, "smmsp": 64203, "smmta": 64204, "courier": 64206}
 GROUPS = {**USERS, "postdrop": 64205}
 
 
@@ -37,7 +38,8 @@ class Files:
     """What the administrator put on disk, PEM."""
 
     certificates: str
-    key: str
+    key: str | None
+    """None = its file is absent."""
     ca: str = ""
     """The CA file of the configuration, for servers that have one; "" = the setting is absent."""
     together: bool = False
@@ -65,6 +67,8 @@ class Server:
     slots: Mapping[str, Slot]
     """What to fill into its recipe; {bundle} is for the test to add."""
     key: Path
+    ports: Mapping[str, int] = field(default_factory=dict)
+    """Name of a listener → its port, for a server that has several."""
 
     def log(self) -> str:
         """Return what it printed and logged."""
@@ -101,6 +105,16 @@ class Unpacked:
             "LD_PRELOAD": str(wrapper),
             **_accounts(scratch),
         }
+
+    def over_usr(self, tree: str, *more: str) -> list[str]:
+        """Begin a command for which a tree, then the system, then the unpacked libraries are one /usr.
+
+        It runs in a mount namespace of its own (mount_namespaces(7)): nobody else sees that. More shell commands may
+        prepare the namespace before the program begins.
+        """
+        lower = f"{self.folder / tree}/usr:/usr:{self.folder}/lib/usr"
+        steps = [f"mount -t overlay overlay -o lowerdir={shlex.quote(lower)} /usr", *more, 'exec "$@"']
+        return ["unshare", "--mount", "sh", "-c", " && ".join(steps), "sh"]
 
     def near(self, scratch: Path) -> Unpacked:
         """Give the folder anew inside a scratch folder, by hard links, where every user may reach it."""
@@ -235,9 +249,10 @@ def written(files: Files, folder: Path, group: int = 0) -> dict[str, Path]:
     paths = {"cert": folder / "server.pem", "key": folder / "server.key", "ca": folder / "ca.pem"}
     if files.together:
         paths["key"] = paths["cert"]
-    paths["key"].touch(0o640 if group else 0o600)
-    os.chown(paths["key"], -1, group)
-    paths["key"].write_text(files.key, encoding="utf-8")
+    if files.key is not None:
+        paths["key"].touch(0o640 if group else 0o600)
+        os.chown(paths["key"], -1, group)
+        paths["key"].write_text(files.key, encoding="utf-8")
     with paths["cert"].open("a", encoding="utf-8") as file:
         file.write(files.certificates)
     paths["ca"].write_text(files.ca, encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Real mail servers on 127.0.0.1: Postfix, Exim (Debian's GnuTLS build), Sendmail and aiosmtpd.
+"""Real mail servers on 127.0.0.1: Postfix, Exim (Debian's GnuTLS build), Sendmail, Haraka and aiosmtpd.
 
     with postfix(unpacked, Files(certificates, key)) as server:
         server.port, server.slots, server.log()
@@ -144,7 +144,8 @@ def sendmail(unpacked: Unpacked, files: Files) -> Iterator[Server]:
     """Run Sendmail, configured by sendmail.mc and make as on Debian.
 
     It wants no folder above its files that others may write, so they lie beside the unpacked programs and not in /tmp.
-    It offers no STARTTLS without a CA file that holds a certificate, so one has to be given.
+    It offers no STARTTLS without a CA file that holds a certificate, so one has to be given. -d89.20 prints what it
+    would tell syslog, which tests do not have.
     """
     with free_port() as port, scratch_folder(guarded(unpacked.folder.parent, Path.home())) as folder:
         environment, paths = unpacked.environment(folder), written(files, folder)
@@ -152,7 +153,7 @@ def sendmail(unpacked: Unpacked, files: Files) -> Iterator[Server]:
         _configure_sendmail(unpacked.folder / "sendmail", folder, port, paths)
         subprocess.run(slots["build"], check=True, env=environment, timeout=COMMAND_SECONDS)
         program = unpacked.folder / "sendmail/usr/libexec/sendmail/sendmail"
-        command = [str(program), "-bD", f"-C{slots['cf']}"]
+        command = [str(program), "-d89.20", "-bD", f"-C{slots['cf']}"]
         with started(command, port, folder, environment) as process:
             slots["reload"] = ["kill", "-HUP", str(process.pid)]  # it executes itself anew: a restart
             yield Server("sendmail", port, folder, process, environment, slots, paths["key"])
@@ -215,6 +216,29 @@ def aiosmtpd(_: Unpacked | None, files: Files) -> Iterator[Server]:
         with started(again, port, folder, environment) as process:
             slots: dict[str, Slot] = {"cert": str(paths["cert"]), "reload": ["kill", "-HUP", str(process.pid)]}
             yield Server("aiosmtpd", port, folder, process, environment, slots, paths["key"])
+
+
+@contextmanager
+def haraka(unpacked: Unpacked, files: Files) -> Iterator[Server]:
+    """Run Haraka, under a shell that starts it again on HUP: it reads its files when it starts."""
+    with free_port() as port, scratch_folder() as folder:
+        paths, config = written(files, folder), folder / "config"
+        shutil.copytree(unpacked.folder / "haraka/node_modules/Haraka/config", config)
+        for name, text in {
+            "me": NAME,
+            "plugins": "tls",
+            "smtp.ini": f"listen={HOST}:{port}\nnodes=0",
+            "tls.ini": f"cert={paths['cert']}\nkey={paths['key']}",
+            "dhparams.pem": "",  # absent, it would be computed, which takes minutes
+        }.items():
+            (config / name).write_text(text + "\n", encoding="utf-8")
+        program = str(unpacked.folder / "haraka/node_modules/Haraka/bin/haraka")
+        again = ["sh", "-c", _AGAIN_ON_HUP, "sh", "node", program, "-c", str(folder)]
+        environment = {**os.environ, "HOME": str(folder)}
+        with started(again, port, folder, environment) as process:
+            slots: dict[str, Slot] = {"folder": str(folder), "cert": str(paths["cert"])}
+            slots["reload"] = ["kill", "-HUP", str(process.pid)]
+            yield Server("haraka", port, folder, process, environment, slots, paths["key"])
 
 
 _AGAIN_ON_HUP = """\

@@ -15,8 +15,10 @@ from typing import Any
 import pytest
 from real.client import Sent, openssl_accepts, sent, settled
 from real.conftest import Authority
+from real.courier import courier
+from real.dovecot import dovecot
 from real.running import HOST, NAME, Server, Unpacked
-from real.servers import Start, aiosmtpd, exim, postfix, sendmail
+from real.servers import Start, aiosmtpd, exim, haraka, postfix, sendmail
 
 from probe.catalogue.recipes import Recipe, recipe
 from probe.demo import keys
@@ -51,7 +53,7 @@ def follow(chosen: Recipe, section: str, server: Server, **more: str) -> str:
 
 
 def certificate_findings(endpoint: dict[str, Any]) -> list[str]:
-    """Name the findings; that Sendmail asks for a client certificate is no defect."""
+    """Name the findings; that Sendmail and Haraka ask for a client certificate is no defect."""
     return [finding["id"] for finding in endpoint["findings"] if finding["id"] != "client-cert-requested"]
 
 
@@ -82,6 +84,12 @@ def checks(commands: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
         (postfix, "LAB", "misordered"),
         (exim, "L", "missing-intermediate"),
         (sendmail, "LBA", "missing-intermediate"),
+        (dovecot, "L", "missing-intermediate"),
+        (dovecot, "LAB", "misordered"),
+        (courier, "L", "missing-intermediate"),
+        (courier, "LAB", "misordered"),
+        (haraka, "L", "missing-intermediate"),
+        (haraka, "LAB", "misordered"),
         (aiosmtpd, "L", "missing-intermediate"),
         (aiosmtpd, "LAB", "misordered"),
     ],
@@ -125,7 +133,22 @@ def test_after_a_wrong_key_the_right_one_and_the_reload_bring_tls_back(
         assert report(server, authority, tmp_path)[0] == 0
 
 
-@pytest.mark.parametrize("start", [postfix, exim, sendmail])
+@pytest.mark.parametrize("start", [dovecot, courier])
+def test_after_a_wrong_key_the_handshake_comes_about_again(
+    start: Start, unpacked: Unpacked, authority: Authority, tmp_path: Path
+) -> None:
+    """These two say 220 with a wrong key, and the handshake fails; the right key and the reload mend it."""
+    roots = authority.saved("R", tmp_path / "root.pem")
+    with start(unpacked, authority.files("LBA", key="leaf-2")) as server:
+        assert not openssl_accepts(server.port, roots, server.environment)
+        server.key.write_text(keys.pem("leaf"), encoding="utf-8")
+        follow(recipe(server.software), "reload", server)
+        assert settled(server.port, right(authority)) == right(authority)
+        assert openssl_accepts(server.port, roots, server.environment)
+        assert report(server, authority, tmp_path)[0] == 0
+
+
+@pytest.mark.parametrize("start", [postfix, exim, sendmail, dovecot, courier, haraka])
 def test_the_other_commands_of_the_recipe_run(start: Start, unpacked: Unpacked, authority: Authority) -> None:
     """Where the file is named, and the checks by openssl: each runs, and tells what this server has."""
     with start(unpacked, authority.files("LBA", ca="AB" if start is sendmail else "")) as server:
@@ -136,6 +159,18 @@ def test_the_other_commands_of_the_recipe_run(start: Start, unpacked: Unpacked, 
         assert "Example A" in server.run("\n".join(after))
         if before:
             assert "Example A" in server.run("\n".join(before))
+
+
+def test_a_file_that_courier_cannot_read_is_made_readable(
+    unpacked: Unpacked, authority: Authority, tmp_path: Path
+) -> None:
+    """A file for root alone: STARTTLS is not offered, until the commands of the recipe's section on ownership have run."""
+    with courier(unpacked, authority.files("LBA", together=True)) as server:
+        server.key.chmod(0o600)
+        assert sent(server.port) == Sent(offers=False, reply=540)
+        assert certificate_findings(report(server, authority, tmp_path)[1]) == ["no-starttls"]
+        follow(recipe("courier"), "owner", server)
+        assert settled(server.port, right(authority)) == right(authority)
 
 
 def test_a_key_that_exim_cannot_read_is_made_readable(unpacked: Unpacked, authority: Authority, tmp_path: Path) -> None:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 import pytest
 from real.client import Sent, sent
 from real.conftest import Authority
+from real.courier import courier
+from real.dovecot import dovecot
 from real.running import HOST, NAME, NotStarted, Unpacked
-from real.servers import Start, aiosmtpd, exim, postfix, sendmail
+from real.servers import Start, aiosmtpd, exim, haraka, postfix, sendmail
 
 from probe import Options, Report, Target, check
-from probe.model import Confidence
+from probe.model import Confidence, Protocol, Tls
 from probe.net.observe import ObserveOptions
 from probe.pki import anchors
 from probe.pki.certificate import parse
@@ -67,22 +69,36 @@ SENDS = (
     Case(sendmail, "L", "LBA", {"ca": "AB"}),
     Case(sendmail, "L", "LBAR", {"ca": "RAB"}),
     Case(sendmail, "LAB", "LBA", {"ca": "LAB"}),  # Debian's confCACERT names the certificate's own file
+    Case(dovecot, "LBA", "LBA"),
+    Case(dovecot, "LBA", "LBA", {"together": True}),
+    Case(dovecot, "L", "L"),
+    Case(dovecot, "LAB", "LAB"),
+    Case(dovecot, "L", "L", {"ca": "RAB"}),
+    Case(courier, "LBA", "LBA"),
+    Case(courier, "LBA", "LBA", {"together": True}),
+    Case(courier, "L", "L"),
+    Case(courier, "LAB", "LAB"),
+    Case(courier, "L", "L", {"ca": "RAB"}),
+    Case(haraka, "LBA", "LBA"),
+    Case(haraka, "LBA", "LBA", {"together": True}),
+    Case(haraka, "L", "L"),
+    Case(haraka, "LAB", "LAB"),
     Case(aiosmtpd, "LBA", "LBA"),
     Case(aiosmtpd, "L", "L"),
     Case(aiosmtpd, "LAB", "LAB"),
 )
 
 
-def probed(port: int, authority: Authority) -> Report:
+def probed(port: int, authority: Authority, protocol: Protocol = Protocol.SMTP, tls: Tls = Tls.STARTTLS) -> Report:
     """Probe as somebody who trusts R and has the intermediates at hand."""
     trusted = anchors.of([parse(authority.named["R"].der)], "the test's root")
     pool = Pool({authority.named[letter].der: "the test" for letter in "BA"})
     patience = ObserveOptions(timeout=30)
-    return check(Target(HOST, port), Options(trusted, pool, name=NAME, fetch=False, network=patience))
+    return check(Target(HOST, port, protocol, tls), Options(trusted, pool, name=NAME, fetch=False, network=patience))
 
 
 def found(report: Report) -> tuple[str, ...]:
-    """Name the findings; that Sendmail always asks for a client certificate is no defect."""
+    """Name the findings; that Sendmail and Haraka always ask for a client certificate is no defect."""
     (endpoint,) = report.endpoints
     return tuple(finding.id for finding in endpoint.findings if finding.id != "client-cert-requested")
 
@@ -111,8 +127,9 @@ def test_the_report_is_right_for_what_the_server_really_sends(
     assert endpoint.repair.bundle is not None
     assert authority.letters(tuple(certificate.sha256 for certificate in endpoint.repair.bundle)) == "LBA"
     assert endpoint.mta is not None
-    assert (endpoint.mta.name, endpoint.mta.confidence) == (server.software, Confidence.IS)
-    assert endpoint.observation.client_cert_requested is (case.start is sendmail)
+    sure = Confidence.VERY_LIKELY if case.start is courier else Confidence.IS  # its greeting does not name it
+    assert (endpoint.mta.name, endpoint.mta.confidence) == (server.software, sure)
+    assert endpoint.observation.client_cert_requested is (case.start in {sendmail, haraka})
 
 
 @pytest.mark.parametrize(
@@ -136,10 +153,11 @@ def test_with_a_wrong_key_the_report_tells_how_starttls_is_refused(
     assert endpoint.mta.name == server.software
 
 
-def test_aiosmtpd_does_not_start_with_a_wrong_key(unpacked: Unpacked, authority: Authority) -> None:
+@pytest.mark.parametrize("start", [aiosmtpd, haraka])
+def test_some_do_not_start_with_a_wrong_key(start: Start, unpacked: Unpacked, authority: Authority) -> None:
     """Nobody listens then, and the report says so."""
     with pytest.raises(NotStarted, match="key values mismatch") as caught:  # noqa: SIM117  # one says what, one when
-        with aiosmtpd(unpacked, authority.files("LBA", key="leaf-2")):
+        with start(unpacked, authority.files("LBA", key="leaf-2")):
             pytest.fail("it started")
     report = probed(caught.value.port, authority)
     assert (found(report), report.status, report.exit_code) == (("connect-refused",), "unreachable", 3)

@@ -134,6 +134,15 @@ def test_surplus_bytes_are_an_injection() -> None:
     assert (found.id, found.facts["count"]) == ("starttls-injection", "14")
 
 
+@pytest.mark.parametrize("trouble", [Trouble.CLOSED, Trouble.NOT_TLS])
+def test_a_complaint_behind_the_yes_is_the_servers_own(trouble: Trouble) -> None:
+    """Dovecot says OK to STARTTLS and, at once or a moment later, that it has no TLS; then it ends the connection."""
+    said = b'BYE "TLS initialization failed."\r\n'
+    seen = Observation(Endpoint("mx", None, 25), NOW, Stage.HANDSHAKE, Failure(trouble, "x", ()), surplus=said)
+    (found,) = spoken(seen)
+    assert (found.id, found.facts["text"]) == ("not-tls", 'BYE "TLS initialization failed."')
+
+
 @pytest.mark.parametrize(("retried", "expected"), [("tls1.2", "handshake-refused"), ("no-sni", "handshake-refused")])
 def test_a_second_try_that_worked_is_a_warning(retried: str, expected: str) -> None:
     """The first connection was refused; others will be refused as well."""
