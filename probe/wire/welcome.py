@@ -7,6 +7,7 @@ so there are neither sessions nor tickets.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from OpenSSL import SSL, crypto
@@ -46,6 +47,7 @@ class Welcome(Handshake):
     def __init__(self, made: SSL.Context) -> None:
         self._begin(SSL.Connection(made, None))
         self._tls.set_accept_state()
+        self._asked = False
 
     @property
     def sni(self) -> str | None:
@@ -54,10 +56,15 @@ class Welcome(Handshake):
         return name.decode("ascii", "replace") if name else None
 
     def learned(self) -> dict[str, Any]:
-        """What an Observation keeps of it, by field name. The request goes out with our certificate."""
-        agreed = self._tls.get_cipher_name() is not None
-        version = self._tls.get_protocol_version_name() if agreed else None
-        return super().learned() | {"tls_version": version, "client_cert_requested": agreed}
+        """What an Observation keeps of it, by field name."""
+        version = self._tls.get_protocol_version_name() if self._asked else None
+        return super().learned() | {"tls_version": version, "client_cert_requested": self._asked}
+
+    def _pieces(self) -> Iterator[bytes]:
+        """Our first handshake record is the ServerHello; certificate and request stand in the same flight."""
+        for piece in super()._pieces():
+            self._asked |= piece[0] == certificates.HANDSHAKE
+            yield piece
 
     def _read(self) -> Flight:
         suite = NUMBERS.get(self._tls.get_cipher_name() or "", 0)
