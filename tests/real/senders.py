@@ -51,11 +51,16 @@ def postfix(unpacked: Unpacked, port: int, files: Files | None) -> str:
 
 
 def _postfix_settings(folder: Path, port: int, files: Files | None) -> str:
-    """Write where mail goes and what is presented (https://www.postfix.org/TLS_README.html#client_cert_key)."""
-    lines = [f"relayhost = [{HOST}]:{port}", "smtp_tls_security_level = may", "smtp_tls_loglevel = 1"]
+    """Write where mail goes and what is presented (https://www.postfix.org/TLS_README.html#client_cert_key).
+
+    With a CA file it verifies the server to which it sends.
+    """
+    level = "verify" if files and files.ca else "may"
+    lines = [f"relayhost = [{HOST}]:{port}", f"smtp_tls_security_level = {level}", "smtp_tls_loglevel = 1"]
     if files:
         paths = written(files, folder)
         lines += [f"smtp_tls_cert_file = {paths['cert']}", f"smtp_tls_key_file = {paths['key']}"]
+        lines += [f"smtp_tls_CAfile = {paths['ca']}"] * bool(files.ca)
     return "\n".join(lines)
 
 
@@ -131,7 +136,10 @@ def sendmail(unpacked: Unpacked, port: int, files: Files | None) -> str:
         paths = written(files or Files("", ""), folder)
         servers._configure_sendmail(unpacked.folder / "sendmail", folder, port, paths)
         own = _SENDMAIL_OWN.format(**paths) if files else ""
-        (folder / "mail/sendmail.mc").write_text(_SENDMAIL_MC.format(folder=folder, port=port, own=own), encoding="utf-8")
+        own += _SENDMAIL_CA.format(folder=folder, **paths) if files and files.ca else ""
+        (folder / "mail/sendmail.mc").write_text(
+            _SENDMAIL_MC.format(folder=folder, port=port, own=own), encoding="utf-8"
+        )
         build = ["make", "-s", "-C", str(folder / "mail")]
         subprocess.run(build, check=True, env=environment, timeout=COMMAND_SECONDS)
         program = str(unpacked.folder / "sendmail/usr/libexec/sendmail/sendmail")
@@ -145,17 +153,22 @@ define(`QUEUE_DIR', `{{folder}}/queue')dnl
 define(`STATUS_FILE', `{{folder}}/statistics')dnl
 define(`HELP_FILE', `')dnl
 define(`ALIAS_FILE', `')dnl
+define(`confDEAD_LETTER_DROP', `{{folder}}/dead.letter')dnl
 define(`confDEF_USER_ID', `nobody')dnl
 define(`confSERVICE_SWITCH_FILE', `{{folder}}/switch')dnl
 define(`confDONT_PROBE_INTERFACES', `True')dnl
 define(`confLOG_LEVEL', `14')dnl
-define(`SMART_HOST', `[{HOST}]')dnl
+define(`SMART_HOST', `relay:[{HOST}]')dnl
 define(`RELAY_MAILER_ARGS', `TCP $h {{port}}')dnl
 {{own}}MAILER(`smtp')dnl
 """
 _SENDMAIL_OWN = """\
 define(`confCLIENT_CERT', `{cert}')dnl
 define(`confCLIENT_KEY', `{key}')dnl
+"""
+_SENDMAIL_CA = """\
+define(`confCACERT', `{ca}')dnl
+define(`confCACERT_PATH', `{folder}/cas')dnl
 """
 
 
