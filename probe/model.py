@@ -268,7 +268,7 @@ class Observation:
     @property
     def answered(self) -> bool:
         """The other side said something, be it a single byte."""
-        return any(line.sender == "server" for line in self.transcript)
+        return any(line.sender == self.side for line in self.transcript)
 
 
 @dataclass(frozen=True, slots=True)

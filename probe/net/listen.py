@@ -7,17 +7,20 @@ import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from probe.model import Endpoint, Observation, Stage
 from probe.net.driver import Driver
 from probe.wire.identity import Identity
 from probe.wire.sink import Sink
-from probe.wire.welcome import context
+from probe.wire.welcome import Context, context
 
 SESSIONS = 20
 """Clients at once; the others wait in the kernel's queue."""
 SESSION_SECONDS = 180.0
 """For a whole session, however lively."""
+BREATH = 0.1
+"""Seconds until we try again to let somebody in."""
 
 Seen = Callable[[Observation, str], Awaitable[None]]
 """Told what a client showed, and by which name it greeted."""
@@ -41,22 +44,44 @@ class ListenOptions:
 async def listen(options: ListenOptions, ready: Callable[[int], None], seen: Seen) -> None:
     """Serve until ``count`` sessions are over, or for ever; cancelling it closes everything.
 
-    ``ready`` is told the port once we listen. Raises OSError when the address cannot be had.
+    ``ready`` is told the port once we listen. A client that says nothing counts for nothing: such look for open ports.
+    Raises OSError when the address cannot be had, and whatever ``seen`` raises.
     """
-    loop = asyncio.get_running_loop()
     made = context(options.identity)
-    free = asyncio.Semaphore(SESSIONS)
+    visits: asyncio.Queue[Sink] = asyncio.Queue()
     with _bound(options.host, options.port) as listener:
         ready(listener.getsockname()[1])
         async with asyncio.TaskGroup() as sessions:
+            porter = sessions.create_task(_attend(listener, options, made, visits))
             served = 0
             while options.count is None or served < options.count:
-                await free.acquire()
-                sock, peer = await loop.sock_accept(listener)
-                served += 1
-                endpoint = Endpoint(None, str(peer[0]), listener.getsockname()[1])
-                sink = Sink(endpoint, made, name=options.name, started=datetime.now(UTC), discard=options.discard)
-                sessions.create_task(_session(sock, sink, free, seen))
+                sink = await visits.get()
+                if sink.observation.answered:
+                    served += 1
+                    await seen(sink.observation, sink.client)
+            porter.cancel()
+
+
+async def _attend(listener: socket.socket, options: ListenOptions, made: Context, visits: asyncio.Queue[Sink]) -> None:
+    """Let clients in, as many as may be there at once."""
+    loop = asyncio.get_running_loop()
+    free = asyncio.Semaphore(SESSIONS)
+    async with asyncio.TaskGroup() as sessions:
+        while True:
+            await free.acquire()
+            sock, peer = await _accepted(loop, listener)
+            endpoint = Endpoint(None, str(peer[0]), listener.getsockname()[1])
+            sink = Sink(endpoint, made, name=options.name, started=datetime.now(UTC), discard=options.discard)
+            sessions.create_task(_session(sock, sink, free, visits))
+
+
+async def _accepted(loop: asyncio.AbstractEventLoop, listener: socket.socket) -> tuple[socket.socket, Any]:
+    """Wait for a client; one that has gone before it came in, and a lack of descriptors, are waited out."""
+    while True:
+        try:
+            return await loop.sock_accept(listener)
+        except OSError:
+            await asyncio.sleep(BREATH)
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -72,7 +97,7 @@ def _bound(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _session(sock: socket.socket, sink: Sink, free: asyncio.Semaphore, seen: Seen) -> None:
+async def _session(sock: socket.socket, sink: Sink, free: asyncio.Semaphore, visits: asyncio.Queue[Sink]) -> None:
     began = asyncio.get_running_loop().time()
     try:
         with sock:
@@ -80,7 +105,7 @@ async def _session(sock: socket.socket, sink: Sink, free: asyncio.Semaphore, see
             await Driver(sock, sink, began=began, until=began + SESSION_SECONDS, enter=_nobody).drive()
     finally:
         free.release()
-    await seen(sink.observation, sink.client)
+    visits.put_nowait(sink)
 
 
 def _nobody(_: Stage) -> None:

@@ -32,7 +32,8 @@ def _alert(seen: Observation) -> int | None:
 
 def _went_silently(seen: Observation) -> bool:
     """The client had our certificate before it and hung up without a word."""
-    return seen.stage in OUTCOME and seen.failure is not None and seen.failure.trouble is Trouble.CLOSED
+    shown = seen.client_cert_requested is True
+    return shown and seen.stage in OUTCOME and seen.failure is not None and seen.failure.trouble is Trouble.CLOSED
 
 
 @rule("client-handshake-failed", Severity.WARNING, Need.CALLER, "RFC 8446 §6")
@@ -41,7 +42,9 @@ def client_handshake_failed(case: Case) -> Iterable[Hit]:
     seen = case.observation
     refused = _alert(seen) in OF_CERTIFICATE or _went_silently(seen)
     if seen.stage in OUTCOME and seen.failure and not refused:
-        yield Hit((), {"said": seen.failure.text, "stage": seen.stage.value, "address": seen.endpoint.address or ""})
+        begun = {} if seen.client_cert_requested or seen.failure.trouble is not Trouble.CLOSED else {"case": "unbegun"}
+        facts = {"said": seen.failure.text, "stage": seen.stage.value, "address": seen.endpoint.address or ""}
+        yield Hit((), facts | begun)
 
 
 @rule("client-without-tls", Severity.INFO, Need.CALLER, "RFC 3207 §4")

@@ -82,13 +82,24 @@ def read(raw: bytes, secret: bytes | None = None) -> Flight:
     )
 
 
+def read_client(raw: bytes, version: int, suite: int, secret: bytes | None = None) -> Flight:
+    """Read what a client sent, its list where it was asked; version and suite are those that its server chose.
+
+    ``secret`` is TLS 1.3's client_handshake_traffic_secret.
+    """
+    messages, missing = _messages(_stream(raw, secret, Hello(version, suite, {})))
+    listed = dict(reversed(messages)).get(CERTIFICATE)
+    known = None if listed is None else _entries(listed, extended=version > 0x0303)
+    return Flight(VERSIONS.get(version), known, missing=missing)
+
+
 def _requested(bodies: dict[int, bytes], hello: Hello | None) -> bool | None:
     """In TLS 1.3 the request stands before the certificates, up to TLS 1.2 before ServerHelloDone."""
     past = CERTIFICATE if hello and hello.version > 0x0303 else SERVER_HELLO_DONE
     return True if CERTIFICATE_REQUEST in bodies else False if past in bodies else None
 
 
-def _stream(raw: bytes, secret: bytes | None) -> bytes:
+def _stream(raw: bytes, secret: bytes | None, hello: Hello | None = None) -> bytes:
     """The handshake messages in one piece, whatever records they were cut into, up to what cannot be opened."""
     stream = bytearray()
     opened: Open | None = None
@@ -96,7 +107,7 @@ def _stream(raw: bytes, secret: bytes | None) -> bytes:
         if kind == HANDSHAKE:
             stream += body
         elif kind == APPLICATION and secret:
-            opened = opened or _opener(_hello(_messages(stream)[0]), secret)
+            opened = opened or _opener(hello or _hello(_messages(stream)[0]), secret)
             inner, plain = opened(header, body)
             if inner != HANDSHAKE:
                 break

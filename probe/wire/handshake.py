@@ -57,6 +57,13 @@ class Handshake:
     """
 
     def __init__(self, sni: str | None, *, cap: str | None = None, identity: Identity | None = None) -> None:
+        self._begin(SSL.Connection(_context(cap, identity), None))
+        if name := server_name(sni):
+            self._tls.set_tlsext_host_name(name)
+        self._tls.set_connect_state()
+        self._shake()
+
+    def _begin(self, tls: SSL.Connection) -> None:
         self.complete = False
         self.failure: Failure | None = None
         self.alerts: tuple[Alert, ...] = ()
@@ -65,12 +72,8 @@ class Handshake:
         self._raw = bytearray()
         self._flight: Flight | None = None
         self._wanted = 0
-        self._tls = SSL.Connection(_context(cap, identity), None)
+        self._tls = tls
         self._tls.set_app_data(weakref.proxy(self))  # no cycle: thousands of these come and go
-        if name := server_name(sni):
-            self._tls.set_tlsext_host_name(name)
-        self._tls.set_connect_state()
-        self._shake()
 
     @property
     def heard(self) -> bool:
@@ -122,7 +125,7 @@ class Handshake:
 
     def learned(self) -> dict[str, Any]:
         """What an Observation keeps of it, by field name."""
-        flight = self._flight or certificates.read(bytes(self._raw), self.secret)
+        flight = self._flight or self._read()
         return {
             "presented": self._presented() if flight.certificates is None else flight.certificates,
             "tls_version": flight.version,
@@ -131,6 +134,9 @@ class Handshake:
             "client_cert_requested": flight.client_cert_requested,
             "alerts": self.alerts,
         }
+
+    def _read(self) -> Flight:
+        return certificates.read(bytes(self._raw), self.secret)
 
     def _presented(self) -> tuple[bytes, ...] | None:
         """OpenSSL's own list, which it keeps through most failures; the wire's is preferred where it can be read."""
@@ -157,7 +163,7 @@ class Handshake:
     def _settle(self) -> None:
         """Read the server's messages, now and whenever as much arrived as was missing."""
         if len(self._raw) >= self._wanted:
-            self._flight = flight = certificates.read(bytes(self._raw), self.secret)
+            self._flight = flight = self._read()
             wanted = 0 < flight.missing <= certificates.MESSAGE_LIMIT
             self._wanted = certificates.awaited(self._raw, flight.missing) if wanted else 0
 
@@ -230,8 +236,11 @@ def try_identity(identity: Identity) -> None:
     _context(None, identity)
 
 
-def _add_identity(context: SSL.Context, identity: Identity) -> None:
-    """OpenSSL sends the list as it stands here: it completes none to which certificates were added by hand."""
+def add_identity(context: SSL.Context, identity: Identity) -> None:
+    """Present it; raises ValueError, with the end of a sentence, where that cannot be done.
+
+    OpenSSL sends the list as it stands here: it completes none to which certificates were added by hand.
+    """
     try:
         own, *above = (crypto.load_certificate(crypto.FILETYPE_ASN1, der) for der in identity.chain)
         context.use_certificate(own)
@@ -261,7 +270,7 @@ def _context(cap: str | None, identity: Identity | None = None) -> SSL.Context:
     if hasattr(_LIBRARY, "SSL_CTX_set1_curves_list"):
         _LIBRARY.SSL_CTX_set1_curves_list(context._context, GROUPS)  # noqa: SLF001 - no public name; OpenSSL's default will do
     if identity:
-        _add_identity(context, identity)
+        add_identity(context, identity)
     return context
 
 

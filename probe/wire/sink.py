@@ -17,16 +17,15 @@ Nothing that a client says is relayed, stored or obeyed beyond these replies (RF
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from OpenSSL import SSL
-
 from probe.model import Endpoint, Exchange, Failure, Observation, Side, Stage, Trouble
 from probe.wire.replies import quoted
-from probe.wire.welcome import Welcome
+from probe.wire.welcome import Context, Welcome
 
 LINE = 2048
 """Octets of one command; RFC 5321 §4.5.3.1.4 allows 512, some extensions more."""
@@ -39,6 +38,7 @@ MESSAGE = 64 << 20
 IDLE = 60.0
 """Seconds for each stage: a sender that waits longer has gone."""
 
+_END = re.compile(rb"\n\.\r?\n")
 REFUSAL = "450 4.7.0 smtp-chaincheck listen: your certificate was looked at, and no mail is taken here. Route it back."
 
 
@@ -48,7 +48,7 @@ class Sink:
     def __init__(
         self,
         endpoint: Endpoint,
-        context: SSL.Context,
+        context: Context,
         *,
         name: str,
         started: datetime,
@@ -133,23 +133,31 @@ class Sink:
             self._enter(Stage.EHLO_TLS)
         if plain:
             self._read(plain)
-        if tls.failure and not self.done:
+        if tls.failure and not tls.reading and not self.done:
             self._fail(tls.failure)
 
     def _read(self, data: bytes) -> None:
         self._rest += data
-        while not self.done and b"\n" in self._rest:
-            line, _, self._rest = self._rest.partition(b"\n")
-            if self._in_data:
-                self._in_data = line.rstrip(b"\r") != b"."
-                if not self._in_data:
-                    self._reply("250 2.0.0 Taken and thrown away")
-            elif self._obey(line.rstrip(b"\r")):
+        while not self.done:
+            if self._in_data and not self._throw():
                 return
-        if len(self._rest) > LINE:
-            self._rest = self._rest[-LINE:] if self._in_data else self._rest
-            if not self._in_data:
-                self._fail(Failure(Trouble.OVERSIZE, quoted(self._rest[:LINE])))
+            line, end, rest = self._rest.partition(b"\n")
+            if not end:
+                break
+            self._rest = rest
+            if self._obey(line.rstrip(b"\r")):
+                return
+        if len(self._rest) > LINE and not self.done:
+            self._fail(Failure(Trouble.OVERSIZE, quoted(self._rest[:LINE])))
+
+    def _throw(self) -> bool:
+        """Throw a message away as far as it is here; True when its end was (RFC 5321 §4.5.2)."""
+        end = _END.search(self._rest)
+        self._rest = self._rest[end.end() if end else -len(b"\r\n.\r") :]
+        self._in_data = end is None
+        if end:
+            self._reply("250 2.0.0 Taken and thrown away")
+        return end is not None
 
     def _obey(self, line: bytes) -> bool:
         """Answer one command; True when TLS begins, and what follows is no command any more."""
@@ -176,6 +184,8 @@ class Sink:
             self._reply("503 5.5.1 TLS has begun already")
             return False
         self._reply("220 2.0.0 Ready to start TLS")
+        if self._rest:
+            self._note("client", f"<{len(self._rest)} bytes behind STARTTLS, dropped: {quoted(self._rest)}>")
         self._rest = b""
         self._tls = Welcome(self._context)
         self._enter(Stage.HANDSHAKE)
@@ -184,6 +194,8 @@ class Sink:
     def mail(self, *, data: bool = False) -> None:
         """Answer MAIL, RCPT or DATA."""
         self._in_data = data and self._discard
+        if self._in_data:
+            self._rest = b"\n" + self._rest  # the end may be the first line
         self._reply("354 Go on" if self._in_data else "250 2.0.0 OK" if self._discard else REFUSAL)
 
     def leave(self) -> None:

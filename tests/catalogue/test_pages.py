@@ -134,6 +134,7 @@ CASES = {
     "client-eku": {"intermediate"},
     "client-cert-refused": {"closed"},
     "refused-us": {"closed"},
+    "client-handshake-failed": {"unbegun"},
     "file-wrong-kind": {"request", "parameters", "crl", "public-key", "key"},
     "file-not-pem": {"form"},
     "leaf-missing": {"sibling", "bundle"},

@@ -1,0 +1,223 @@
+"""The listening socket: several senders at once, an end after so many, port scans that count for nothing, limits."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from forge import chain
+
+from probe.demo import keys
+from probe.model import Observation, Side, Stage, Trouble
+from probe.net import listen as module
+from probe.net.listen import ListenOptions, listen
+from probe.wire.handshake import Handshake
+from probe.wire.identity import Identity
+
+pytestmark = pytest.mark.filterwarnings("ignore:Passing pyOpenSSL")
+THEIRS = chain(1)
+PRESENTING = Identity(tuple(one.der for one in THEIRS[:2]), keys.pem(THEIRS[0].key).encode())
+PATIENCE = 20
+OPEN = Path("/proc/self/fd")
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+def listened(
+    visit: Callable[[int], Awaitable[None]], *, count: int | None = 1, **options: Any
+) -> list[tuple[Observation, str]]:
+    """Listen while somebody visits; gives what was told, in that order."""
+
+    async def story() -> list[tuple[Observation, str]]:
+        told: list[tuple[Observation, str]] = []
+        port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def seen(observation: Observation, client: str) -> None:
+            told.append((observation, client))
+
+        wanted = ListenOptions(PRESENTING, port=0, count=count, **options)
+        async with asyncio.timeout(PATIENCE):
+            server = asyncio.create_task(listen(wanted, port.set_result, seen))
+            await visit(await port)
+            if count is None:
+                server.cancel()
+            await asyncio.gather(server, return_exceptions=count is None)
+        return told
+
+    return asyncio.run(story())
+
+
+async def called(port: int) -> Streams:
+    """Connect and hear the greeting."""
+    streams = await asyncio.open_connection("127.0.0.1", port)
+    assert (await streams[0].readline()).startswith(b"220 ")
+    return streams
+
+
+async def hung_up(streams: Streams) -> None:
+    """Close."""
+    streams[1].close()
+    await streams[1].wait_closed()
+
+
+async def said(streams: Streams, line: bytes) -> bytes:
+    """Say a line and hear the last line of the reply."""
+    streams[1].write(line + b"\r\n")
+    while (reply := await streams[0].readline())[3:4] == b"-":
+        pass
+    return reply
+
+
+async def delivered(port: int, name: bytes = b"sender.example") -> None:
+    """Be a sender from the greeting to QUIT."""
+    streams = await called(port)
+    await said(streams, b"EHLO " + name)
+    await said(streams, b"STARTTLS")
+    client = Handshake(None, identity=PRESENTING)
+    streams[1].write(client.take())
+    while not client.complete:
+        client.receive(await streams[0].read(1 << 16))
+        streams[1].write(client.take())
+    for line, code in ((b"EHLO " + name, b"250"), (b"MAIL FROM:<>", b"450"), (b"QUIT", b"221")):
+        client.send(line + b"\r\n")
+        streams[1].write(client.take())
+        plain = b""
+        while not plain:
+            plain = client.receive(await streams[0].read(1 << 16))
+        assert plain.startswith(code)
+    await hung_up(streams)
+
+
+def test_a_sender_is_seen() -> None:
+    """Its list, its address, its name, and the port at which it called."""
+    ((seen, client),) = listened(delivered)
+    assert (PRESENTING.chain, Stage.DONE, Side.CLIENT) == (seen.presented, seen.stage, seen.side)
+    assert (client, seen.endpoint.address, seen.endpoint.host) == ("sender.example", "127.0.0.1", None)
+    assert seen.endpoint.port > 1024
+
+
+def test_several_at_once_are_told_apart() -> None:
+    """Eight senders that come together; then it ends by itself."""
+
+    async def all_of_them(port: int) -> None:
+        await asyncio.gather(*(delivered(port, f"s{number}.example".encode()) for number in range(8)))
+
+    told = listened(all_of_them, count=8)
+    assert sorted(client for _, client in told) == [f"s{number}.example" for number in range(8)]
+    assert {seen.presented for seen, _ in told} == {PRESENTING.chain}
+
+
+def test_who_says_nothing_is_not_counted() -> None:
+    """A port scan before the sender: the one session that was wanted is the sender's."""
+
+    async def scan_first(port: int) -> None:
+        for _ in range(3):
+            await hung_up(await called(port))
+        await delivered(port)
+
+    told = listened(scan_first)
+    assert [client for _, client in told] == ["sender.example"]
+
+
+def test_a_sender_without_tls_is_told() -> None:
+    """It says QUIT in plain text."""
+
+    async def plain(port: int) -> None:
+        streams = await called(port)
+        assert (await said(streams, b"HELO x")).startswith(b"250")
+        assert (await said(streams, b"MAIL FROM:<>")).startswith(b"450")
+        await said(streams, b"QUIT")
+        assert await streams[0].read() == b""
+        await hung_up(streams)
+
+    ((seen, client),) = listened(plain)
+    assert (client, seen.stage, seen.presented) == ("x", Stage.EHLO, None)
+
+
+def test_a_session_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However lively a client is, its time runs out."""
+    monkeypatch.setattr(module, "SESSION_SECONDS", 0.3)
+
+    async def lively(port: int) -> None:
+        streams = await called(port)
+        with suppress(ConnectionError):
+            for _ in range(40):
+                await said(streams, b"NOOP")
+                await asyncio.sleep(0.02)
+        with suppress(ConnectionError):
+            await hung_up(streams)
+
+    ((seen, _),) = listened(lively)
+    assert seen.failure
+    assert Trouble.TIMEOUT is seen.failure.trouble
+
+
+def test_more_than_so_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The third of two gets its greeting when one has left."""
+    monkeypatch.setattr(module, "SESSIONS", 2)
+
+    async def three(port: int) -> None:
+        first, second = await called(port), await called(port)
+        third = asyncio.create_task(called(port))
+        done, _ = await asyncio.wait({third}, timeout=0.2)
+        assert not done
+        await hung_up(first)
+        await hung_up(await third)
+        await hung_up(second)
+        await delivered(port)
+
+    assert len(listened(three)) == 1
+
+
+def test_cancelling_leaves_nothing_open() -> None:
+    """Ctrl-C in the midst of sessions closes every socket."""
+    clients: list[socket.socket] = []
+
+    async def in_the_midst(port: int) -> None:
+        loop = asyncio.get_running_loop()
+        for line in (b"", b"EHLO x\r\n", b"EHLO x\r\nSTARTTLS\r\n"):
+            clients.append(socket.create_connection(("127.0.0.1", port)))
+            clients[-1].setblocking(False)
+            await loop.sock_sendall(clients[-1], line)
+            assert (await loop.sock_recv(clients[-1], 4)) == b"220 "
+
+    before = len(list(OPEN.iterdir()))
+    assert listened(in_the_midst, count=None) == []
+    assert len(clients) == len(list(OPEN.iterdir())) - before
+    for client in clients:
+        client.close()
+
+
+def test_a_place_that_is_taken_is_said() -> None:
+    """OSError, before anybody is told that we listen."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        options = ListenOptions(PRESENTING, port=taken.getsockname()[1])
+
+        async def nobody(_: Observation, __: str) -> None:
+            raise AssertionError
+
+        with pytest.raises(OSError, match="in use"):
+            asyncio.run(listen(options, lambda _: pytest.fail("it listens"), nobody))
+
+
+def test_what_the_listener_does_with_its_news_ends_it() -> None:
+    """A full disk under the report is no reason to go on listening."""
+
+    async def story() -> None:
+        port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        async def full(_: Observation, __: str) -> None:
+            raise OSError(28, "no space")
+
+        server = asyncio.create_task(listen(ListenOptions(PRESENTING, port=0), port.set_result, full))
+        await delivered(await port)
+        await server
+
+    with pytest.raises((OSError, ExceptionGroup)):
+        asyncio.run(story())
