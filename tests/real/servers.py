@@ -144,8 +144,8 @@ def sendmail(unpacked: Unpacked, files: Files) -> Iterator[Server]:
     """Run Sendmail, configured by sendmail.mc and make as on Debian.
 
     It wants no folder above its files that others may write, so they lie beside the unpacked programs and not in /tmp.
-    It offers no STARTTLS without a CA file that holds a certificate, so one has to be given. -d89.20 prints what it
-    would tell syslog, which tests do not have.
+    It offers no STARTTLS without a CA file that holds a certificate, so one has to be given. -D and -d89.20 write into
+    a file what it tells syslog.
     """
     with free_port() as port, scratch_folder(guarded(unpacked.folder.parent, Path.home())) as folder:
         environment, paths = unpacked.environment(folder), written(files, folder)
@@ -153,7 +153,7 @@ def sendmail(unpacked: Unpacked, files: Files) -> Iterator[Server]:
         _configure_sendmail(unpacked.folder / "sendmail", folder, port, paths)
         subprocess.run(slots["build"], check=True, env=environment, timeout=COMMAND_SECONDS)
         program = unpacked.folder / "sendmail/usr/libexec/sendmail/sendmail"
-        command = [str(program), "-d89.20", "-bD", f"-C{slots['cf']}"]
+        command = [str(program), "-D", str(folder / "log/syslog"), "-d89.20", "-bD", f"-C{slots['cf']}"]
         with started(command, port, folder, environment) as process:
             slots["reload"] = ["kill", "-HUP", str(process.pid)]  # it executes itself anew: a restart
             yield Server("sendmail", port, folder, process, environment, slots, paths["key"])
@@ -170,7 +170,7 @@ def _sendmail_slots(folder: Path, paths: Mapping[str, Path]) -> dict[str, Slot]:
 
 
 def _configure_sendmail(installed: Path, folder: Path, port: int, paths: Mapping[str, Path]) -> None:
-    for name in ("mail", "queue", "cas"):
+    for name in ("mail", "queue", "cas", "log"):
         (folder / name).mkdir(mode=0o700)
     (folder / "switch").write_text("hosts\tfiles\naliases\tfiles\n", encoding="utf-8")
     text = _SENDMAIL_MC.format(folder=folder, port=port, **paths)

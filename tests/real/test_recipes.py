@@ -164,7 +164,7 @@ def test_the_other_commands_of_the_recipe_run(start: Start, unpacked: Unpacked, 
 def test_a_file_that_courier_cannot_read_is_made_readable(
     unpacked: Unpacked, authority: Authority, tmp_path: Path
 ) -> None:
-    """A file for root alone: no STARTTLS, until the commands of the section on ownership have run."""
+    """A file for root alone: no STARTTLS, until the commands of the recipe's section on ownership have run."""
     with courier(unpacked, authority.files("LBA", together=True)) as server:
         server.key.chmod(0o600)
         assert sent(server.port) == Sent(offers=False, reply=540)
