@@ -38,6 +38,10 @@ layout holds it: that of --layout, else the mail server's own (--mta).
 
 exit codes: as for a probe; 2 when a file cannot be read.
 """
+FIRST = """\
+Name a certificate file, or a folder of certbot, for example:
+  smtp-chaincheck file fullchain.pem --name mx.example.com
+All options: smtp-chaincheck file --help"""
 NO_NETWORK = {
     "protocol": None,
     "tls": None,
@@ -91,7 +95,7 @@ def _asked(arguments: Namespace, reports: Sequence[Report]) -> ChainFile | None:
 
 def _arguments(words: Sequence[str]) -> Namespace:
     parser = Parser(usage=USAGE, description="Says what is wrong with a certificate file.", epilog=EXAMPLES)
-    parser.add_argument("paths", nargs="+", metavar="PATH", help="- reads standard input")
+    parser.add_argument("paths", nargs="*", metavar="PATH", help="- reads standard input")
     add = parser.add_argument_group("the file").add_argument
     add("--as", dest="purpose", choices=("server", "client", "both"), default="server", help="(default: server)")
     add("--password-file", metavar="FILE", help="first line: the password of a PKCS#12 file")
@@ -100,7 +104,10 @@ def _arguments(words: Sequence[str]) -> Namespace:
     add_writing(parser, key="the file's private key, where it stands in a file of its own")
     add_output(parser)
     parser.set_defaults(**NO_NETWORK)
-    return parser.parse_intermixed_args(list(words))
+    arguments = parser.parse_intermixed_args(list(words))
+    if not arguments.paths:
+        raise UsageError(FIRST)
+    return arguments
 
 
 def _options(arguments: Namespace) -> Options:
