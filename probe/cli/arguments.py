@@ -20,6 +20,9 @@ LATER = ("sweep", "diff")
 """Verbs that DESIGN names and this version does not have; a host of that name needs ``--`` before it."""
 PROTOCOLS = ("smtp", "submission", "lmtp", "imap", "pop3", "sieve")
 WIDTH = 80
+UNSAID = ("protocol", "tls", "sni", "ehlo", "source", "client_cert", "client_key", "save", "saved", "compare")
+UNCONNECTED = dict.fromkeys(UNSAID) | {"no_sni": False, "timeout": 60.0, "greeting_timeout": 40.0, "family": 0}
+"""Options of a probe that a verb without one has no use for, as if nobody had given them."""
 LAYOUTS = ("fullchain", "chain", "leaf", "key-first", "key-last")
 """Those of ``probe.material``."""
 LONGEST_WAIT = 3600.0

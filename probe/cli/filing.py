@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from probe.cli.arguments import Parser, UsageError, add_judgement, add_output, add_writing
+from probe.cli.arguments import UNCONNECTED, Parser, UsageError, add_judgement, add_output, add_writing
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -42,23 +42,6 @@ FIRST = """\
 Name a certificate file, or a folder of certbot, for example:
   smtp-chaincheck file fullchain.pem --name mx.example.com
 All options: smtp-chaincheck file --help"""
-NO_NETWORK = {
-    "protocol": None,
-    "tls": None,
-    "sni": None,
-    "no_sni": False,
-    "ehlo": None,
-    "timeout": 60.0,
-    "greeting_timeout": 40.0,
-    "family": 0,
-    "source": None,
-    "client_cert": None,
-    "client_key": None,
-    "save": None,
-    "saved": None,
-    "compare": None,
-}
-"""Options of a probe that a file has no use for, as if nobody had given them."""
 
 
 def file(words: Sequence[str]) -> int:
@@ -103,7 +86,7 @@ def _arguments(words: Sequence[str]) -> Namespace:
     add_judgement(parser)
     add_writing(parser, key="the file's private key, where it stands in a file of its own")
     add_output(parser)
-    parser.set_defaults(**NO_NETWORK)
+    parser.set_defaults(**UNCONNECTED)
     arguments = parser.parse_intermixed_args(list(words))
     if not arguments.paths:
         raise UsageError(FIRST)

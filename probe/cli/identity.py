@@ -1,4 +1,4 @@
-"""The certificate that a probe presents as a client: --client-cert and --client-key → an Identity."""
+"""The certificate that we present, as a client or a listener: --client-cert and --client-key → an Identity."""
 
 from __future__ import annotations
 
@@ -14,27 +14,30 @@ LARGEST = 1 << 20
 """Bytes of a file with a client's certificates and key; an honest one has ten KiB."""
 
 
-def identity_of(cert: str | None, key: str | None) -> Identity | None:
-    """Read what to present; the key stands in a file of its own, or with the certificates.
+def identity_of(
+    cert: str | None, key: str | None, options: tuple[str, str] = ("--client-cert", "--client-key")
+) -> Identity | None:
+    """Read what to present; the key stands in a file of its own, or with the certificates. ``options`` named them.
 
     Raises ValueError with a sentence where they cannot be read, or cannot be presented.
     """
+    of_cert, of_key = options
     if cert is None:
         if key is not None:
-            raise ValueError("--client-key is the key of --client-cert: give both, or the certificate's file alone.")
+            raise ValueError(f"{of_key} is the key of {of_cert}: give both, or the certificate's file alone.")
         return None
-    content = content_of("--client-cert", cert)
+    content = content_of(of_cert, cert)
     if not (chain := pem.certificates(content)):
-        raise ValueError(f"--client-cert {clean(cert)}: there is no certificate in it.")
-    found = blocks(content_of("--client-key", key) if key is not None else content)
+        raise ValueError(f"{of_cert} {clean(cert)}: there is no certificate in it.")
+    found = blocks(content_of(of_key, key) if key is not None else content)
     if not found:
-        where = f"--client-cert {clean(cert)}" if key is None else f"--client-key {clean(key)}"
-        raise ValueError(f"{where}: there is no private key in PEM in it. Name the key's file by --client-key.")
+        where = f"{of_cert} {clean(cert)}" if key is None else f"{of_key} {clean(key)}"
+        raise ValueError(f"{where}: there is no private key in PEM in it. Name the key's file by {of_key}.")
     identity = Identity(chain, found[0], cert)
     try:
         try_identity(identity)
     except ValueError as problem:
-        raise ValueError(f"--client-cert {clean(cert)}: {problem}.") from None
+        raise ValueError(f"{of_cert} {clean(cert)}: {problem}.") from None
     return identity
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,14 +10,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from probe.cli.arguments import Parser, UsageError, add_judgement, add_output
-from probe.cli.mishap import INTERRUPTED, say
+from probe.cli.arguments import UNCONNECTED, Parser, UsageError, add_judgement, add_output
+from probe.cli.mishap import say, tell
 from probe.render.clean import clean
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from probe.model import Observation, Report
+    from probe.model import Observation
     from probe.net.listen import ListenOptions
     from probe.pipeline import Options
 
@@ -36,28 +35,15 @@ sender's queue. It listens on 127.0.0.1:2525 unless told otherwise.
 exit codes: as for a probe, over all sessions; 3 when nobody called.
 """
 PORT = 2525
-NO_PROBE = {
-    "protocol": None,
-    "tls": None,
-    "sni": None,
-    "no_sni": False,
-    "ehlo": None,
-    "timeout": 60.0,
-    "greeting_timeout": 40.0,
-    "family": 0,
-    "source": None,
-    "client_cert": None,
-    "client_key": None,
-    "compare": None,
-}
-"""Options of a probe that a listener has no use for, as if nobody had given them."""
 UNREACHABLE = 3
+ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- how to reach whoever listens everywhere, from here
 
 
 def listen(words: Sequence[str]) -> int:
     """Listen, and report each session; returns the exit code."""
     from probe.cli import settings
     from probe.model import Side
+    from probe.net.listen import NoAddressError
     from probe.net.listen import listen as serve
 
     arguments = _arguments(words)
@@ -66,20 +52,16 @@ def listen(words: Sequence[str]) -> int:
         options = replace(settings.options(arguments), sides=frozenset({Side.CLIENT}), network=None)
     except ValueError as mistake:
         raise UsageError(str(mistake)) from mistake
-    reports: list[Report] = []
+    codes: list[int] = []
     try:
-        asyncio.run(serve(where, partial(_ready, arguments, where), partial(_seen, reports, arguments, options)))
+        asyncio.run(serve(where, partial(_ready, arguments, where), partial(_seen, codes, arguments, options)))
     except KeyboardInterrupt:
-        say(f"Stopped. {len(reports)} session{'' if len(reports) == 1 else 's'} seen.")
-        return _code(reports) if reports else INTERRUPTED
-    except (OSError, OverflowError) as problem:
-        why = getattr(problem, "strerror", None) or str(problem)
-        raise UsageError(f"{clean(where.host)} port {where.port} cannot be had: {why}. Name another.") from None
-    return _code(reports)
-
-
-def _code(reports: Sequence[Report]) -> int:
-    return max((report.exit_code for report in reports), default=UNREACHABLE)
+        if not codes:
+            return tell("Stopped. Nobody called.", UNREACHABLE, words)
+        say(f"Stopped. {len(codes)} session{'' if len(codes) == 1 else 's'} seen.")
+    except NoAddressError as problem:
+        raise UsageError(f"{clean(where.host)} port {where.port} cannot be had: {problem}. Name another.") from None
+    return max(codes)
 
 
 def _arguments(words: Sequence[str]) -> Namespace:
@@ -93,13 +75,13 @@ def _arguments(words: Sequence[str]) -> Namespace:
     add("--discard", action="store_true", help="take messages and throw them away, for tests")
     add_judgement(parser)
     add_output(parser)
-    parser.set_defaults(**NO_PROBE)
+    parser.set_defaults(**UNCONNECTED)
     return parser.parse_intermixed_args(list(words))
 
 
 def _where(arguments: Namespace) -> ListenOptions:
     from probe.cli.identity import identity_of
-    from probe.net.listen import ListenOptions
+    from probe.net.listen import NAME, ListenOptions
     from probe.pki.occasion import occasion
     from probe.targets import target_of
     from probe.wire.identity import Identity
@@ -108,12 +90,11 @@ def _where(arguments: Namespace) -> ListenOptions:
     target = target_of(f"127.0.0.1{place}" if place.startswith(":") else place, PORT)
     if arguments.count is not None and arguments.count < 1:
         raise ValueError("--count wants a number from 1 on.")
-    name = arguments.name or platform.node() or "localhost"
-    identity = identity_of(arguments.cert, arguments.key)
+    identity = identity_of(arguments.cert, arguments.key, ("--cert", "--key"))
     if identity is None:
-        own, key = occasion(name.encode("ascii", "ignore").decode() or "localhost", datetime.now(UTC))
+        own, key = occasion(NAME, datetime.now(UTC))
         identity = Identity((own,), key)
-    return ListenOptions(identity, target.name, target.port, name, arguments.count, arguments.discard)
+    return ListenOptions(identity, target.name, target.port, count=arguments.count, discard=arguments.discard)
 
 
 def _ready(arguments: Namespace, where: ListenOptions, port: int) -> None:
@@ -127,20 +108,20 @@ def _ready(arguments: Namespace, where: ListenOptions, port: int) -> None:
         say("Our certificate was made for the occasion: a sender that verifies may refuse it (--cert, --key).")
     known = routes.ids()
     if arguments.mta in known:
-        for line in routes.steps(arguments.mta, where.host, port):
+        for line in routes.steps(arguments.mta, ANY.get(where.host, where.host), port):
             say(f"    {line.removeprefix('$ ')}" if line.startswith("$ ") else line)
     else:
         say(f"How to send one test message here: --mta {', '.join(known[:-1])} or {known[-1]}.")
 
 
-async def _seen(reports: list[Report], arguments: Namespace, options: Options, seen: Observation, client: str) -> None:
+async def _seen(codes: list[int], arguments: Namespace, options: Options, seen: Observation, client: str) -> None:
     from probe.cli import probing
     from probe.model import Kind, Target
     from probe.pipeline import complete, report_of
 
     target = Target(client or seen.endpoint.address or "", seen.endpoint.port, kind=Kind.LISTEN)
     report = report_of(await complete(seen, options), options, target)
-    reports.append(report)
+    codes.append(report.exit_code)
     if arguments.json:
         from probe.render.json import text
 

@@ -19,11 +19,17 @@ SESSIONS = 20
 """Clients at once; the others wait in the kernel's queue."""
 SESSION_SECONDS = 180.0
 """For a whole session, however lively."""
+NAME = "chaincheck.invalid"
+"""Who we say we are: nobody's name, for a sender that meets its own name here sees a loop and goes before TLS."""
 BREATH = 0.1
 """Seconds until we try again to let somebody in."""
 
 Seen = Callable[[Observation, str], Awaitable[None]]
 """Told what a client showed, and by which name it greeted."""
+
+
+class NoAddressError(OSError):
+    """The address cannot be had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +39,7 @@ class ListenOptions:
     identity: Identity
     host: str = "127.0.0.1"
     port: int = 2525
-    name: str = "localhost"
-    """Who we say we are."""
+    name: str = NAME
     count: int | None = None
     """Sessions after which we stop; None = until we are stopped."""
     discard: bool = False
@@ -45,21 +50,28 @@ async def listen(options: ListenOptions, ready: Callable[[int], None], seen: See
     """Serve until ``count`` sessions are over, or for ever; cancelling it closes everything.
 
     ``ready`` is told the port once we listen. A client that says nothing counts for nothing: such look for open ports.
-    Raises OSError when the address cannot be had, and whatever ``seen`` raises.
+    Raises NoAddressError, and whatever ``seen`` raises.
     """
     made = context(options.identity)
-    visits: asyncio.Queue[Sink] = asyncio.Queue()
+    visits: asyncio.Queue[Sink] = asyncio.Queue(SESSIONS)
     with _bound(options.host, options.port) as listener:
         ready(listener.getsockname()[1])
-        async with asyncio.TaskGroup() as sessions:
-            porter = sessions.create_task(_attend(listener, options, made, visits))
-            served = 0
-            while options.count is None or served < options.count:
-                sink = await visits.get()
-                if sink.observation.answered:
-                    served += 1
-                    await seen(sink.observation, sink.client)
-            porter.cancel()
+        try:
+            async with asyncio.TaskGroup() as both:
+                porter = both.create_task(_attend(listener, options, made, visits))
+                await _tell(visits, options.count, seen)
+                porter.cancel()
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from None
+
+
+async def _tell(visits: asyncio.Queue[Sink], count: int | None, seen: Seen) -> None:
+    served = 0
+    while count is None or served < count:
+        sink = await visits.get()
+        if sink.observation.answered:
+            served += 1
+            await seen(sink.observation, sink.client)
 
 
 async def _attend(listener: socket.socket, options: ListenOptions, made: Context, visits: asyncio.Queue[Sink]) -> None:
@@ -91,21 +103,22 @@ def _bound(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
         listener.listen(SESSIONS)
         listener.setblocking(False)
-    except (OSError, OverflowError):
+    except (OSError, OverflowError) as problem:
         listener.close()
-        raise
+        raise NoAddressError(getattr(problem, "strerror", None) or str(problem)) from problem
     return listener
 
 
 async def _session(sock: socket.socket, sink: Sink, free: asyncio.Semaphore, visits: asyncio.Queue[Sink]) -> None:
+    """Converse; whoever tells of it slowly lets in fewer."""
     began = asyncio.get_running_loop().time()
     try:
         with sock:
             sock.setblocking(False)
             await Driver(sock, sink, began=began, until=began + SESSION_SECONDS, enter=_nobody).drive()
+        await visits.put(sink)
     finally:
         free.release()
-    visits.put_nowait(sink)
 
 
 def _nobody(_: Stage) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import platform
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -157,3 +159,53 @@ def test_what_cannot_be_is_said_before_we_listen(words: tuple[str, ...], capsys:
     """The exit code is 2."""
     assert main(["listen", *words]) == 2
     assert capsys.readouterr().err
+
+
+def call(port: int) -> str:
+    """Say who we are and go; gives the greeting."""
+    with socket.create_connection(("127.0.0.1", port), PATIENCE) as plain:
+        plain.settimeout(PATIENCE)
+        plain.sendall(b"EHLO x\r\nQUIT\r\n")
+        with plain.makefile("rb") as stream:
+            return stream.read().decode()
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_nobody_called(words: tuple[str, ...]) -> None:
+    """Ctrl-C before any session: exit code 3, and with --json a document all the same."""
+    with listener(*words) as (process, _):
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 3
+    assert "Nobody called." in (json.loads(out)["error"] if words else err)
+
+
+@pytest.mark.parametrize("words", [(), ("--json",)])
+def test_a_reader_that_has_gone_ends_it(words: tuple[str, ...]) -> None:
+    """As every program in a pipe ends, and not as a bug."""
+    with listener("--no-fetch", *words) as (process, port):
+        assert process.stdout
+        process.stdout.close()
+        call(port)
+        assert process.wait(PATIENCE) == 141
+
+
+def test_nobody_meets_its_own_name() -> None:
+    """Postfix and Sendmail on this very host would see a loop in it, and go before TLS."""
+    with listener("--once", "--no-fetch", "--name", "mx.example.org") as (process, port):
+        said = call(port)
+        process.communicate(timeout=PATIENCE)
+    assert platform.node() not in said
+    assert "mx.example.org" not in said
+    assert said.startswith("220 chaincheck.invalid ")
+
+
+@pytest.mark.parametrize(
+    ("words", "named"), [(["--cert", "/"], "--cert / "), (["--key", "k.pem"], "--key is the key of --cert")]
+)
+def test_our_own_certificate_is_named_as_it_was_given(
+    words: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sentence about an option that nobody typed helps nobody."""
+    assert main(["listen", *words]) == 2
+    assert named in capsys.readouterr().err
