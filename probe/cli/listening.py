@@ -119,10 +119,13 @@ def _where(arguments: Namespace) -> ListenOptions:
 def _ready(arguments: Namespace, where: ListenOptions, port: int) -> None:
     """Say where we listen, what to know, and how to send one message here."""
     from probe.catalogue import routes
+    from probe.net.listen import is_loopback
 
     if arguments.quiet:
         return
     say(f"Listening on {where.host} port {port}. Ctrl-C ends it.")
+    if not is_loopback(where.host):
+        say("Whoever reaches that address can connect; no mail is taken or relayed.")
     if arguments.cert is None:
         say("Our certificate was made for the occasion: a sender that verifies may refuse it (--cert, --key).")
     known = routes.ids()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -82,6 +83,14 @@ async def _accepted(loop: asyncio.AbstractEventLoop, listener: socket.socket) ->
             return await loop.sock_accept(listener)
         except OSError:
             await asyncio.sleep(BREATH)
+
+
+def is_loopback(host: str) -> bool:
+    """Nobody but this computer reaches it (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3)."""
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _bound(host: str, port: int) -> socket.socket:

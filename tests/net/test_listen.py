@@ -15,7 +15,7 @@ from forge import chain
 from probe.demo import keys
 from probe.model import Observation, Side, Stage, Trouble
 from probe.net import listen as module
-from probe.net.listen import ListenOptions, listen
+from probe.net.listen import ListenOptions, is_loopback, listen
 from probe.wire.handshake import Handshake
 from probe.wire.identity import Identity
 
@@ -221,3 +221,13 @@ def test_what_the_listener_does_with_its_news_ends_it() -> None:
 
     with pytest.raises((OSError, ExceptionGroup)):
         asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("host", "ours"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True)]
+    + [(host, False) for host in ("0.0.0.0", "::", "192.0.2.7", "fe80::1%eth0", "mx.example")],  # noqa: S104
+)
+def test_who_can_reach_us(host: str, ours: bool) -> None:
+    """Loopback alone is for this computer; every address of a network is said at the start."""
+    assert is_loopback(host) is ours
