@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from probe.cli.arguments import Parser, UsageError, add_judgement, add_output
+from probe.cli.arguments import Parser, UsageError, add_judgement, add_output, seconds
 from probe.cli.mishap import INTERRUPTED, say
 from probe.render.clean import clean
 
@@ -42,7 +42,6 @@ NO_PROBE = {
     "sni": None,
     "no_sni": False,
     "ehlo": None,
-    "timeout": 60.0,
     "greeting_timeout": 40.0,
     "family": 0,
     "source": None,
@@ -90,6 +89,7 @@ def _arguments(words: Sequence[str]) -> Namespace:
     add("--key", metavar="FILE", help="its key (default: in the same file)")
     add("--once", dest="count", action="store_const", const=1, help="stop after one session")
     add("--count", type=int, metavar="N", help="stop after N sessions")
+    add("--timeout", type=seconds, default=180.0, metavar="SECONDS", help="for one session (default: 180)")
     add("--discard", action="store_true", help="take messages and throw them away, for tests")
     add_judgement(parser)
     add_output(parser)
@@ -113,7 +113,8 @@ def _where(arguments: Namespace) -> ListenOptions:
     if identity is None:
         own, key = occasion(name.encode("ascii", "ignore").decode() or "localhost", datetime.now(UTC))
         identity = Identity((own,), key)
-    return ListenOptions(identity, target.name, target.port, name, arguments.count, arguments.discard)
+    discard, timeout = arguments.discard, arguments.timeout
+    return ListenOptions(identity, target.name, target.port, name, arguments.count, discard, timeout)
 
 
 def _ready(arguments: Namespace, where: ListenOptions, port: int) -> None:

@@ -18,8 +18,6 @@ from probe.wire.welcome import Context, context
 
 SESSIONS = 20
 """Clients at once; the others wait in the kernel's queue."""
-SESSION_SECONDS = 180.0
-"""For a whole session, however lively."""
 BREATH = 0.1
 """Seconds until we try again to let somebody in."""
 
@@ -40,6 +38,8 @@ class ListenOptions:
     """Sessions after which we stop; None = until we are stopped."""
     discard: bool = False
     """Take messages and throw them away."""
+    timeout: float = 180.0
+    """Seconds for a whole session, however lively."""
 
 
 async def listen(options: ListenOptions, ready: Callable[[int], None], seen: Seen) -> None:
@@ -73,7 +73,7 @@ async def _attend(listener: socket.socket, options: ListenOptions, made: Context
             sock, peer = await _accepted(loop, listener)
             endpoint = Endpoint(None, str(peer[0]), listener.getsockname()[1])
             sink = Sink(endpoint, made, name=options.name, started=datetime.now(UTC), discard=options.discard)
-            sessions.create_task(_session(sock, sink, free, visits))
+            sessions.create_task(_session(sock, sink, options.timeout, free, visits))
 
 
 async def _accepted(loop: asyncio.AbstractEventLoop, listener: socket.socket) -> tuple[socket.socket, Any]:
@@ -106,12 +106,14 @@ def _bound(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _session(sock: socket.socket, sink: Sink, free: asyncio.Semaphore, visits: asyncio.Queue[Sink]) -> None:
+async def _session(
+    sock: socket.socket, sink: Sink, longest: float, free: asyncio.Semaphore, visits: asyncio.Queue[Sink]
+) -> None:
     began = asyncio.get_running_loop().time()
     try:
         with sock:
             sock.setblocking(False)
-            await Driver(sock, sink, began=began, until=began + SESSION_SECONDS, enter=_nobody).drive()
+            await Driver(sock, sink, began=began, until=began + longest, enter=_nobody).drive()
     finally:
         free.release()
     visits.put_nowait(sink)

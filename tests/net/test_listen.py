@@ -138,9 +138,8 @@ def test_a_sender_without_tls_is_told() -> None:
     assert (client, seen.stage, seen.presented) == ("x", Stage.EHLO, None)
 
 
-def test_a_session_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_has_an_end() -> None:
     """However lively a client is, its time runs out."""
-    monkeypatch.setattr(module, "SESSION_SECONDS", 0.3)
 
     async def lively(port: int) -> None:
         streams = await called(port)
@@ -151,7 +150,7 @@ def test_a_session_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
         with suppress(ConnectionError):
             await hung_up(streams)
 
-    ((seen, _),) = listened(lively)
+    ((seen, _),) = listened(lively, timeout=0.3)
     assert seen.failure
     assert Trouble.TIMEOUT is seen.failure.trouble
 
