@@ -108,13 +108,12 @@ def _where(arguments: Namespace) -> ListenOptions:
     target = target_of(f"127.0.0.1{place}" if place.startswith(":") else place, PORT)
     if arguments.count is not None and arguments.count < 1:
         raise ValueError("--count wants a number from 1 on.")
-    name = arguments.name or platform.node() or "localhost"
     identity = identity_of(arguments.cert, arguments.key)
     if identity is None:
-        own, key = occasion(name.encode("ascii", "ignore").decode() or "localhost", datetime.now(UTC))
+        own, key = occasion(platform.node().encode("ascii", "ignore").decode() or "localhost", datetime.now(UTC))
         identity = Identity((own,), key)
-    discard, timeout = arguments.discard, arguments.timeout
-    return ListenOptions(identity, target.name, target.port, name, arguments.count, discard, timeout)
+    how = {"count": arguments.count, "discard": arguments.discard, "timeout": arguments.timeout}
+    return ListenOptions(identity, target.name, target.port, **how)
 
 
 def _ready(arguments: Namespace, where: ListenOptions, port: int) -> None:

@@ -32,8 +32,8 @@ class ListenOptions:
     identity: Identity
     host: str = "127.0.0.1"
     port: int = 2525
-    name: str = "localhost"
-    """Who we say we are."""
+    name: str = "listen.chaincheck.invalid"
+    """Who we say we are. No host has this name: Sendmail hangs up, and bounces, where it is greeted with its own."""
     count: int | None = None
     """Sessions after which we stop; None = until we are stopped."""
     discard: bool = False

@@ -100,6 +100,19 @@ def test_a_sender_is_seen() -> None:
     assert seen.endpoint.port > 1024
 
 
+def test_we_greet_with_a_name_that_no_sender_has() -> None:
+    """A sender on this computer that is greeted with its own name sees a loop, and bounces the mail (Sendmail)."""
+
+    async def greeted(port: int) -> None:
+        streams = await called(port)
+        assert (await said(streams, b"EHLO x")).endswith(b"STARTTLS\r\n")
+        await hung_up(streams)
+
+    ((seen, _),) = listened(greeted)
+    named = [line.line.split()[0] for line in seen.transcript if line.line.startswith("250-")]
+    assert named == ["250-listen.chaincheck.invalid"]
+
+
 def test_several_at_once_are_told_apart() -> None:
     """Eight senders that come together; then it ends by itself."""
 

@@ -47,7 +47,7 @@ class Listener:
 def listening(authority: Authority) -> Iterator[tuple[int, Listener]]:
     """Listen with a good chain until one session is over."""
     chain = tuple(authority.named[letter].der for letter in "LBA")
-    options = ListenOptions(Identity(chain, keys.pem("leaf").encode()), port=0, name="listen.example", count=1)
+    options = ListenOptions(Identity(chain, keys.pem("leaf").encode()), port=0, count=1)
     listener = Listener()
     thread = threading.Thread(target=listener.serve, args=(options,), daemon=True)
     thread.start()
