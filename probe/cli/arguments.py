@@ -188,10 +188,10 @@ def _add_connection(parser: Parser) -> None:
     add("--ehlo", metavar="NAME", help="name to greet with (default: our address)")
     add("--client-cert", metavar="FILE", help="look twice: without, and presenting this certificate list")
     add("--client-key", metavar="FILE", help="its key (default: in the same file)")
-    add("--timeout", type=_seconds, default=60.0, metavar="SECONDS", help="for the whole probe (default: 60)")
+    add("--timeout", type=seconds, default=60.0, metavar="SECONDS", help="for the whole probe (default: 60)")
     add(
         "--greeting-timeout",
-        type=_seconds,
+        type=seconds,
         default=40.0,
         metavar="SECONDS",
         help="for the server's first line (default: 40)",
@@ -287,7 +287,8 @@ def port_number(text: str) -> int:
     return int(_number(text if text.isascii() and text.isdecimal() else "", 1, 65535, what))
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """Read a time to wait, for argparse."""
     return _number(text, 0.001, LONGEST_WAIT, f"give seconds, above 0 and up to {LONGEST_WAIT:.0f}, not {text!r}")
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from probe.cli.arguments import UNCONNECTED, Parser, UsageError, add_judgement, add_output
+from probe.cli.arguments import UNCONNECTED, Parser, UsageError, add_judgement, add_output, seconds
 from probe.cli.mishap import say, tell
 from probe.render.clean import clean
 
@@ -66,16 +66,17 @@ def listen(words: Sequence[str]) -> int:
 
 def _arguments(words: Sequence[str]) -> Namespace:
     parser = Parser(usage=USAGE, description="Reports the certificate of whoever sends mail here.", epilog=EXAMPLES)
+    parser.set_defaults(**UNCONNECTED)
     parser.add_argument("place", nargs="?", default="", metavar="[ADDRESS][:PORT]", help="default: 127.0.0.1:2525")
     add = parser.add_argument_group("the listener").add_argument
     add("--cert", metavar="FILE", help="our certificate and its chain (default: one made for the occasion)")
     add("--key", metavar="FILE", help="its key (default: in the same file)")
     add("--once", dest="count", action="store_const", const=1, help="stop after one session")
     add("--count", type=int, metavar="N", help="stop after N sessions")
+    add("--timeout", type=seconds, default=180.0, metavar="SECONDS", help="for one session (default: 180)")
     add("--discard", action="store_true", help="take messages and throw them away, for tests")
     add_judgement(parser)
     add_output(parser)
-    parser.set_defaults(**UNCONNECTED)
     return parser.parse_intermixed_args(list(words))
 
 
@@ -94,16 +95,20 @@ def _where(arguments: Namespace) -> ListenOptions:
     if identity is None:
         own, key = occasion(NAME, datetime.now(UTC))
         identity = Identity((own,), key)
-    return ListenOptions(identity, target.name, target.port, count=arguments.count, discard=arguments.discard)
+    how = {"count": arguments.count, "discard": arguments.discard, "timeout": arguments.timeout}
+    return ListenOptions(identity, target.name, target.port, **how)
 
 
 def _ready(arguments: Namespace, where: ListenOptions, port: int) -> None:
     """Say where we listen, what to know, and how to send one message here."""
     from probe.catalogue import routes
+    from probe.net.listen import is_loopback
 
     if arguments.quiet:
         return
     say(f"Listening on {where.host} port {port}. Ctrl-C ends it.")
+    if not is_loopback(where.host):
+        say("Whoever reaches that address can connect; no mail is taken or relayed.")
     if arguments.cert is None:
         say("Our certificate was made for the occasion: a sender that verifies may refuse it (--cert, --key).")
     known = routes.ids()

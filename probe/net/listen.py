@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -17,10 +18,8 @@ from probe.wire.welcome import Context, context
 
 SESSIONS = 20
 """Clients at once; the others wait in the kernel's queue."""
-SESSION_SECONDS = 180.0
-"""For a whole session, however lively."""
-NAME = "chaincheck.invalid"
-"""Who we say we are: nobody's name, for a sender that meets its own name here sees a loop and goes before TLS."""
+NAME = "listen.chaincheck.invalid"
+"""Who we say we are. No host has this name: Sendmail hangs up, and bounces, where it is greeted with its own."""
 BREATH = 0.1
 """Seconds until we try again to let somebody in."""
 
@@ -44,6 +43,8 @@ class ListenOptions:
     """Sessions after which we stop; None = until we are stopped."""
     discard: bool = False
     """Take messages and throw them away."""
+    timeout: float = 180.0
+    """Seconds for a whole session, however lively."""
 
 
 async def listen(options: ListenOptions, ready: Callable[[int], None], seen: Seen) -> None:
@@ -84,7 +85,7 @@ async def _attend(listener: socket.socket, options: ListenOptions, made: Context
             sock, peer = await _accepted(loop, listener)
             endpoint = Endpoint(None, str(peer[0]), listener.getsockname()[1])
             sink = Sink(endpoint, made, name=options.name, started=datetime.now(UTC), discard=options.discard)
-            sessions.create_task(_session(sock, sink, free, visits))
+            sessions.create_task(_session(sock, sink, options.timeout, free, visits))
 
 
 async def _accepted(loop: asyncio.AbstractEventLoop, listener: socket.socket) -> tuple[socket.socket, Any]:
@@ -94,6 +95,14 @@ async def _accepted(loop: asyncio.AbstractEventLoop, listener: socket.socket) ->
             return await loop.sock_accept(listener)
         except OSError:
             await asyncio.sleep(BREATH)
+
+
+def is_loopback(host: str) -> bool:
+    """Nobody but this computer reaches it (RFC 1122 §3.2.1.3, RFC 4291 §2.5.3)."""
+    try:
+        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -109,13 +118,15 @@ def _bound(host: str, port: int) -> socket.socket:
     return listener
 
 
-async def _session(sock: socket.socket, sink: Sink, free: asyncio.Semaphore, visits: asyncio.Queue[Sink]) -> None:
+async def _session(
+    sock: socket.socket, sink: Sink, longest: float, free: asyncio.Semaphore, visits: asyncio.Queue[Sink]
+) -> None:
     """Converse; whoever tells of it slowly lets in fewer."""
     began = asyncio.get_running_loop().time()
     try:
         with sock:
             sock.setblocking(False)
-            await Driver(sock, sink, began=began, until=began + SESSION_SECONDS, enter=_nobody).drive()
+            await Driver(sock, sink, began=began, until=began + longest, enter=_nobody).drive()
         await visits.put(sink)
     finally:
         free.release()

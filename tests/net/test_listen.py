@@ -15,7 +15,7 @@ from forge import chain
 from probe.demo import keys
 from probe.model import Observation, Side, Stage, Trouble
 from probe.net import listen as module
-from probe.net.listen import ListenOptions, NoAddressError, listen
+from probe.net.listen import ListenOptions, NoAddressError, is_loopback, listen
 from probe.wire.handshake import Handshake
 from probe.wire.identity import Identity
 
@@ -100,6 +100,19 @@ def test_a_sender_is_seen() -> None:
     assert seen.endpoint.port > 1024
 
 
+def test_we_greet_with_a_name_that_no_sender_has() -> None:
+    """A sender on this computer that is greeted with its own name sees a loop, and bounces the mail (Sendmail)."""
+
+    async def greeted(port: int) -> None:
+        streams = await called(port)
+        assert (await said(streams, b"EHLO x")).endswith(b"STARTTLS\r\n")
+        await hung_up(streams)
+
+    ((seen, _),) = listened(greeted)
+    named = [line.line.split()[0] for line in seen.transcript if line.line.startswith("250-")]
+    assert named == ["250-listen.chaincheck.invalid"]
+
+
 def test_several_at_once_are_told_apart() -> None:
     """Eight senders that come together; then it ends by itself."""
 
@@ -138,9 +151,8 @@ def test_a_sender_without_tls_is_told() -> None:
     assert (client, seen.stage, seen.presented) == ("x", Stage.EHLO, None)
 
 
-def test_a_session_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_has_an_end() -> None:
     """However lively a client is, its time runs out."""
-    monkeypatch.setattr(module, "SESSION_SECONDS", 0.3)
 
     async def lively(port: int) -> None:
         streams = await called(port)
@@ -151,7 +163,7 @@ def test_a_session_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
         with suppress(ConnectionError):
             await hung_up(streams)
 
-    ((seen, _),) = listened(lively)
+    ((seen, _),) = listened(lively, timeout=0.3)
     assert seen.failure
     assert Trouble.TIMEOUT is seen.failure.trouble
 
@@ -221,3 +233,13 @@ def test_what_the_listener_does_with_its_news_ends_it() -> None:
 
     with pytest.raises(OSError, match="no space"):
         asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("host", "ours"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("localhost", True)]
+    + [(host, False) for host in ("0.0.0.0", "::", "192.0.2.7", "fe80::1%eth0", "mx.example")],  # noqa: S104
+)
+def test_who_can_reach_us(host: str, ours: bool) -> None:
+    """Loopback alone is for this computer; every address of a network is said at the start."""
+    assert is_loopback(host) is ours

@@ -9,10 +9,11 @@ The message waits in a queue that goes away with its folder. Sources: postconf(5
 from __future__ import annotations
 
 import os
+import re
 import smtplib
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from real import servers
@@ -30,6 +31,9 @@ from real.running import (
     written,
 )
 
+from probe.catalogue import routes
+
+COMMAND = "$ "
 Send = Callable[[Unpacked, int, Files | None], str]
 """Give what the sender logged; without files it has no certificate."""
 RECIPIENT = "probe@chaincheck.invalid"
@@ -40,23 +44,27 @@ def postfix(unpacked: Unpacked, port: int, files: Files | None) -> str:
     """Hand it a message by SMTP; its queue manager sends it on at once."""
     with free_port() as own, scratch_folder() as folder:
         environment = unpacked.environment(folder) | {"MAIL_CONFIG": str(folder / "conf")}
-        servers._configure_postfix(unpacked.folder / "postfix", folder, own, _postfix_settings(folder, port, files))
+        servers._configure_postfix(unpacked.folder / "postfix", folder, own, _postfix_settings(folder, files))
         with (folder / "conf/master.cf").open("a", encoding="utf-8") as table:
             table.write(_POSTFIX_PARTS)
         command = [str(unpacked.folder / "postfix/usr/sbin/postfix"), "start-fg"]
+        _obeyed("postfix", port, {"/etc/postfix": f"{folder}/conf"}, environment)
+        kind = next(kind for kind, end in _MAPS.items() if (folder / f"conf/chaincheck.{end}").exists())
+        with (folder / "conf/main.cf").open("a", encoding="utf-8") as settings:
+            settings.write(f"transport_maps = {kind}:{folder}/conf/chaincheck\n")
         with started(command, own, folder, environment):
             with smtplib.SMTP(HOST, own) as client:
                 client.sendmail("", [RECIPIENT], MESSAGE)
             return _awaited(folder / "output", "status=")
 
 
-def _postfix_settings(folder: Path, port: int, files: Files | None) -> str:
-    """Write where mail goes and what is presented (https://www.postfix.org/TLS_README.html#client_cert_key).
+def _postfix_settings(folder: Path, files: Files | None) -> str:
+    """Write what is presented (https://www.postfix.org/TLS_README.html#client_cert_key).
 
     With a CA file it verifies the server to which it sends.
     """
     level = "verify" if files and files.ca else "may"
-    lines = [f"relayhost = [{HOST}]:{port}", f"smtp_tls_security_level = {level}", "smtp_tls_loglevel = 1"]
+    lines = [f"smtp_tls_security_level = {level}", "smtp_tls_loglevel = 1"]
     if files:
         paths = written(files, folder)
         lines += [f"smtp_tls_cert_file = {paths['cert']}", f"smtp_tls_key_file = {paths['key']}"]
@@ -64,6 +72,8 @@ def _postfix_settings(folder: Path, port: int, files: Files | None) -> str:
     return "\n".join(lines)
 
 
+_MAPS = {"lmdb": "lmdb", "hash": "db"}
+"""Kind of a map → how the name of its file ends."""
 _POSTFIX_PARTS = """\
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -76,6 +86,23 @@ error unix - - n - - error
 retry unix - - n - - error
 scache unix - - n - 1 scache
 """
+
+
+def _obeyed(software: str, port: int, instead: Mapping[str, str], environment: Mapping[str, str]) -> None:
+    """Run the commands of its route that write a table of mail routes, with the folders of the test in them."""
+    for line in routes.steps(software, HOST, port):
+        if line.startswith(COMMAND) and next(iter(instead)) in line:
+            command = line.removeprefix(COMMAND)
+            for word, here in instead.items():
+                command = command.replace(word, here)
+            subprocess.run(["sh", "-c", command], check=True, env=environment, timeout=COMMAND_SECONDS)
+
+
+def _told(software: str, port: int, pattern: str) -> str:
+    """Give the setting that a sentence of its route quotes."""
+    found = re.search(pattern, "\n".join(routes.steps(software, HOST, port)))
+    assert found, f"the route of {software} does not quote {pattern}"
+    return found[1]
 
 
 def _awaited(log: Path, word: str) -> str:
@@ -98,7 +125,8 @@ def exim(unpacked: Unpacked, port: int, files: Files | None) -> str:
         paths = written(files, folder, USERS["Debian-exim"]) if files else {}
         named = {"cert": "tls_certificate", "key": "tls_privatekey"}
         tls = "".join(f"  {named[kind]} = {path}\n" for kind, path in paths.items() if kind in named)
-        text = _EXIM_CONF.format(folder=folder, port=port, program=program, tls=tls)
+        router = _told("exim", port, r"update-exim4.conf\): (.*)\. Then:").replace(", ", "\n  ")
+        text = _EXIM_CONF.format(folder=folder, router=router, program=program, tls=tls)
         (folder / "exim.conf").write_text(text, encoding="utf-8")
         _fed([program, "-C", str(folder / "exim.conf"), "-odf", "-f", "<>", RECIPIENT], near.environment(folder))
         return "\n".join(path.read_text(encoding="utf-8") for path in sorted(folder.glob("log/*")))
@@ -113,16 +141,11 @@ keep_environment = LD_LIBRARY_PATH : LD_PRELOAD : ^NSS_WRAPPER_
 
 begin routers
 test:
-  driver = manualroute
-  domains = chaincheck.invalid
-  transport = remote_smtp
-  route_list = * {HOST}::{{port}}
-  self = send
+  {{router}}
 
 begin transports
 remote_smtp:
   driver = smtp
-  allow_localhost
 {{tls}}
 begin retry
 * * F,1h,15m
@@ -133,15 +156,18 @@ def sendmail(unpacked: Unpacked, port: int, files: Files | None) -> str:
     """Let it send in the foreground, told by -v; it wants no folder above its files that others may write."""
     with scratch_folder(guarded(unpacked.folder.parent, Path.home())) as folder:
         environment = unpacked.environment(folder)
+        environment["PATH"] = f"{unpacked.folder}/sendmail/usr/sbin:{environment['PATH']}"  # makemap
         paths = written(files or Files("", ""), folder)
         servers._configure_sendmail(unpacked.folder / "sendmail", folder, port, paths)
         own = _SENDMAIL_OWN.format(**paths) if files else ""
         own += _SENDMAIL_CA.format(folder=folder, **paths) if files and files.ca else ""
-        (folder / "mail/sendmail.mc").write_text(
-            _SENDMAIL_MC.format(folder=folder, port=port, own=own), encoding="utf-8"
-        )
+        route = _told("sendmail", port, r"(define\(`RELAY_MAILER_ARGS'.*?'\))")
+        text = _SENDMAIL_MC.format(folder=folder, route=route, own=own)
+        (folder / "mail/sendmail.mc").write_text(text, encoding="utf-8")
         build = ["make", "-s", "-C", str(folder / "mail")]
         subprocess.run(build, check=True, env=environment, timeout=COMMAND_SECONDS)
+        instead = {"/etc/mail": f"{folder}/mail", "makemap ": f"makemap -C {folder}/mail/sendmail.cf "}
+        _obeyed("sendmail", port, instead, environment)
         program = str(unpacked.folder / "sendmail/usr/libexec/sendmail/sendmail")
         return _fed([program, f"-C{folder / 'mail/sendmail.cf'}", "-v", "-odi", RECIPIENT], environment)
 
@@ -158,9 +184,9 @@ define(`confDEF_USER_ID', `nobody')dnl
 define(`confSERVICE_SWITCH_FILE', `{{folder}}/switch')dnl
 define(`confDONT_PROBE_INTERFACES', `True')dnl
 define(`confLOG_LEVEL', `14')dnl
-define(`SMART_HOST', `relay:[{HOST}]')dnl
-define(`RELAY_MAILER_ARGS', `TCP $h {{port}}')dnl
-{{own}}MAILER(`smtp')dnl
+{{route}}dnl
+{{own}}FEATURE(`mailertable', `hash -o {{folder}}/mail/mailertable')dnl
+MAILER(`smtp')dnl
 """
 _SENDMAIL_OWN = """\
 define(`confCLIENT_CERT', `{cert}')dnl

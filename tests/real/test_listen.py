@@ -44,10 +44,10 @@ class Listener:
 
 
 @contextmanager
-def listening(authority: Authority) -> Iterator[tuple[int, Listener]]:
+def listening(authority: Authority, *, discard: bool = False) -> Iterator[tuple[int, Listener]]:
     """Listen with a good chain until one session is over."""
     chain = tuple(authority.named[letter].der for letter in "LBA")
-    options = ListenOptions(Identity(chain, keys.pem("leaf").encode()), port=0, name="listen.example", count=1)
+    options = ListenOptions(Identity(chain, keys.pem("leaf").encode()), port=0, count=1, discard=discard)
     listener = Listener()
     thread = threading.Thread(target=listener.serve, args=(options,), daemon=True)
     thread.start()
@@ -123,6 +123,19 @@ def test_what_a_sender_presents_is_named(row: Row, unpacked: Unpacked, clients: 
     assert (row.presented, row.stage) == (presented, seen.stage), log
     assert row.findings == {finding.id for finding in report.endpoints[0].findings}, log
     assert seen.tls_version == ("TLSv1.3" if row.presented is not None else None)
+
+
+@pytest.mark.parametrize(
+    ("software", "word"), [("postfix", "status=sent"), ("exim", "=> probe@"), ("sendmail", "Sent (")]
+)
+def test_with_discard_a_message_is_gone(software: str, word: str, unpacked: Unpacked, clients: Authority) -> None:
+    """The sender is content, and nothing of the message is kept."""
+    with listening(clients, discard=True) as (port, listener):
+        log = SENDERS[software](unpacked, port, clients.files("CBA"))
+    assert word in log, log
+    (seen,) = listener.seen
+    assert not any("Hello." in line.line for line in seen.transcript)
+    assert "354 Go on" in [line.line for line in seen.transcript]
 
 
 def test_a_strict_sender_refuses_us(unpacked: Unpacked, clients: Authority) -> None:
