@@ -197,7 +197,7 @@ def test_nobody_meets_its_own_name() -> None:
         process.communicate(timeout=PATIENCE)
     assert platform.node() not in said
     assert "mx.example.org" not in said
-    assert said.startswith("220 chaincheck.invalid ")
+    assert said.startswith("220 listen.chaincheck.invalid ")
 
 
 @pytest.mark.parametrize(
