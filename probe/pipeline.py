@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from probe.net.cache import Cache
     from probe.net.observe import ObserveOptions
 
+CALLER = "the sending server"
+"""How sentences name a client, of which we know no name."""
 LEVELS = 4
 """Issuers above one another that are fetched; public CAs need one, seldom two."""
 
@@ -194,7 +196,8 @@ def judged(observation: Observation, options: Options, material: Material | None
     findings, skipped = judge(case, options.ignore)
     mta = Mta(options.mta, "--mta", Confidence.IS) if options.mta else recognise(observation)
     words = named(options.words, endpoint.port, endpoint.protocol, endpoint.tls)
-    slots, software = slots_of(endpoint, reference, material), mta.name if mta else None
+    called = reference or (CALLER if observation.side is Side.CLIENT else None)
+    slots, software = slots_of(endpoint, called, material), mta.name if mta else None
     saying = Saying(slots, software, words, voice_of(observation))
     said = spoken(findings, mending, saying)
     return EndpointReport(observation, chain, said, mending, mta, (), skipped, options.on_disk)

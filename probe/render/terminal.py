@@ -144,6 +144,9 @@ def _praise(report: Report, told: Told) -> tuple[str, str]:
     if report.status == "unreachable":
         return report.status, "nothing could be examined"
     chains = [endpoint.chain for endpoint in report.endpoints]
+    silent = [f for e in report.endpoints if not e.observation.presented for f in e.findings]
+    if report.target.kind is Kind.LISTEN and silent:
+        return "info", _accusation(silent[0], told.title)
     if any(chains) and not report.stores:
         return "info", "no trust anchors were given: trust was not judged"
     if told.ignored:

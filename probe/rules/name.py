@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
-from probe.model import Certificate, Severity
+from probe.model import Certificate, Severity, Side
 from probe.rules.case import Case, Hit, Need, about, rule
 
 NAMES_SHOWN = 5
@@ -37,7 +38,8 @@ def no_san(case: Case) -> Iterable[Hit]:
     """The leaf has no subjectAltName; its commonName does not count, though some clients fall back to it."""
     leaf = case.leaf
     if leaf and not leaf.has_san:
-        yield about(case, leaf, common_name=leaf.subject.common_name or "none")
+        hit = about(case, leaf, common_name=leaf.subject.common_name or "none")
+        yield replace(hit, severity=Severity.INFO if case.observation.side is Side.CLIENT else None)
 
 
 @rule("bad-name", Severity.WARNING, Need.LEAF, "RFC 9525 §6.3, RFC 5280 §4.2.1.6")

@@ -209,3 +209,12 @@ def test_our_own_certificate_is_named_as_it_was_given(
     """A sentence about an option that nobody typed helps nobody."""
     assert main(["listen", *words]) == 2
     assert named in capsys.readouterr().err
+
+
+def test_the_first_line_says_that_nothing_was_presented(tmp_path: Path) -> None:
+    """A person reads the answer to the question that was asked, and not that there is nothing to report."""
+    context = client(tmp_path, "", SSL.TLS1_3_VERSION)
+    with listener("--once", "--no-fetch", "--trust", "none", "--no-color") as (process, port):
+        send(port, context)
+        out, _ = process.communicate(timeout=PATIENCE)
+    assert "presents no certificate" in out.partition("\n\n")[0]
