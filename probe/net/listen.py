@@ -8,6 +8,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from probe.model import Endpoint, Observation, Stage
@@ -85,7 +86,13 @@ async def _attend(listener: socket.socket, options: ListenOptions, made: Context
             sock, peer = await _accepted(loop, listener)
             endpoint = Endpoint(None, str(peer[0]), listener.getsockname()[1])
             sink = Sink(endpoint, made, name=options.name, started=datetime.now(UTC), discard=options.discard)
-            sessions.create_task(_session(sock, sink, options.timeout, free, visits))
+            task = sessions.create_task(_session(sock, sink, options.timeout, free, visits))
+            task.add_done_callback(partial(_closed, sock))
+
+
+def _closed(sock: socket.socket, _: asyncio.Task[None]) -> None:
+    """Hang up, even where the session was cancelled before its first step: that client waits for a greeting."""
+    sock.close()
 
 
 async def _accepted(loop: asyncio.AbstractEventLoop, listener: socket.socket) -> tuple[socket.socket, Any]:
