@@ -121,8 +121,8 @@ class Material:
 
     @property
     def keys(self) -> tuple[Block, ...]:
-        """Every private key at hand: in the file itself, else in the key's own."""
-        return tuple(block for block in (*self.blocks, *self.key_blocks) if block.what is What.KEY)
+        """Every private key at hand: in the key's own file where there is one, else in the file itself."""
+        return tuple(block for block in self.key_blocks or self.blocks if block.what is What.KEY)
 
     @property
     def key(self) -> Block | None:

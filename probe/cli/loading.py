@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from probe.material import Form, Habits, Material, Place, What
+from probe.cli import apart
+from probe.material import Block, Form, Habits, Material, Place, What
 from probe.pki import blocks, pkcs12
 from probe.pki.place import place_of
 from probe.render.clean import clean
@@ -22,6 +23,8 @@ from probe.wire.transcript import refuse_shortened
 
 LARGEST = 32 << 20
 """Bytes of one file: all public TLS intermediates are 4.5 MB of PEM."""
+MOST = 3_000
+"""Certificates and keys of one file: all public intermediates are 2,200, and a mail server presents four."""
 ENTRIES = 10_000
 """Entries of a folder that are looked at; certbot's live/NAME has five."""
 STDIN = "-"
@@ -63,7 +66,8 @@ def _pairs(name: str, key: str | None) -> Iterator[tuple[str, str | None]]:
     """The file to judge and the file of its key, for a path of either kind."""
     path = Path(name)
     if name == STDIN or not os.path.isdir(name):  # noqa: PTH112 -- pathlib's raises on a name that is too long
-        yield name, key or _existing(path.with_name(KEYS_BESIDE.get(path.name, path.name)), path)
+        beside = KEYS_BESIDE.get(path.name)
+        yield name, key or (_existing(path.with_name(beside)) if beside else None)
         return
     found = list(_in_folder(path))
     if not found:
@@ -90,35 +94,49 @@ def _in_folder(folder: Path) -> Iterator[tuple[Path, str | None]]:
         yield from ((folder / name, _existing(folder / f"{name[:-4]}.key")) for name in sorted(whole))
 
 
-def _existing(path: Path, other_than: Path | None = None) -> str | None:
-    return str(path) if path != other_than and os.path.isfile(path) else None  # noqa: PTH113 -- as above
+def _existing(path: Path) -> str | None:
+    return str(path) if os.path.isfile(path) else None  # noqa: PTH113 -- as above
 
 
 def _material(name: str, wish: Wish) -> Material:
     content, place = _read(name, wish)
     if pkcs12.is_pkcs12(content):
-        try:
-            found, certificates = pkcs12.read(content, wish.password(name))
-        except ValueError as problem:
-            raise ValueError(f"{clean(name)} {problem}.") from None
+        found, certificates = _opened(name, content, wish.password)
         return Material(name, Form.PKCS12, found, certificates, place, habits=wish.habits)
     refuse_shortened(content)
     found, certificates = blocks.blocks(content)
     if not found:
         raise ValueError(f"{clean(name)} holds no certificate and no key; PEM, DER, PKCS#7 and PKCS#12 can be read.")
+    if max(len(found), len(certificates)) > MOST:
+        raise ValueError(
+            f"{clean(name)} holds more than {MOST} certificates and keys; a mail server needs two to four."
+        )
     form = blocks.form_of(content)
     return Material(name, form, found, certificates, place, habits=wish.habits, sibling=_sibling(name))
+
+
+def _opened(name: str, content: bytes, password: Password) -> tuple[tuple[Block, ...], tuple[bytes, ...]]:
+    """What a PKCS#12 file holds; many have the empty password, and nobody is asked for that one."""
+    try:
+        try:
+            return apart.read(content, b"")
+        except ValueError as problem:
+            if str(problem) != pkcs12.CLOSED:
+                raise
+        return apart.read(content, password(name))
+    except ValueError as problem:
+        raise ValueError(f"{clean(name)} {problem}.") from None
 
 
 def _sibling(name: str) -> str | None:
     path = Path(name)
     whole = WHOLE.get(path.name) or (f"{path.name[:-11]}.crt" if path.name.endswith(".issuer.crt") else None)
-    return _existing(path.with_name(whole), path) if whole else None
+    return _existing(path.with_name(whole)) if whole else None
 
 
 def _with_key(this: Material, key: str | None, wish: Wish) -> Material:
-    """The material with what the file of its key holds, unless the key stands in the file itself."""
-    if key is None or any(block.what is What.KEY for block in this.blocks):
+    """The material with what the file of its key holds; one beside it counts where the file holds none itself."""
+    if key is None or (wish.key is None and this.keys):
         return this
     try:
         content, place = _read(key, wish)
@@ -134,24 +152,21 @@ def _with_key(this: Material, key: str | None, wish: Wish) -> Material:
 
 def _read(name: str, wish: Wish) -> tuple[bytes, Place | None]:
     """The bytes of a regular file, of standard input or of a shell's pipe, and where a file lies."""
-    if not name:
+    if not name or "\0" in name:
         raise ValueError("A file has an empty name: is a variable of your script not set?")
-    if name == STDIN:
-        return _bounded(name, sys.stdin.buffer.read(LARGEST + 1)), None
     try:
+        if name == STDIN:
+            return _bounded(name, sys.stdin.buffer.read(LARGEST + 1) if sys.stdin else b""), None
         handle = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    except (OSError, ValueError) as problem:
-        raise ValueError(f"{clean(name)} cannot be read: {getattr(problem, 'strerror', None) or problem}.") from None
-    with os.fdopen(handle, "rb") as stream:
-        regular = stat.S_ISREG(os.fstat(handle).st_mode)
-        if not regular and not name.startswith(PIPES):
-            raise ValueError(f"{clean(name)} is no regular file; nothing is read from there.")
-        os.set_blocking(handle, True)
-        try:
-            content = _bounded(name, stream.read(LARGEST + 1))
+        with os.fdopen(handle, "rb") as stream:
+            regular = stat.S_ISREG(os.fstat(handle).st_mode)
+            if not regular and not name.startswith(PIPES):
+                raise ValueError(f"{clean(name)} is no regular file; nothing is read from there.")
+            os.set_blocking(handle, not regular)
+            content = _bounded(name, stream.read(LARGEST + 1) or b"")
             return content, place_of(Path(name), wish.habits.users if wish.habits else ()) if regular else None
-        except OSError as problem:
-            raise ValueError(f"{clean(name)} cannot be read: {problem.strerror}.") from None
+    except OSError as problem:
+        raise ValueError(f"{clean(name)} cannot be read: {problem.strerror}.") from None
 
 
 def _bounded(name: str, content: bytes) -> bytes:
@@ -165,17 +180,21 @@ def password(file: str | None, descriptor: int | None) -> Password:
 
     def ask(name: str) -> bytes:
         if file is not None or descriptor is not None:
-            return _first_line(file if file is not None else descriptor)
+            return _first_line(file if file is not None else descriptor or 0)
         if not sys.stdin.isatty():
             raise ValueError("needs a password: give --password-file FILE or --password-fd N")
-        return getpass.getpass(f"Password of {clean(name)}: ").encode()
+        try:
+            return getpass.getpass(f"Password of {clean(name)}: ").encode()
+        except EOFError:
+            raise ValueError("needs a password, and none was typed") from None
 
     return ask
 
 
-def _first_line(source: str | int | None) -> bytes:
+def _first_line(source: str | int) -> bytes:
     try:
-        with open(source or 0, "rb", closefd=isinstance(source, str)) as stream:
+        with open(source, "rb", closefd=isinstance(source, str)) as stream:
             return stream.readline(4096).rstrip(b"\r\n")
-    except OSError as problem:
-        raise ValueError(f"has a password that cannot be read: {problem.strerror}") from None
+    except (OSError, ValueError) as problem:
+        why = getattr(problem, "strerror", None) or problem
+        raise ValueError(f"has a password that cannot be read: {why}") from None

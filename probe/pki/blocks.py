@@ -4,13 +4,14 @@
     base64
     -----END label-----
 
-OpenSSL reads a file as a row of such blocks and passes over those that it does not look for.
+OpenSSL reads a file as a row of such blocks and passes over those that it does not look for, PKCS#7 among them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import (
@@ -23,9 +24,13 @@ from cryptography.hazmat.primitives.serialization import (
 from probe.material import Block, Form, What
 from probe.pki import pem
 
-BLOCKS = 20_000
+BLOCKS = 4_000
 """Blocks of one file that are looked at; a file of all public intermediates has 2,200."""
+LARGEST_BLOCK = 1 << 20
+"""Bytes of one block; a certificate of a public CA has two thousand."""
 _BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 #]{1,60})-----")
+_SET = re.compile(rb"-----BEGIN (?:PKCS7|PKCS #7 SIGNED DATA|CMS)-----")
+_CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----")
 _LABELS = (
     (re.compile(r"(X509 |TRUSTED )?CERTIFICATE|PKCS7|PKCS #7 SIGNED DATA|CMS"), What.CERTIFICATE),
     (re.compile(r"([A-Z0-9]+ )*PRIVATE KEY"), What.KEY),
@@ -35,10 +40,16 @@ _LABELS = (
     (re.compile(r"X509 CRL"), What.CRL),
 )
 _ENCRYPTED = re.compile(rb"^Proc-Type: *4, *ENCRYPTED", re.MULTILINE)
-_BODY = re.compile(rb"[A-Za-z0-9+/=\s]*\Z")
-_HEADERS = re.compile(rb"\A\s*(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)+")
+_END = re.compile(rb"^-----END ", re.MULTILINE)
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
+_BLANKS = bytes(range(0x21))
+"""What OpenSSL takes off the end of a line: everything up to the blank."""
+_COLUMNS = 64
 _MARKS = (b"\xff\xfe", b"\xfe\xff")
 """Byte order marks of UTF-16."""
+_NOTHING = (b"", b"\xef\xbb\xbf")
+"""What may stand before a BEGIN on its line: a byte order mark at most."""
+_TOO_LARGE = f"it is larger than {LARGEST_BLOCK >> 20} MiB"
 _UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, OverflowError)
 
 
@@ -47,7 +58,7 @@ def form_of(content: bytes) -> Form:
     if content[:2] in _MARKS:
         return Form.UTF16
     if _BEGIN.search(content):
-        return Form.PEM
+        return Form.PKCS7 if _SET.search(content) and not _CERTIFICATE.search(content) else Form.PEM
     return Form.PKCS7 if pem.is_pkcs7(content) else Form.DER
 
 
@@ -56,33 +67,25 @@ def blocks(content: bytes) -> tuple[tuple[Block, ...], tuple[bytes, ...]]:
 
     A block that OpenSSL would not read is there with its ``problem``, and its certificates are, where we can read them.
     """
-    if form_of(content) not in {Form.PEM, Form.UTF16}:
-        return _binary(content)
     text = pem.as_ascii(content)
-    found = [(block, ders) for block, ders in _pem(text)]
-    return tuple(block for block, _ in found), tuple(der for _, ders in found for der in ders)
+    if not _BEGIN.search(text):
+        return _binary(content)
+    found = list(_pem(text))
+    seen = [pair for pair in found if pair[0].label.endswith("CERTIFICATE")] or found
+    return tuple(block for block, _ in found), tuple(der for _, ders in seen for der in ders)
 
 
 def _pem(text: bytes) -> Iterator[tuple[Block, tuple[bytes, ...]]]:
-    begins = [match for match, _ in zip(_BEGIN.finditer(text), range(BLOCKS), strict=False)]
+    begins = list(islice(_BEGIN.finditer(text), BLOCKS + 1))
+    stops = [begin.start() for begin in begins[1:]] + [len(text)]
     line = counted = 0
-    for number, begin in enumerate(begins):
+    for begin, stop in zip(begins[:BLOCKS], stops, strict=False):
         line += text.count(b"\n", counted, begin.start())
         counted = begin.start()
-        until = begins[number + 1].start() if number + 1 < len(begins) else len(text)
-        piece = text[begin.start() : until]
-        label = begin[1].decode("ascii")
-        block = _block(piece, label, line + 1, glued=_is_glued(text, begin.start()) or _is_followed(piece, label))
-        yield block, pem.certificates(piece) if block.what is What.CERTIFICATE else ()
-
-
-def _is_glued(text: bytes, at: int) -> bool:
-    return bool(text[text.rfind(b"\n", 0, at) + 1 : at].removeprefix(b"\xef\xbb\xbf").strip())
-
-
-def _is_followed(piece: bytes, label: str) -> bool:
-    """Something stands behind the END on its line, which OpenSSL calls a bad end line."""
-    return bool(piece.partition(_end(label))[2].partition(b"\n")[0].strip())
+        piece, before = text[begin.start() : stop], text[text.rfind(b"\n", 0, begin.start()) + 1 : begin.start()]
+        block = _block(piece, begin[1].decode("ascii"), line + 1, glued=before not in _NOTHING)
+        small = block.what is What.CERTIFICATE and block.problem != _TOO_LARGE
+        yield block, pem.certificates(piece) if small else ()
 
 
 def _end(label: str) -> bytes:
@@ -91,30 +94,59 @@ def _end(label: str) -> bytes:
 
 def _block(piece: bytes, label: str, line: int, *, glued: bool) -> Block:
     what = next((what for pattern, what in _LABELS if pattern.fullmatch(label)), What.OTHER)
-    problem = _problem(piece, label)
+    glued, problem = glued or _is_followed(piece, label), _problem(piece, label)
     if what is not What.KEY:
         return Block(what, line, label, glued=glued, problem=problem)
     encrypted = label == "ENCRYPTED PRIVATE KEY" or bool(_ENCRYPTED.search(piece))
-    spki = None if encrypted or problem else _public(piece)
-    return Block(what, line, label, spki, encrypted=encrypted, glued=glued, problem=problem)
+    spki, unread = (None, None) if encrypted or problem else _public(piece)
+    return Block(what, line, label, spki, encrypted=encrypted, glued=glued, problem=problem or unread)
+
+
+def _is_followed(piece: bytes, label: str) -> bool:
+    """Something stands behind the BEGIN or the END on its line."""
+    first, _, rest = piece.partition(b"\n")
+    behind = rest.partition(_end(label))[2].partition(b"\n")[0]
+    return first.rstrip(_BLANKS) != b"-----BEGIN " + label.encode("ascii") + b"-----" or bool(behind.strip(_BLANKS))
 
 
 def _problem(piece: bytes, label: str) -> str | None:
     """Why OpenSSL would not read this block (crypto/pem/pem_lib.c, get_header_and_data)."""
-    body, end, _ = piece.partition(_end(label))
-    if not end:
+    end = _END.search(piece)
+    if not end or not piece.startswith(_end(label), end.start()):
         return "it does not end"
-    inside = _HEADERS.sub(b"", body.partition(b"-----\n")[2] or body.rpartition(b"-----")[2])
-    return None if _BODY.match(inside) else "there is something in it that is no base64"
+    if end.start() > LARGEST_BLOCK:
+        return _TOO_LARGE
+    lines = [line.rstrip(_BLANKS) for line in piece[: end.start()].split(b"\n")[1:-1]]
+    head, data = _divided(lines)
+    if head and not head[0].startswith(b"Proc-Type: 4,"):
+        return "an empty line stands in it, and what is before that is no header of a key"
+    if data != lines and not _is_regular(data):
+        return f"behind an empty line its lines must be {_COLUMNS} characters long"
+    text = b"".join(b"".join(data).split())
+    if not text:
+        return "it is empty"
+    return None if len(text) % 4 == 0 and _BASE64.fullmatch(text) else "its base64 is damaged"
 
 
-def _public(piece: bytes) -> bytes | None:
-    """The public half of a key, or None where the library cannot read it."""
+def _divided(lines: Sequence[bytes]) -> tuple[Sequence[bytes], Sequence[bytes]]:
+    """Before and behind the first empty line; all is data where there is none (RFC 1421 §4.4)."""
+    at = next((number for number, line in enumerate(lines) if not line), None)
+    return ((), lines) if at is None else (lines[:at], lines[at + 1 :])
+
+
+def _is_regular(lines: Sequence[bytes]) -> bool:
+    return all(len(line) == _COLUMNS for line in lines[:-1]) and all(0 < len(line) <= _COLUMNS for line in lines[-1:])
+
+
+def _public(piece: bytes) -> tuple[bytes | None, str | None]:
+    """The public half of a key, or why nobody can read it; neither for a kind that we alone do not know."""
     try:
         key = load_pem_private_key(piece, None, unsafe_skip_rsa_key_validation=True)
+    except UnsupportedAlgorithm:
+        return None, None
     except _UNREADABLE:
-        return None
-    return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return None, "it is no private key"
+    return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), None
 
 
 def _binary(content: bytes) -> tuple[tuple[Block, ...], tuple[bytes, ...]]:

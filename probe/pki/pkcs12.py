@@ -19,6 +19,7 @@ from probe.pki.der import INTEGER, OCTET_STRING, OID, SEQUENCE, DerError, Elemen
 ITERATIONS = 2_000_000
 """Most rounds of a key derivation: OpenSSL writes 2,048, Windows 2,000, cautious people 600,000; two million take two
 seconds, and the number in the file is whoever wrote it's."""
+CLOSED = "cannot be opened: the password is another one, or the file is damaged"
 ELEMENTS = 20_000
 DEPTH = 24
 
@@ -38,19 +39,24 @@ def read(content: bytes, password: bytes | None) -> tuple[tuple[Block, ...], tup
     """Read key and certificates: what the file holds, and the certificates (DER), the leaf first.
 
     Raises ValueError, with a sentence, where the password is wrong or missing, or where the file asks for more work
-    than ``ITERATIONS``.
+    than ``ITERATIONS``. What the password decrypts may ask for more: see ``cli/apart.py``.
     """
-    rounds = max(_rounds(content), default=0)
-    if rounds > ITERATIONS:
-        raise ValueError(f"asks for {rounds} rounds of key derivation, which is more than {ITERATIONS}: not read")
+    refuse_work(content)
     try:
         key, own, others = pkcs12.load_key_and_certificates(content, password)
     except (ValueError, TypeError, UnsupportedAlgorithm, OverflowError):
-        raise ValueError("cannot be opened: the password is another one, or the file is damaged") from None
+        raise ValueError(CLOSED) from None
     certificates = tuple(one.public_bytes(Encoding.DER) for one in ([own] if own else []) + list(others))
     spki = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) if key else None
     keys = (Block(What.KEY, spki=spki),) if key else ()
     return (*keys, *(Block(What.CERTIFICATE) for _ in certificates)), certificates
+
+
+def refuse_work(content: bytes) -> None:
+    """Raise ValueError where the file asks for too many rounds in the open."""
+    rounds = max(_rounds(content), default=0)
+    if rounds > ITERATIONS:
+        raise ValueError(f"asks for {rounds} rounds of key derivation, which is more than {ITERATIONS}: not read")
 
 
 def _rounds(content: bytes) -> Iterator[int]:

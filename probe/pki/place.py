@@ -13,6 +13,8 @@ from pathlib import Path
 
 from probe.material import Place
 
+LINKS = 40
+"""Most links on one way (path_resolution(7))."""
 READ, SEARCH = 4, 1
 """Bits of one class of a mode."""
 
@@ -22,7 +24,7 @@ def place_of(path: Path, users: Sequence[str] = ()) -> Place:
     target = Path(os.path.realpath(path))
     status = target.stat()
     known = [user for user in users if _ids(user)]
-    barred = tuple((user, bar) for user in known if (bar := _bar(path, target, user)))
+    barred = tuple((user, bar) for user in known if (bar := _bar(path, user)))
     return Place(
         path=str(path.absolute()),
         target=str(target),
@@ -50,19 +52,28 @@ def _ids(user: str) -> tuple[int, frozenset[int]] | None:
     return entry.pw_uid, frozenset(os.getgrouplist(user, entry.pw_gid))
 
 
-def _bar(path: Path, target: Path, user: str) -> str | None:
+def _bar(path: Path, user: str) -> str | None:
     """The first file or folder that keeps a user out, or None."""
-    for step, wanted in _way(path, target):
+    for step, wanted in dict.fromkeys(_way(path)):
         if not _lets(step, user, wanted):
             return str(step)
     return None
 
 
-def _way(path: Path, target: Path) -> Iterator[tuple[Path, int]]:
-    """What has to be passed: the folders of the path as typed, those of the file behind the links, and that file."""
-    folders = dict.fromkeys((*reversed(path.absolute().parents), *reversed(target.parents)))
-    yield from ((Path(folder), SEARCH) for folder in folders)
-    yield target, READ
+def _way(path: Path) -> Iterator[tuple[Path, int]]:
+    """What has to be passed, link by link: every folder in which a name is looked up, and at last the file."""
+    here, names, links = Path("/"), list(reversed(path.absolute().parts[1:])), LINKS
+    while names:
+        yield here, SEARCH
+        step = here / names.pop()
+        if links and step.is_symlink():
+            links -= 1
+            behind = step.readlink()
+            names += reversed(behind.parts[1:] if behind.is_absolute() else behind.parts)
+            here = Path("/") if behind.is_absolute() else here
+        else:
+            here = here.parent if step.name == ".." else step
+    yield here, READ
 
 
 def _lets(step: Path, user: str, wanted: int) -> bool:

@@ -120,7 +120,8 @@ def _rules(case: Case) -> tuple[Rule, ...]:
         if case.observation.side is Side.CLIENT:
             return LISTEN_RULES + _of_lists()
         return RULES + DISK_RULES if case.on_disk else RULES
-    if not case.material.certificates or any(file.leaf_missing.look(case)):
+    missing = file.leaf_missing
+    if not case.material.certificates or (not missing.lacks(case) and any(missing.look(case))):
         return FILE_RULES
     ordered = case.material.form is not Form.PKCS7
     return FILE_RULES + tuple(rule for rule in _of_lists() if ordered or rule.id not in OF_ORDER)

@@ -79,6 +79,11 @@ class Case:
         place = this.where_key if this else None
         return bool(this and this.habits and place and set(this.habits.users) - set(place.unknown_users))
 
+    @property
+    def key_known(self) -> bool:
+        """The public half of some private key is at hand."""
+        return self.material is not None and any(key.spki for key in self.material.keys)
+
     def positions(self, certificate: Certificate) -> tuple[int, ...]:
         """The first position at which the certificate was sent; empty when it was not."""
         return next(((n,) for n, c in enumerate(self.presented) if c.sha256 == certificate.sha256), ())
@@ -122,6 +127,7 @@ class Need(Enum):
     CALLER = "no client has called"
     FILE = "no file was read"
     HABITS = "no mail server was named (--mta)"
+    KEY = "there is no readable server certificate, or no private key that can be read without a passphrase"
     USERS = "the users of that mail server are not known here"
     NAME = "there is no readable server certificate, or no name to judge it by"
 
@@ -145,6 +151,7 @@ class Rule:
             Need.CALLER: case.observation.side is not Side.CLIENT or case.material is not None,
             Need.FILE: case.material is None,
             Need.HABITS: case.material is None or case.material.habits is None,
+            Need.KEY: case.leaf is None or not case.key_known,
             Need.USERS: not case.users_known,
             Need.NAME: case.leaf is None or case.reference is None,
             Need.ANCHORS: case.leaf is None or not (case.stores or case.lacks_known),

@@ -80,7 +80,7 @@ def leaf_missing(case: Case) -> Iterable[Hit]:
         yield Hit((), facts | ({"case": "sibling", "sibling": this.sibling} if this.sibling else {}))
 
 
-@rule("key-mismatch", Severity.ERROR, Need.LEAF, "RFC 8446 §4.4.3, X509_check_private_key(3)")
+@rule("key-mismatch", Severity.ERROR, Need.KEY, "RFC 8446 §4.4.3, X509_check_private_key(3)")
 def key_mismatch(case: Case) -> Iterable[Hit]:
     """Key and leaf of the file are not a pair."""
     this = _material(case)

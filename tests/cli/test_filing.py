@@ -262,11 +262,23 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_ten_thousand_certificates_are_bounded(judge: Callable[..., tuple[int, Any]], actors: Cast) -> None:
-    """They are read, and told as a list that is too long."""
+    """No mail server has a use for such a file, and nobody waits for us to draw it; hundreds are judged."""
     p = parts(actors)
     code, document = judge(p.leaf + p.r3 * 10_000)
-    assert code == 1
-    assert "too-many-certs" in ids(document)
+    assert (code, "more than 3000" in str(document["error"])) == (2, True)
+    code, document = judge(p.leaf + p.r3 * 500)
+    assert (code, "too-many-certs" in ids(document)) == (1, True)
+
+
+def test_what_cannot_be_read_is_never_called_right(judge: Callable[..., tuple[int, Any]], actors: Cast) -> None:
+    """A certificate that is none, alone or before others, and a key that is none."""
+    p = parts(actors)
+    nothing = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+    for content in (nothing, nothing + p.r3, nothing + p.leaf):
+        code, document = judge(content)
+        assert (code, "unparsable-cert" in ids(document)) == (1, True)
+    for key in (p.key.replace("\nMII", "\nMI", 1), nothing.replace("CERTIFICATE", "PRIVATE KEY")):
+        assert ids(judge(key + p.leaf + p.r3)[1]) == ["file-not-pem"]
 
 
 def test_a_pkcs12_file_that_asks_for_endless_work_is_not_opened(
