@@ -28,7 +28,7 @@ BLOCKS = 4_000
 """Blocks of one file that are looked at; a file of all public intermediates has 2,200."""
 LARGEST_BLOCK = 1 << 20
 """Bytes of one block; a certificate of a public CA has two thousand."""
-_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 #]{1,60})-----")
+_BEGIN = re.compile(rb"-----BEGIN ([^\n]{1,80}?)-----")
 _SET = re.compile(rb"-----BEGIN (?:PKCS7|PKCS #7 SIGNED DATA|CMS)-----")
 _CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----")
 _LABELS = (
@@ -83,13 +83,13 @@ def _pem(text: bytes) -> Iterator[tuple[Block, tuple[bytes, ...]]]:
         line += text.count(b"\n", counted, begin.start())
         counted = begin.start()
         piece, before = text[begin.start() : stop], text[text.rfind(b"\n", 0, begin.start()) + 1 : begin.start()]
-        block = _block(piece, begin[1].decode("ascii"), line + 1, glued=before not in _NOTHING)
+        block = _block(piece, begin[1].decode("latin-1"), line + 1, glued=before not in _NOTHING)
         small = block.what is What.CERTIFICATE and block.problem != _TOO_LARGE
         yield block, pem.certificates(piece) if small else ()
 
 
 def _end(label: str) -> bytes:
-    return b"-----END " + label.encode("ascii") + b"-----"
+    return b"-----END " + label.encode("latin-1") + b"-----"
 
 
 def _block(piece: bytes, label: str, line: int, *, glued: bool) -> Block:
@@ -106,7 +106,7 @@ def _is_followed(piece: bytes, label: str) -> bool:
     """Something stands behind the BEGIN or the END on its line."""
     first, _, rest = piece.partition(b"\n")
     behind = rest.partition(_end(label))[2].partition(b"\n")[0]
-    return first.rstrip(_BLANKS) != b"-----BEGIN " + label.encode("ascii") + b"-----" or bool(behind.strip(_BLANKS))
+    return first.rstrip(_BLANKS) != b"-----BEGIN " + label.encode("latin-1") + b"-----" or bool(behind.strip(_BLANKS))
 
 
 def _problem(piece: bytes, label: str) -> str | None:

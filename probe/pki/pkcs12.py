@@ -7,6 +7,7 @@ PBKDF2-params ::= SEQUENCE { salt OCTET STRING, iterationCount INTEGER, … }   
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -43,7 +44,8 @@ def read(content: bytes, password: bytes | None) -> tuple[tuple[Block, ...], tup
     """
     refuse_work(content)
     try:
-        key, own, others = pkcs12.load_key_and_certificates(content, password)
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # of BER, which old programs write
+            key, own, others = pkcs12.load_key_and_certificates(content, password)
     except (ValueError, TypeError, UnsupportedAlgorithm, OverflowError):
         raise ValueError(CLOSED) from None
     certificates = tuple(one.public_bytes(Encoding.DER) for one in ([own] if own else []) + list(others))

@@ -295,6 +295,43 @@ def test_a_pkcs12_file_that_asks_for_endless_work_is_not_opened(
     assert "error" in document
 
 
+def test_a_key_that_is_named_goes_before_the_files_own(
+    judge: Callable[..., tuple[int, Any]], actors: Cast, tmp_path: Path
+) -> None:
+    """--key is what the mail server would be given; it must be a file that holds one."""
+    p = parts(actors)
+    own, other = _written(tmp_path / "own.key", p.key), _written(tmp_path / "other.key", p.other)
+    for key in (own, other):
+        key.chmod(0o600)
+    assert ids(judge(p.key + p.leaf + p.r3, "--key", str(own))[1]) == []
+    assert ids(judge(p.key + p.leaf + p.r3, "--key", str(other))[1]) == ["key-mismatch"]
+    for path in (str(tmp_path), str(tmp_path / "roots.pem"), "/dev/zero"):
+        assert judge(p.key + p.leaf + p.r3, "--key", path)[0] == 2
+
+
+def test_a_pair_that_cannot_be_judged_is_not_called_right(judge: Callable[..., tuple[int, Any]], actors: Cast) -> None:
+    """Without a key that can be read, key-mismatch is among what was skipped."""
+    p = parts(actors)
+    for content, skipped in ((p.leaf + p.r3, True), (encrypted() + p.leaf + p.r3, True), (p.key + p.leaf, False)):
+        told = judge(content)[1]["endpoints"][0]["skipped"]
+        assert ("key-mismatch" in {one["id"] for one in told}) == skipped
+
+
+def test_a_pkcs12_file_with_an_empty_password_asks_nobody(judge: Callable[..., tuple[int, Any]], actors: Cast) -> None:
+    """As many programs write them."""
+    own = load_der_x509_certificate(actors.mx.der)
+    content = pkcs12.serialize_key_and_certificates(b"", keys.private("leaf"), own, None, serialization.NoEncryption())
+    assert "file-not-pem" in ids(judge(content)[1])
+
+
+def test_a_set_in_pem_is_called_by_its_name(judge: Callable[..., tuple[int, Any]], actors: Cast) -> None:
+    """BEGIN PKCS7 is a frame that no mail server reads."""
+    chain = [load_der_x509_certificate(one.der) for one in (actors.mx, actors.r3)]
+    _, document = judge(pkcs7.serialize_certificates(chain, serialization.Encoding.PEM))
+    (finding,) = document["endpoints"][0]["findings"]
+    assert (finding["id"], finding["facts"]["form"]) == ("file-not-pem", "PKCS#7")
+
+
 def test_the_key_never_shows(judge: Callable[..., tuple[int, Any]], actors: Cast, tmp_path: Path) -> None:
     """Not in the report, and not in the mended list."""
     p = parts(actors)
