@@ -107,8 +107,7 @@ async def probe_host(target: Target, options: Options) -> Report:
 async def _side_by_side(report: Report, presenting: Observation, name: str, options: Options) -> Report:
     """Add the same server seen while we present a certificate, what that changed, and the list that we presented."""
     first = report.endpoints[0]
-    nowhere = Endpoint(None, None, presenting.endpoint.port, tls=Tls.NONE)
-    ours = Observation(nowhere, presenting.started, Stage.DONE, presented=presenting.client_chain, side=Side.CLIENT)
+    ours = _of_list(presenting.client_chain, presenting.started, Side.CLIENT)
     bare = replace(options, name=None, mta=None, on_disk=None)
     second = judged(await complete(presenting, options), options)
     own = judged(await complete(ours, bare), bare, Material(name, certificates=presenting.client_chain))
@@ -221,15 +220,17 @@ async def report_of_file(material: Material, options: Options, now: datetime) ->
     """Judge what one file holds; issuers that it lacks are fetched as for a probe."""
     kind = Target(material.name, 25, Protocol.SMTP, Tls.NONE, Kind.FILE)
     side = Side.CLIENT if options.sides == {Side.CLIENT} else Side.SERVER
-    nowhere = Endpoint(None, None, 25, Protocol.SMTP, Tls.NONE)
-    seen = Observation(nowhere, now, Stage.DONE, presented=material.certificates, side=side)
-    seen = await complete(seen, options)
+    seen = await complete(_of_list(material.certificates, now, side), options)
     at = _moment(seen, options)
     return Report(kind, (judged(seen, options, material),), (), options.anchors.stores, at, options.fail_on)
 
 
 def report_of_certificates(certificates: Sequence[bytes], options: Options, now: datetime) -> Report:
     """Judge certificates that came from no network: DER, in the order in which a server would send them."""
-    endpoint = Endpoint(None, None, 25, Protocol.SMTP, Tls.NONE)
-    seen = Observation(endpoint, now, Stage.DONE, presented=tuple(certificates))
+    seen = _of_list(tuple(certificates), now)
     return report_of(seen, options, Target(options.name or "", 25, Protocol.SMTP, Tls.NONE, Kind.FILE))
+
+
+def _of_list(certificates: tuple[bytes, ...], now: datetime, side: Side = Side.SERVER) -> Observation:
+    """Certificates that nobody sent, as if somebody had, nowhere."""
+    return Observation(Endpoint(None, None, 25, tls=Tls.NONE), now, Stage.DONE, presented=certificates, side=side)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import TYPE_CHECKING
 
 from probe.model import Stage
-from probe.wire.session import Session
-from probe.wire.sink import Sink
+
+if TYPE_CHECKING:
+    from probe.wire.session import Session
+    from probe.wire.sink import Sink
 
 CHUNK = 64 * 1024
 """Bytes read from the socket at once: more than the first flight of nearly every server."""
@@ -22,17 +24,16 @@ def _nothing() -> None:
     """The socket takes bytes again; sending them is a part of every turn."""
 
 
-Conversation: TypeAlias = Session | Sink
-"""What a driver carries bytes for: we as a client, or we as a server."""
-
-
 class Driver:
-    """One socket and one session. ``began`` (zero of milliseconds) and ``until`` (total deadline) are loop times."""
+    """One socket and one session, ours as a client's or as a server's.
+
+    ``began`` (zero of milliseconds) and ``until`` (total deadline) are loop times.
+    """
 
     def __init__(
         self,
         sock: socket.socket,
-        session: Conversation,
+        session: Session | Sink,
         *,
         began: float,
         until: float,

@@ -97,9 +97,14 @@ def _block(piece: bytes, label: str, line: int, *, glued: bool) -> Block:
     glued, problem = glued or _is_followed(piece, label), _problem(piece, label)
     if what is not What.KEY:
         return Block(what, line, label, glued=glued, problem=problem)
-    encrypted = label == "ENCRYPTED PRIVATE KEY" or bool(_ENCRYPTED.search(piece))
-    spki, unread = (None, None) if encrypted or problem else _public(piece)
+    encrypted = is_encrypted(piece)
+    spki, unread = (None, None) if encrypted or problem else public_half(piece)
     return Block(what, line, label, spki, encrypted=encrypted, glued=glued, problem=problem or unread)
+
+
+def is_encrypted(piece: bytes) -> bool:
+    """A key needs a passphrase, by its armour alone: PKCS#8 (RFC 5958 §3), or the older form (RFC 1421 §4.6.1.1)."""
+    return piece.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----") or bool(_ENCRYPTED.search(piece))
 
 
 def _is_followed(piece: bytes, label: str) -> bool:
@@ -138,7 +143,7 @@ def _is_regular(lines: Sequence[bytes]) -> bool:
     return all(len(line) == _COLUMNS for line in lines[:-1]) and all(0 < len(line) <= _COLUMNS for line in lines[-1:])
 
 
-def _public(piece: bytes) -> tuple[bytes | None, str | None]:
+def public_half(piece: bytes) -> tuple[bytes | None, str | None]:
     """The public half of a key, or why nobody can read it; neither for a kind that we alone do not know."""
     try:
         key = load_pem_private_key(piece, None, unsafe_skip_rsa_key_validation=True)

@@ -15,6 +15,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization as form
 
 from probe.model import Certificate
+from probe.pki.blocks import is_encrypted, public_half
 from probe.pki.pem import bundle
 
 WITH_KEY = frozenset({"key-first", "key-last"})
@@ -22,8 +23,6 @@ WITH_KEY = frozenset({"key-first", "key-last"})
 _BLOCK = re.compile(
     rb"-----BEGIN (?P<label>(?:[A-Z0-9]+ )*PRIVATE KEY)-----[^-]*(?:-(?!----)[^-]*)*-----END (?P=label)-----(?:\r?\n)?"
 )
-_ENCRYPTED = re.compile(rb"BEGIN ENCRYPTED|^Proc-Type: *4, *ENCRYPTED", re.MULTILINE)
-"""PKCS#8 (RFC 5958 §3) and the older form of OpenSSL (RFC 1421 §4.6.1.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +40,6 @@ def blocks(content: bytes) -> tuple[bytes, ...]:
     return tuple(found[0] for found in _BLOCK.finditer(content))
 
 
-def encrypted(block: bytes) -> bool:
-    """Say whether a key needs a passphrase, by its armour alone."""
-    return _ENCRYPTED.search(block) is not None
-
-
 def key_of(content: bytes) -> Key:
     """Return the one private key of a file; raises ValueError with the end of a sentence when there is not just one."""
     found = blocks(content)
@@ -53,13 +47,11 @@ def key_of(content: bytes) -> Key:
         raise ValueError("holds no private key in PEM")
     if len(found) > 1:
         raise ValueError(f"holds {len(found)} private keys, and one is wanted")
-    if encrypted(found[0]):
+    if is_encrypted(found[0]):
         raise ValueError("holds a key with a passphrase, so nobody can see whether it belongs to the certificate")
-    try:
-        private: Any = form.load_pem_private_key(found[0], None, unsafe_skip_rsa_key_validation=True)
-        public = private.public_key().public_bytes(form.Encoding.DER, form.PublicFormat.SubjectPublicKeyInfo)
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ValueError("holds a private key that cannot be read") from None
+    public, _ = public_half(found[0])
+    if public is None:
+        raise ValueError("holds a private key that cannot be read")
     return Key(found[0] if found[0].endswith(b"\n") else found[0] + b"\n", public)
 
 

@@ -89,7 +89,7 @@ def weak_dh(case: Case) -> Iterable[Hit]:
 def client_cert_required(case: Case) -> Iterable[Hit]:
     """The server asked for a client certificate and ended TLS because there was none."""
     seen = case.observation
-    number = None if seen.client_chain else _alert(seen)
+    number = None if seen.client_chain else ending_alert(seen)
     if number is not None and (number == CERTIFICATE_REQUIRED or _after_request(seen, number)):
         yield Hit((), facts_of(seen, seen.failure, alert=_named(number)), _sure(number))
 
@@ -114,7 +114,7 @@ def client_cert_requested(case: Case) -> Iterable[Hit]:
 @rule("tls-alert-unexpected-message", Severity.ERROR, Need.OBSERVATION, "RFC 8446 §6.2")
 def unexpected_message(case: Case) -> Iterable[Hit]:
     """The server says that a message of ours made no sense to it at this point."""
-    if _alert(case.observation) == UNEXPECTED_MESSAGE:
+    if ending_alert(case.observation) == UNEXPECTED_MESSAGE:
         yield Hit((), facts_of(case.observation, case.observation.failure, alert=_named(UNEXPECTED_MESSAGE)))
 
 
@@ -122,7 +122,7 @@ def unexpected_message(case: Case) -> Iterable[Hit]:
 def handshake_refused(case: Case) -> Iterable[Hit]:
     """The server ended the handshake with an alert, at once or until we asked for less."""
     seen = case.observation
-    number = _alert(seen)
+    number = ending_alert(seen)
     if number is not None and number != UNEXPECTED_MESSAGE and not any(client_cert_required.look(case)):
         yield Hit((), facts_of(seen, seen.failure, alert=_named(number)))
     elif number is None and seen.first_failure and seen.first_failure.trouble is not Trouble.TLS:
@@ -159,7 +159,7 @@ def _refused_for(failure: Failure | None, reasons: frozenset[str]) -> bool:
     return failure is not None and failure.trouble is Trouble.TLS and not reasons.isdisjoint(failure.symptoms)
 
 
-def _alert(seen: Observation) -> int | None:
+def ending_alert(seen: Observation) -> int | None:
     """The number of the alert that ended the observation."""
     if seen.failure is None or seen.failure.trouble is not Trouble.ALERT or seen.stage is Stage.DONE:
         return None
@@ -170,7 +170,7 @@ def _alert(seen: Observation) -> int | None:
 
 def named_alert(seen: Observation) -> str | None:
     """The alert that ended the observation, "48 (unknown_ca)", or None."""
-    number = _alert(seen)
+    number = ending_alert(seen)
     return None if number is None else _named(number)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from probe.model import Confidence, Observation, Severity, Side, Stage, Trouble
 from probe.rules.case import Case, Hit, Need, rule
-from probe.rules.handshake import named_alert
+from probe.rules.handshake import ending_alert, named_alert
 
 OF_CERTIFICATE = frozenset({42, 43, 44, 45, 46, 48, 49, 51, 113})
 """Alerts with which a client ends TLS over the certificate that a server presents (RFC 8446 §6.2)."""
@@ -17,17 +17,11 @@ OUTCOME = frozenset({Stage.HANDSHAKE, Stage.EHLO_TLS})
 def refused_us(case: Case) -> Iterable[Hit]:
     """The client ended TLS over the certificate that we presented, so its own was not seen, or counts for nothing."""
     seen = case.observation
-    if seen.stage in OUTCOME and (alert := _alert(seen)) in OF_CERTIFICATE:
-        yield Hit((), {"alert": named_alert(seen) or str(alert), "address": seen.endpoint.address or ""})
+    if seen.stage in OUTCOME and ending_alert(seen) in OF_CERTIFICATE:
+        yield Hit((), {"alert": named_alert(seen), "address": seen.endpoint.address or ""})
     elif _went_silently(seen):
         facts = {"address": seen.endpoint.address or "", "stage": seen.stage.value, "case": "closed"}
         yield Hit((), facts, Confidence.MAY_BE)
-
-
-def _alert(seen: Observation) -> int | None:
-    symptoms = seen.failure.symptoms if seen.failure and seen.failure.trouble is Trouble.ALERT else ()
-    numbers = [symptom.removeprefix("alert:") for symptom in symptoms if symptom.startswith("alert:")]
-    return int(numbers[0]) if numbers else None
 
 
 def _went_silently(seen: Observation) -> bool:
@@ -40,7 +34,7 @@ def _went_silently(seen: Observation) -> bool:
 def client_handshake_failed(case: Case) -> Iterable[Hit]:
     """TLS with the client came to nothing for another reason."""
     seen = case.observation
-    refused = _alert(seen) in OF_CERTIFICATE or _went_silently(seen)
+    refused = ending_alert(seen) in OF_CERTIFICATE or _went_silently(seen)
     if seen.stage in OUTCOME and seen.failure and not refused:
         begun = {} if seen.client_cert_requested or seen.failure.trouble is not Trouble.CLOSED else {"case": "unbegun"}
         facts = {"said": seen.failure.text, "stage": seen.stage.value, "address": seen.endpoint.address or ""}

@@ -12,10 +12,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from probe.model import Endpoint, Exchange, Failure, Observation, Reply, Stage, Trouble
+from probe.model import Endpoint, Failure, Observation, Reply, Stage, Trouble
 from probe.wire.dialogue import Listen, Say, Step, Upgrade, converse
 from probe.wire.handshake import Handshake, tls_begins
 from probe.wire.identity import Identity
+from probe.wire.record import Record
 from probe.wire.replies import BadReply, Replies, quoted
 from probe.wire.verbs import VERBS
 
@@ -62,8 +63,7 @@ class Session:
         self._endpoint = endpoint
         self._started = started
         self._seen: dict[str, Any] = {"client_chain": identity.chain} if identity else {}
-        self._transcript: list[Exchange] = []
-        self._timing: dict[str, float] = {}
+        self._record = Record(ms)
         self._limits = {**LIMITS, **limits}
         self._cap = cap
         self._identity = identity
@@ -74,20 +74,18 @@ class Session:
         self._out = bytearray()
         self._input = 0
         self._leaving = False
-        self._ms = self._entered = ms
         self._next(next(self._steps))
 
     @property
     def deadline(self) -> float:
         """When this stage, as a whole, will have taken too long: milliseconds on the scale of ``ms``."""
-        return self._entered + 1000 * (GOODBYE if self._leaving else self._limits[self.stage])
+        return self._record.entered + 1000 * (GOODBYE if self._leaving else self._limits[self.stage])
 
     @property
     def observation(self) -> Observation:
         """What is known so far."""
-        known = {**self._seen, "timing_ms": dict(self._timing), "transcript": tuple(self._transcript)}
         learned = self._tls.learned() if self._tls else {}
-        return Observation(self._endpoint, self._started, self.stage, **known, **learned)
+        return Observation(self._endpoint, self._started, self.stage, **self._seen, **self._record.kept, **learned)
 
     def take(self) -> bytes:
         """Give the bytes to send now."""
@@ -98,7 +96,7 @@ class Session:
         """Take bytes that arrived."""
         if self.done:
             return
-        self._ms = ms
+        self._record.ms = ms
         self._input += len(data)
         if self._input > INPUT_LIMIT:
             self._fail(Failure(Trouble.OVERSIZE, f"more than {INPUT_LIMIT} bytes"))
@@ -113,11 +111,11 @@ class Session:
 
     def expire(self, ms: float) -> None:
         """The deadline of the stage, or of the whole probe, has passed."""
-        self._end(Failure(Trouble.TIMEOUT, f"no complete answer in {(ms - self._entered) / 1000:.3g} s"), ms)
+        self._end(Failure(Trouble.TIMEOUT, f"no complete answer in {(ms - self._record.entered) / 1000:.3g} s"), ms)
 
     def _next(self, step: Step) -> None:
         if self.stage is not Stage.CONNECT:
-            self._clock()
+            self._record.leave(self.stage)
         self.stage = step.stage
         match step:
             case Listen(form=form):
@@ -154,35 +152,28 @@ class Session:
                 break
 
     def _unreadable(self, bad: BadReply) -> None:
-        self._note("server", bad.text)
+        self._record.note("server", bad.text)
         awaited = self.stage is Stage.GREETING and self._tls is None
         tls = awaited and bad.trouble is Trouble.UNREADABLE and tls_begins(self._replies.rest)
         self._fail(Failure(bad.trouble, bad.text, ("bytes:tls",) if tls else ()))
 
     def _say(self, line: str) -> None:
-        self._note("client", line)
+        self._record.note("client", line)
         raw = " ".join(line.split()).encode("ascii", "replace") + b"\r\n"  # one command, whatever the name holds
         if self._tls:
             self._tls.send(raw)
         else:
             self._out += raw
 
-    def _note(self, sender: str, *lines: str) -> None:
-        self._transcript += [Exchange(round(self._ms, 3), sender, line) for line in lines]
-
     def _hear(self) -> None:
-        self._note("server", *self._replies.heard())
-
-    def _clock(self) -> None:
-        self._timing[self.stage.value] = round(self._ms - self._entered, 3)
-        self._entered = self._ms
+        self._record.note("server", *self._replies.heard())
 
     def _upgrade(self) -> None:
         if surplus := self._replies.rest:
-            self._note("server", f"<{len(surplus)} bytes behind the reply: {quoted(surplus)}>")
+            self._record.note("server", f"<{len(surplus)} bytes behind the reply: {quoted(surplus)}>")
         self._seen["surplus"] = surplus
         self._replies = Replies()
-        self._note("client", "<TLS: ClientHello>")
+        self._record.note("client", "<TLS: ClientHello>")
         self._tls = Handshake(self._endpoint.sni, cap=self._cap, identity=self._identity)
 
     def _decrypt(self, tls: Handshake, data: bytes) -> None:
@@ -198,17 +189,12 @@ class Session:
 
     def _note_tls(self, tls: Handshake) -> None:
         if tls.failure and tls.failure.trouble is Trouble.NOT_TLS:
-            self._note("server", tls.failure.text)
+            self._record.note("server", tls.failure.text)
         elif tls.heard:
-            count = len(tls.learned()["presented"] or ())
-            self._note("server", f"<TLS: {count or 'no'} certificate{'' if count == 1 else 's'}>")
-
-    def _note_alerts(self, tls: Handshake) -> None:
-        for alert in tls.alerts:
-            self._note("server" if alert.received else "client", f"<TLS: alert {alert.number}>")
+            self._record.note_list("server", tls.learned()["presented"])
 
     def _leave(self, failure: Failure | None) -> None:
-        self._clock()
+        self._record.leave(self.stage)
         self._seen["failure"] = failure
         self.stage = self.stage if failure else Stage.DONE
         self._leaving = True
@@ -223,9 +209,9 @@ class Session:
     def _end(self, failure: Failure, ms: float) -> None:
         if self.done:
             return
-        self._ms = ms
+        self._record.ms = ms
         if rest := self._replies.rest:
-            self._note("server", quoted(rest))
+            self._record.note("server", quoted(rest))
             failure = replace(failure, text=quoted(rest))
         self._fail(self._tls.end(failure) if self._tls else failure)
 
@@ -234,7 +220,7 @@ class Session:
             if self._tls and not self._tls.complete:
                 self._note_tls(self._tls)
             if self._tls:
-                self._note_alerts(self._tls)
-            self._clock()
+                self._record.note_alerts(self._tls.alerts, "server", "client")
+            self._record.leave(self.stage)
             self._seen["failure"] = failure
         self.done = True

@@ -18,12 +18,12 @@ Nothing that a client says is relayed, stored or obeyed beyond these replies (RF
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from probe.model import Endpoint, Exchange, Failure, Observation, Side, Stage, Trouble
+from probe.model import Endpoint, Failure, Observation, Side, Stage, Trouble
+from probe.wire.record import Record
 from probe.wire.replies import quoted
 from probe.wire.welcome import Context, Welcome
 
@@ -62,29 +62,26 @@ class Sink:
         self._endpoint, self._context, self._name, self._discard = endpoint, context, name, discard
         self._started = started
         self._failure: Failure | None = None
-        self._transcript: list[Exchange] = []
-        self._timing: dict[str, float] = {}
+        self._record = Record(ms)
         self._tls: Welcome | None = None
         self._out = bytearray()
         self._rest = b""
         self._input = self._commands = 0
         self._in_data = False
-        self._ms = self._entered = ms
         self._reply(f"220 {name} ESMTP smtp-chaincheck listen: takes no mail")
 
     @property
     def deadline(self) -> float:
         """When this stage will have taken too long: milliseconds on the scale of ``ms``."""
-        return self._entered + 1000 * IDLE
+        return self._record.entered + 1000 * IDLE
 
     @property
     def observation(self) -> Observation:
         """What is known so far of the client."""
         learned: dict[str, Any] = self._tls.learned() if self._tls else {}
         endpoint = replace(self._endpoint, sni=self._tls.sni) if self._tls else self._endpoint
-        timing, told = dict(self._timing), tuple(self._transcript)
-        seen = Observation(endpoint, self._started, self.stage, self._failure, timing_ms=timing, transcript=told)
-        return replace(seen, side=Side.CLIENT, **learned)
+        known = {**self._record.kept, **learned, "side": Side.CLIENT}
+        return Observation(endpoint, self._started, self.stage, self._failure, **known)
 
     def take(self) -> bytes:
         """Give the bytes to send now."""
@@ -95,7 +92,7 @@ class Sink:
         """Take bytes that arrived."""
         if self.done:
             return
-        self._ms = ms
+        self._record.ms = ms
         self._input += len(data)
         if self._input > (MESSAGE if self._discard else INPUT):
             self._fail(Failure(Trouble.OVERSIZE, f"more than {self._input - 1} bytes"))
@@ -110,26 +107,25 @@ class Sink:
 
     def expire(self, ms: float) -> None:
         """The deadline of the stage, or of the whole session, has passed."""
-        self._end(Failure(Trouble.TIMEOUT, f"nothing for {(ms - self._entered) / 1000:.3g} s"), ms)
+        self._end(Failure(Trouble.TIMEOUT, f"nothing for {(ms - self._record.entered) / 1000:.3g} s"), ms)
 
     def _end(self, failure: Failure, ms: float) -> None:
         if not self.done:
-            self._ms = ms
+            self._record.ms = ms
             self._fail(self._tls.end(failure) if self._tls else failure)
 
     def _fail(self, failure: Failure) -> None:
         if self.stage is not Stage.DONE:
             self._failure = failure
-            self._note_alerts()
-            self._clock()
+            self._record.note_alerts(self._tls.alerts if self._tls else (), "client", "server")
+            self._record.leave(self.stage)
         self.done = True
 
     def _decrypt(self, tls: Welcome, data: bytes) -> None:
         shaking = not tls.complete
         plain = tls.receive(data)
         if shaking and tls.complete:
-            count = len(tls.learned()["presented"] or ())
-            self._note("client", f"<TLS: {count or 'no'} certificate{'' if count == 1 else 's'}>")
+            self._record.note_list("client", tls.learned()["presented"])
             self._enter(Stage.EHLO_TLS)
         if plain:
             self._read(plain)
@@ -145,8 +141,7 @@ class Sink:
             if not end:
                 break
             self._rest = rest
-            if self._obey(line.rstrip(b"\r")):
-                return
+            self._obey(line.rstrip(b"\r"))
         if len(self._rest) > LINE and not self.done:
             self._fail(Failure(Trouble.OVERSIZE, quoted(self._rest[:LINE])))
 
@@ -159,57 +154,68 @@ class Sink:
             self._reply("250 2.0.0 Taken and thrown away")
         return end is not None
 
-    def _obey(self, line: bytes) -> bool:
-        """Answer one command; True when TLS begins, and what follows is no command any more."""
+    def _obey(self, line: bytes) -> None:
+        """Answer one command."""
         self._commands += 1
-        self._note("client", quoted(line))
+        self._record.note("client", quoted(line))
         if len(line) > LINE or self._commands > COMMANDS:
             self._reply("421 4.7.0 Too much")
             self._fail(Failure(Trouble.OVERSIZE, "too many commands, or too long"))
-            return False
+            return
         word, _, rest = line.decode("ascii", "replace").partition(" ")
-        answer = _ANSWERS.get(word.upper(), _unknown)
-        return answer(self, rest.strip())
+        match word.upper():
+            case "EHLO" | "HELO" as hello:
+                self._greet(rest.strip(), offer=self._tls is None and hello == "EHLO")
+            case "STARTTLS":
+                self._upgrade()
+            case "MAIL" | "RCPT":
+                self._reply("250 2.0.0 OK" if self._discard else REFUSAL)
+            case "DATA":
+                self._take()
+            case "RSET" | "NOOP":
+                self._reply("250 2.0.0 OK")
+            case "QUIT":
+                self._leave()
+            case _:
+                self._reply("502 5.5.1 Not here")
 
-    def greet(self, name: str, *, extended: bool) -> None:
+    def _greet(self, name: str, *, offer: bool) -> None:
         """Answer EHLO or HELO."""
         self.client = name[:255]
-        offer = self._tls is None and extended
         self._reply(*([f"250-{self._name}", "250 STARTTLS"] if offer else [f"250 {self._name}"]))
         self._enter(Stage.DONE if self._tls else Stage.EHLO)
 
-    def upgrade(self) -> bool:
+    def _upgrade(self) -> None:
         """Answer STARTTLS; bytes that stand behind it are dropped (RFC 3207 §6)."""
         if self._tls:
             self._reply("503 5.5.1 TLS has begun already")
-            return False
+            return
         self._reply("220 2.0.0 Ready to start TLS")
         if self._rest:
-            self._note("client", f"<{len(self._rest)} bytes behind STARTTLS, dropped: {quoted(self._rest)}>")
+            self._record.note("client", f"<{len(self._rest)} bytes behind STARTTLS, dropped: {quoted(self._rest)}>")
         self._rest = b""
         self._tls = Welcome(self._context)
         self._enter(Stage.HANDSHAKE)
-        return True
 
-    def mail(self, *, data: bool = False) -> None:
-        """Answer MAIL, RCPT or DATA."""
-        self._in_data = data and self._discard
+    def _take(self) -> None:
+        """Answer DATA."""
+        self._in_data = self._discard
         if self._in_data:
             self._rest = b"\n" + self._rest  # the end may be the first line
-        self._reply("354 Go on" if self._in_data else "250 2.0.0 OK" if self._discard else REFUSAL)
+        self._reply("354 Go on" if self._in_data else REFUSAL)
 
-    def leave(self) -> None:
+    def _leave(self) -> None:
         """Answer QUIT."""
         self._reply("221 2.0.0 Bye")
         if self.stage is not Stage.DONE:
             self._failure = Failure(Trouble.CLOSED, "QUIT")
-        self._clock()
+        self._record.leave(self.stage)
         if self._tls:
             self._tls.close()
         self.done = True
 
     def _reply(self, *lines: str) -> None:
-        self._note("server", *lines)
+        self._record.note("server", *lines)
         raw = "".join(f"{line}\r\n" for line in lines).encode("ascii", "replace")
         if self._tls:
             self._tls.send(raw)
@@ -218,63 +224,5 @@ class Sink:
 
     def _enter(self, stage: Stage) -> None:
         if self.stage is not stage:
-            self._clock()
+            self._record.leave(self.stage)
             self.stage = stage
-
-    def _clock(self) -> None:
-        self._timing[self.stage.value] = round(self._ms - self._entered, 3)
-        self._entered = self._ms
-
-    def _note(self, sender: str, *lines: str) -> None:
-        self._transcript += [Exchange(round(self._ms, 3), sender, line) for line in lines]
-
-    def _note_alerts(self) -> None:
-        for alert in self._tls.alerts if self._tls else ():
-            self._note("client" if alert.received else "server", f"<TLS: alert {alert.number}>")
-
-    def say(self, line: str) -> bool:
-        """Answer with one line; TLS does not begin."""
-        self._reply(line)
-        return False
-
-
-def _unknown(sink: Sink, _: str) -> bool:
-    return sink.say("502 5.5.1 Not here")
-
-
-def _hello(sink: Sink, name: str) -> bool:
-    sink.greet(name, extended=True)
-    return False
-
-
-def _plain_hello(sink: Sink, name: str) -> bool:
-    sink.greet(name, extended=False)
-    return False
-
-
-def _mail(sink: Sink, _: str) -> bool:
-    sink.mail()
-    return False
-
-
-def _message(sink: Sink, _: str) -> bool:
-    sink.mail(data=True)
-    return False
-
-
-def _quit(sink: Sink, _: str) -> bool:
-    sink.leave()
-    return False
-
-
-_ANSWERS: dict[str, Callable[[Sink, str], bool]] = {
-    "EHLO": _hello,
-    "HELO": _plain_hello,
-    "STARTTLS": lambda sink, _: sink.upgrade(),
-    "MAIL": _mail,
-    "RCPT": _mail,
-    "DATA": _message,
-    "RSET": lambda sink, _: sink.say("250 2.0.0 OK"),
-    "NOOP": lambda sink, _: sink.say("250 2.0.0 OK"),
-    "QUIT": _quit,
-}

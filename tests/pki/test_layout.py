@@ -10,8 +10,9 @@ from probe import material
 from probe.cli import arguments
 from probe.demo import keys
 from probe.pki import pem
+from probe.pki.blocks import is_encrypted
 from probe.pki.certificate import parse
-from probe.pki.layout import WITH_KEY, Key, belongs, blocks, encrypted, key_of, laid_out
+from probe.pki.layout import WITH_KEY, Key, belongs, blocks, key_of, laid_out
 
 LEAF, ISSUER, _ = map(parse, (one.der for one in chain(1)))
 RIGHT = (LEAF, ISSUER)
@@ -68,8 +69,8 @@ def test_a_key_with_a_passphrase_is_known_by_its_armour(shape: form.PrivateForma
     """Whose it is, nobody can see."""
     private = form.load_pem_private_key(PEM, None)
     locked = private.private_bytes(form.Encoding.PEM, shape, form.BestAvailableEncryption(b"secret"))
-    assert encrypted(locked)
-    assert not encrypted(PEM)
+    assert is_encrypted(locked)
+    assert not is_encrypted(PEM)
     with pytest.raises(ValueError, match="with a passphrase"):
         key_of(locked)
 

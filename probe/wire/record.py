@@ -1,0 +1,41 @@
+"""What happened when, in one conversation: its lines, and how long each stage took."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from probe.model import Alert, Exchange, Stage
+
+
+class Record:
+    """Notes of one connection. ``ms`` is now, in milliseconds since the beginning; ``entered`` when the stage began."""
+
+    def __init__(self, ms: float) -> None:
+        self.ms = self.entered = ms
+        self._transcript: list[Exchange] = []
+        self._timing: dict[str, float] = {}
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        """What an Observation keeps of it, by field name."""
+        return {"timing_ms": dict(self._timing), "transcript": tuple(self._transcript)}
+
+    def note(self, sender: str, *lines: str) -> None:
+        """Note what "server" or "client" said."""
+        self._transcript += [Exchange(round(self.ms, 3), sender, line) for line in lines]
+
+    def note_list(self, sender: str, presented: Collection[bytes] | None) -> None:
+        """Note that certificates came, or none."""
+        count = len(presented or ())
+        self.note(sender, f"<TLS: {count or 'no'} certificate{'' if count == 1 else 's'}>")
+
+    def note_alerts(self, alerts: Iterable[Alert], other: str, own: str) -> None:
+        """Note the alerts that the other side sent, and ours."""
+        for alert in alerts:
+            self.note(other if alert.received else own, f"<TLS: alert {alert.number}>")
+
+    def leave(self, stage: Stage) -> None:
+        """The stage is over, and the next one begins."""
+        self._timing[stage.value] = round(self.ms - self.entered, 3)
+        self.entered = self.ms
