@@ -600,6 +600,8 @@ class EndpointReport:
     mta: Mta | None = None
     refused_by: tuple[Refusal, ...] = ()
     skipped: tuple[Skipped, ...] = ()
+    hidden: tuple[str, ...] = ()
+    """Ids of warnings and errors that were found, and left out as the user wished."""
     on_disk: OnDisk | None = None
     """What was served is compared with it; None where no file was named."""
 
@@ -646,6 +648,11 @@ class Report:
         if self.status == "unreachable":
             return 3
         return int(any(_RANK[finding.severity] >= _RANK[self.fail_on] for finding in self._all))
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Ids of warnings and errors that were found, and left out as the user wished."""
+        return tuple(sorted({id_ for endpoint in self.endpoints for id_ in endpoint.hidden}))
 
     @property
     def _all(self) -> tuple[Finding, ...]:

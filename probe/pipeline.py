@@ -44,7 +44,7 @@ from probe.pki.chain import build
 from probe.pki.pool import Pool
 from probe.pki.profile import is_root
 from probe.pki.repair import repair
-from probe.rules import judge
+from probe.rules import hidden, judge
 from probe.rules.across import client_certificate
 from probe.rules.case import Case
 from probe.wording import Saying, slots_of, spoken, voice_of
@@ -113,6 +113,8 @@ async def _side_by_side(report: Report, presenting: Observation, name: str, opti
     own = judged(await complete(ours, bare), bare, Material(name, certificates=presenting.client_chain))
     changed = client_certificate(first.observation, presenting)
     if changed.id in options.ignore:
+        grave = changed.severity is not Severity.INFO
+        second = replace(second, hidden=(*second.hidden, changed.id)) if grave else second
         return replace(report, endpoints=(first, second, own))
     slots = slots_of(presenting.endpoint, options.name or presenting.endpoint.host)
     said = spoken((changed,), None, Saying(slots, options.mta, options.words))
@@ -199,7 +201,8 @@ def judged(observation: Observation, options: Options, material: Material | None
     slots, software = slots_of(endpoint, called, material), mta.name if mta else None
     saying = Saying(slots, software, words, voice_of(observation))
     said = spoken(findings, mending, saying)
-    return EndpointReport(observation, chain, said, mending, mta, (), skipped, options.on_disk)
+    left_out = hidden(case, options.ignore)
+    return EndpointReport(observation, chain, said, mending, mta, (), skipped, left_out, options.on_disk)
 
 
 def _origins(observation: Observation, options: Options) -> Mapping[str, str]:

@@ -113,26 +113,13 @@ def _told(
         written &= not outcome.failed
         if show:
             sys.stdout.write("\n" if told and not arguments.quiet else "")
-            show(report, ignored=_ignored(report, options), written=outcome.name)
+            show(report, written=outcome.name)
         told.append(report)
     if arguments.json:
         from probe.render.json import text
 
         sys.stdout.write(text(told))
     return told, written
-
-
-def _ignored(report: Report, options: Options) -> tuple[str, ...]:
-    """What --ignore has hidden here that would have spoilt the verdict."""
-    from probe.model import Severity
-    from probe.pipeline import report_of
-
-    if not options.ignore:
-        return ()
-    free = replace(options, ignore=frozenset())
-    judged = [report_of(endpoint.observation, free, report.target) for endpoint in report.endpoints]
-    grave = {f.id for each in judged for e in each.endpoints for f in e.findings if f.severity is not Severity.INFO}
-    return tuple(sorted(grave & options.ignore))
 
 
 def screen(arguments: Namespace, options: Options) -> Callable[..., None]:

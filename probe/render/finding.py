@@ -41,8 +41,6 @@ class Told:
     verbose: bool = False
     words: tuple[str, ...] = ()
     """Options of this run that a command of ours repeats."""
-    ignored: tuple[str, ...] = ()
-    """Findings that were there and left out as the user wished."""
     written: str | None = None
     """The file into which the mended list was just written."""
     hint: str = ""

@@ -54,18 +54,15 @@ def show(
     verbose: bool = False,
     quiet: bool = False,
     words: Sequence[str] = (),
-    ignored: Sequence[str] = (),
     written: str | None = None,
 ) -> None:
     """Write the report to ``console``.
 
     ``title`` gives the title of a finding's page; ``words`` are the options of this run that a command which we print
-    repeats; ``ignored`` the findings that were there and left out; ``written`` the file that holds the mended list.
+    repeats; ``written`` the file that holds the mended list.
     """
     sheet = Sheet(console.width, console.encoding)
-    told = Told(
-        lambda id_: spoken_of(report.target.protocol, title(id_)), verbose, tuple(words), tuple(ignored), written
-    )
+    told = Told(lambda id_: spoken_of(report.target.protocol, title(id_)), verbose, tuple(words), written)
     if quiet:
         sheet.line(*_verdict(report, told))
     else:
@@ -149,8 +146,8 @@ def _praise(report: Report, told: Told) -> tuple[str, str]:
         return "info", _accusation(silent[0], told.title)
     if any(chains) and not report.stores:
         return "info", "no trust anchors were given: trust was not judged"
-    if told.ignored:
-        return "info", f"nothing else to report (ignored: {', '.join(told.ignored)})"
+    if report.hidden:
+        return "info", f"nothing else to report (ignored: {', '.join(report.hidden)})"
     if chains and all(chain and chain.path and chain.path.valid for chain in chains):
         return report.status, "the chain is right"
     return "info" if any(chains) else report.status, "nothing to report"

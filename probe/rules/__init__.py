@@ -114,6 +114,12 @@ def judge(case: Case, ignore: Collection[str] = ()) -> tuple[tuple[Finding, ...]
     return tuple(worst_first), (*skipped, REVOCATION)
 
 
+def hidden(case: Case, ignore: Collection[str]) -> tuple[str, ...]:
+    """Ids of the warnings and errors that ``ignore`` leaves out here."""
+    asked = (rule for rule in _rules(case) if rule.id in ignore and not rule.lacks(case))
+    return tuple({f.id: None for rule in asked for f in rule.findings(case) if f.severity is not Severity.INFO})
+
+
 def _rules(case: Case) -> tuple[Rule, ...]:
     """A file has had no conversation; where its leaf is missing, no certificate of it stands in a leaf's place."""
     if case.material is None:

@@ -117,6 +117,17 @@ def test_a_file_for_a_server_is_judged_by_its_habits(judge: Callable[..., tuple[
     assert ids(judge(p.key + p.leaf + p.r3, "--mta", "postfix")[1]) == []
 
 
+def test_what_is_ignored_is_not_called_right(
+    judge: Callable[..., tuple[int, Any]], actors: Cast, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first line names a fault of the file that was there and left out."""
+    p = parts(actors)
+    judge(p.key + p.leaf + p.r3, mode=0o644)
+    words = ["--no-fetch", "--trust", str(tmp_path / "roots.pem"), "--quiet", "--ignore", "key-readable"]
+    assert main(["file", str(tmp_path / "servercert.pem"), *words]) == 0
+    assert capsys.readouterr().out.endswith("— nothing else to report (ignored: key-readable)\n")
+
+
 def test_the_mail_server_at_hand_has_its_own_sentence(judge: Callable[..., tuple[int, Any]], actors: Cast) -> None:
     """What was measured with that software stands behind the finding; qmail cannot use an elliptic curve key."""
     p = parts(actors)
