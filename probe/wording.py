@@ -86,6 +86,12 @@ def _is_removed(finding: Finding, mending: Repair | None) -> bool:
     return bool(finding.positions) and removed.issuperset(finding.positions)
 
 
+OF_A_FILE = dict.fromkeys(
+    ("--client-cert", "--compare", "--sni", "--no-sni", "--protocol", "--tls", "--ehlo", "--source", "-4", "-6"), ""
+) | {"--client-key": "--key"}
+"""Options of a probe → what ``file`` calls them; "" where it has no use for them."""
+
+
 def as_asked(line: str, words: Sequence[str]) -> str:
     """A command of ours carries the options of this run along, so that it judges as this run did.
 
@@ -95,10 +101,12 @@ def as_asked(line: str, words: Sequence[str]) -> str:
     if not line.startswith("$ smtp-chaincheck ") or line.startswith("$ smtp-chaincheck explain "):
         return line
     own, kept, wanted = shlex.split(line), list[str](), True
+    to_file = own[2] == "file"
     for word in words:
-        wanted = word not in own if word.startswith("-") else wanted
-        kept += [word] if wanted else []
-    if own[2] == "file" and "--write-chain" in own and "--mta" in kept:
+        option = OF_A_FILE.get(word, word) if to_file else word
+        wanted = bool(option) and option not in own if word.startswith("-") else wanted
+        kept += [option] if wanted else []
+    if to_file and "--write-chain" in own and "--mta" in kept:
         kept += ["--layout", "fullchain"]
     return f"{line} {shlex.join(kept)}" if kept else line
 

@@ -100,7 +100,8 @@ def _options(arguments: Namespace) -> Options:
     options = settings.options(arguments)
     sides = frozenset(Side) if arguments.purpose == "both" else frozenset({Side(arguments.purpose)})
     words = ["--as", arguments.purpose] if arguments.purpose != "server" else []
-    words += ["--key", arguments.key] if arguments.key is not None else []
+    for option in ("key", "password_file"):
+        words += [f"--{option.replace('_', '-')}", value] if (value := getattr(arguments, option)) is not None else []
     return replace(options, sides=sides, words=(*words, *options.words), network=None)
 
 

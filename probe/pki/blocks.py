@@ -44,6 +44,8 @@ _END = re.compile(rb"^-----END ", re.MULTILINE)
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 _BLANKS = bytes(range(0x21))
 """What OpenSSL takes off the end of a line: everything up to the blank."""
+_SPACE = b" \t\r"
+"""What OpenSSL passes over within base64 (crypto/evp/encode.c)."""
 _COLUMNS = 64
 _MARKS = (b"\xff\xfe", b"\xfe\xff")
 """Byte order marks of UTF-16."""
@@ -127,7 +129,7 @@ def _problem(piece: bytes, label: str) -> str | None:
         return "an empty line stands in it, and what is before that is no header of a key"
     if data != lines and not _is_regular(data):
         return f"behind an empty line its lines must be {_COLUMNS} characters long"
-    text = b"".join(b"".join(data).split())
+    text = b"".join(data).translate(None, _SPACE)
     if not text:
         return "it is empty"
     return None if len(text) % 4 == 0 and _BASE64.fullmatch(text) else "its base64 is damaged"

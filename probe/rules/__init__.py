@@ -128,7 +128,7 @@ def _rules(case: Case) -> tuple[Rule, ...]:
         return RULES + DISK_RULES if case.on_disk else RULES
     missing = file.leaf_missing
     if not case.material.certificates or (not missing.lacks(case) and any(missing.look(case))):
-        return FILE_RULES
+        return tuple(rule for rule in FILE_RULES if rule is not file.key_mismatch)
     ordered = case.material.form is not Form.PKCS7
     return FILE_RULES + tuple(rule for rule in _of_lists() if ordered or rule.id not in OF_ORDER)
 

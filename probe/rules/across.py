@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from probe.model import Confidence, Finding, Observation, Severity, Stage, Trouble
-from probe.rules.handshake import named_alert
+from probe.rules.handshake import demands, ending_alert, named_alert
 
 WITHIN_TLS = frozenset({Stage.HANDSHAKE, Stage.EHLO_TLS})
 """Where a server that refuses our certificate ends the connection: in TLS 1.3 that shows after the handshake only."""
@@ -13,10 +13,13 @@ def client_certificate(without: Observation, presenting: Observation) -> Finding
     """Say what our certificate changed: a finding ``client-cert-refused``, or a note ``client-cert-tried``."""
     facts = {"stage": presenting.stage.value, "said": presenting.failure.text if presenting.failure else ""}
     facts |= {"alert": named} if (named := named_alert(presenting)) else {}
+    alerted = presenting.failure is not None and presenting.failure.trouble is Trouble.ALERT
     if without.stage is Stage.DONE and presenting.stage in WITHIN_TLS:
-        alerted = presenting.failure is not None and presenting.failure.trouble is Trouble.ALERT
         sure = Confidence.IS if alerted else Confidence.VERY_LIKELY
         case = {} if alerted else {"case": "closed"}
+        return Finding("client-cert-refused", Severity.ERROR, sure, facts=facts | case)
+    if demands(without) and alerted and ending_alert(presenting) != ending_alert(without):
+        case, sure = {"case": "demanded"}, Confidence.VERY_LIKELY
         return Finding("client-cert-refused", Severity.ERROR, sure, facts=facts | case)
     return Finding("client-cert-tried", Severity.INFO, facts=facts | {"case": _unchanged(without, presenting)})
 

@@ -89,9 +89,15 @@ def weak_dh(case: Case) -> Iterable[Hit]:
 def client_cert_required(case: Case) -> Iterable[Hit]:
     """The server asked for a client certificate and ended TLS because there was none."""
     seen = case.observation
-    number = None if seen.client_chain else ending_alert(seen)
-    if number is not None and (number == CERTIFICATE_REQUIRED or _after_request(seen, number)):
+    number = ending_alert(seen)
+    if number is not None and demands(seen):
         yield Hit((), facts_of(seen, seen.failure, alert=_named(number)), _sure(number))
+
+
+def demands(seen: Observation) -> bool:
+    """It ended TLS with an alert that means: a certificate of ours, or nothing."""
+    number = None if seen.client_chain else ending_alert(seen)
+    return number is not None and (number == CERTIFICATE_REQUIRED or _after_request(seen, number))
 
 
 def _sure(number: int) -> Confidence:

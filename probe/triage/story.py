@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -28,6 +29,8 @@ SHAPES = 10_000
 """Shapes of incidents that are remembered; then the memory starts anew."""
 WHOLE = 16 << 20
 """Bytes of a mail or report that are read: mail servers seldom take larger ones, and a bounce is small."""
+
+_PRIVATE = re.compile(r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----)(?:(?!-----).)*", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -77,7 +80,7 @@ class Triage:
     def _of_paste(self, source: Source, head: bytes) -> Iterator[Message]:
         """A dialogue, say: it may tell as a whole what none of its lines tells."""
         by_line = tuple(self._of_log(source))
-        whole = diagnose(head.decode("utf-8", "backslashreplace").strip())
+        whole = diagnose(_readable(head))
         told = any(message.category is not Category.UNDETERMINED for message in by_line)
         tells = whole.tells_of_tls and whole.category is not Category.UNDETERMINED
         yield from (whole,) if tells and not told else by_line
@@ -109,9 +112,14 @@ def _counted(message: Message) -> Message:
     return explained(message, page(REPORTED))
 
 
+def _readable(head: bytes) -> str:
+    """A paste as text, without the private keys that stand in it: it is quoted in what we say."""
+    return _PRIVATE.sub(r"\1\n(not repeated)", head.decode("utf-8", "backslashreplace").strip())
+
+
 def _of_text(head: bytes, harmless: str) -> Iterator[Message]:
     """What a text says of which no line fails by itself: a paste as a whole; else the first line that is no failure."""
-    text = head.decode("utf-8", "backslashreplace").strip()
+    text = _readable(head)
     paste = diagnose(text) if 0 < len(text) <= PASTE else None
     if paste and paste.tells_of_tls:
         yield paste

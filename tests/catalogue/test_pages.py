@@ -132,7 +132,7 @@ CASES = {
     "name-mismatch": {"cn", "address"},
     "eku": {"intermediate"},
     "client-eku": {"intermediate"},
-    "client-cert-refused": {"closed"},
+    "client-cert-refused": {"closed", "demanded"},
     "refused-us": {"closed"},
     "client-handshake-failed": {"unbegun"},
     "file-wrong-kind": {"request", "parameters", "crl", "public-key", "key"},

@@ -32,6 +32,11 @@ def refuse_tls12(context: SSL.Context) -> None:
     m.tls12(context)
 
 
+def refuse_all(context: SSL.Context) -> None:
+    """Demand a certificate, and turn away whoever presents one."""
+    context.set_verify(SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT, lambda *_: False)
+
+
 @contextmanager
 def server(tune: Tune | None) -> Iterator[Stand]:
     """A server with a good chain, and its TLS set up so."""
@@ -84,6 +89,37 @@ def test_what_the_certificate_changes_is_said(
     assert (own["host"], own["tls"], [f["id"] for f in own["findings"]]) == (None, "none", [])
     if case is None:
         assert (without["stage"], presenting["failure"]["symptoms"][0][:6]) == ("done", "alert:")
+
+
+def test_a_server_that_demands_a_certificate_and_refuses_ours(
+    identity: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both looks end, by alerts that differ: so the certificate does decide."""
+    with server(refuse_all) as stand:
+        assert main(words(stand, identity, "--json")) == 1
+    report = json.loads(capsys.readouterr().out)
+    (finding,) = report["findings"]
+    assert (finding["id"], finding["facts"]["case"], finding["confidence"]) == (
+        "client-cert-refused", "demanded", "very likely",
+    )  # fmt: skip
+    assert report["endpoints"][0]["failure"]["symptoms"][0] == "alert:116"
+
+
+def test_printed_commands_of_file_have_its_own_options(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What looks at our own list knows neither --client-cert nor --client-key."""
+    actors = cast(datetime.now(UTC).replace(microsecond=0))
+    file, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    file.write_text(actors.mx.pem, encoding="ascii")
+    key.write_text(keys.pem("leaf"), encoding="ascii")
+    with server(m.ask) as stand:
+        assert main(words(stand, file, "--client-key", str(key), "--json")) == 1
+    own = json.loads(capsys.readouterr().out)["endpoints"][2]
+    commands = [
+        line for finding in own["findings"] for line in finding["fix"] if line.startswith("$ smtp-chaincheck f")
+    ]
+    assert commands
+    assert not any("--client" in line for line in commands)
+    assert all(f"--key {key}" in line for line in commands)
 
 
 def test_the_two_looks_stand_side_by_side(identity: Path, capsys: pytest.CaptureFixture[str]) -> None:

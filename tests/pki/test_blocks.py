@@ -9,7 +9,7 @@ from pathlib import Path
 import forge
 import pytest
 from forge import CAST
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from OpenSSL import SSL
 from shared import examples
@@ -112,6 +112,7 @@ def test_what_openssl_does_not_read_we_call_wrong(name: str) -> None:
 PUT = st.binary(max_size=2).filter(lambda put: b"\0" not in put) | st.sampled_from([b"\n", b"\r", b"-", b":", b"="])
 
 
+@example(at=28, cut=0, put=b"\x0b")  # white space to Python, and none to OpenSSL
 @given(st.integers(0, len(GOOD)), st.integers(0, 3), PUT)
 @settings(max_examples=examples(1000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_file_that_openssl_refuses_is_never_called_right(tmp_path: Path, at: int, cut: int, put: bytes) -> None:
