@@ -106,7 +106,7 @@ def as_asked(line: str, words: Sequence[str]) -> str:
         option = OF_A_FILE.get(word, word) if to_file else word
         wanted = bool(option) and option not in own if word.startswith("-") else wanted
         kept += [option] if wanted else []
-    if to_file and "--write-chain" in own and "--mta" in kept:
+    if to_file and "--write-chain" in own and "--layout" not in own and "--mta" in kept:
         kept += ["--layout", "fullchain"]
     return f"{line} {shlex.join(kept)}" if kept else line
 

@@ -120,6 +120,7 @@ def test_printed_commands_of_file_have_its_own_options(tmp_path: Path, capsys: p
     assert commands
     assert not any("--client" in line for line in commands)
     assert all(f"--key {key}" in line for line in commands)
+    assert all(line.count("--layout") <= 1 for line in commands)
 
 
 def test_the_two_looks_stand_side_by_side(identity: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -112,7 +112,9 @@ def test_a_file_for_a_server_is_judged_by_its_habits(judge: Callable[..., tuple[
     """What one mail server refuses is said where that server is named, and nowhere else."""
     p = parts(actors)
     assert ids(judge(p.leaf + p.r3)[1]) == []
-    assert ids(judge(p.leaf + p.r3, "--mta", "qmail")[1]) == ["key-missing"]
+    _, document = judge(p.leaf + p.r3, "--mta", "qmail")
+    assert ids(document) == ["key-missing"]
+    assert document["endpoints"][0]["findings"][0]["fix"][1].count("--layout") == 1
     assert ids(judge(p.leaf + p.r3 + p.key, "--mta", "postfix")[1]) == ["key-misplaced"]
     assert ids(judge(p.key + p.leaf + p.r3, "--mta", "postfix")[1]) == []
 
