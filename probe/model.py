@@ -149,6 +149,11 @@ class Endpoint:
     tls: Tls = Tls.STARTTLS
     sni: str | None = None
     mx_preference: int | None = None
+    offered_key: str | None = None
+    """"rsa" or "ecdsa" where we offered to verify signatures of that kind of key alone, so that the server must show
+    that certificate; None = all kinds."""
+    offered_tls: str | None = None
+    """"TLSv1.2" or "TLSv1.3" where that version alone was offered; None = all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +219,133 @@ class Fetch:
     """Why nothing usable came: refused by our rules, the network, or unreadable."""
 
 
+class Dnssec(StrEnum):
+    """What we know of an answer's DNSSEC status (RFC 4033 §5, RFC 7672 §2.1)."""
+
+    SECURE = "secure"
+    """A resolver that may be trusted says that it validated it (AD)."""
+    INSECURE = "insecure"
+    """A resolver that may be trusted did not say so: the zone is not signed."""
+    UNKNOWN = "unknown"
+    """The resolver may not be trusted to say so, or was not asked."""
+    BOGUS = "bogus"
+    """Validation failed: the resolver gives the answer only when told not to validate (CD)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tlsa:
+    """One TLSA record (RFC 6698 §2.1)."""
+
+    usage: int
+    """0 PKIX-TA, 1 PKIX-EE, 2 DANE-TA, 3 DANE-EE."""
+    selector: int
+    """0 the whole certificate, 1 the SubjectPublicKeyInfo."""
+    matching: int
+    """0 the bytes themselves, 1 SHA-256, 2 SHA-512."""
+    association: bytes
+    """The certificate association data."""
+
+    @property
+    def text(self) -> str:
+        """As a zone file has it, type and owner left out: "3 1 1 0123…"."""
+        return f"{self.usage} {self.selector} {self.matching} {self.association.hex()}"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsaAnswer:
+    """What DNS says of DANE for one host and port (RFC 7672 §2.2)."""
+
+    name: str
+    """The owner that was asked: "_25._tcp.mx.example.com"."""
+    records: tuple[Tlsa, ...] = ()
+    dnssec: Dnssec = Dnssec.UNKNOWN
+    """Of these records, or of their absence."""
+    address_dnssec: Dnssec = Dnssec.UNKNOWN
+    """Of the host's addresses: without it no sender looks for TLSA records (RFC 7672 §2.2.2)."""
+    mx_dnssec: Dnssec | None = None
+    """Of the MX records that led here; None where none did."""
+    base: str | None = None
+    """The host behind the CNAME whose records these are (RFC 7671 §7); None = the host itself."""
+    failure: Failure | None = None
+    """Why there is no answer: the sender then defers (RFC 7672 §2.1.2)."""
+    resolver: str | None = None
+    """Who answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mx:
+    """One mail host of a domain."""
+
+    preference: int
+    host: str
+    """As DNS has it, lower case, without trailing dot; "" is the null MX (RFC 7505)."""
+    alias_of: str | None = None
+    """Where its CNAME leads, which RFC 2181 §10.3 forbids."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFetch:
+    """What the policy host of MTA-STS answered (RFC 8461 §3.3). Nothing is judged here."""
+
+    url: str
+    address: str | None = None
+    presented: tuple[bytes, ...] | None = None
+    """Its certificates as sent, DER; None = none came."""
+    tls_version: str | None = None
+    status: int | None = None
+    """HTTP status code; a redirect is kept as such, and not followed."""
+    media_type: str | None = None
+    """Content-Type as sent."""
+    location: str | None = None
+    """Where a redirect leads, as sent."""
+    body: bytes = b""
+    """At most 64 KiB."""
+    failure: Failure | None = None
+    """Why no whole answer came."""
+
+
+@dataclass(frozen=True, slots=True)
+class StsLook:
+    """What was found of MTA-STS: the TXT records, and the policy where one is announced."""
+
+    records: tuple[str, ...] = ()
+    """TXT records at _mta-sts.DOMAIN, as sent, those of other services left out."""
+    failure: Failure | None = None
+    """Why DNS gave no answer."""
+    fetch: PolicyFetch | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TlsRptLook:
+    """TXT records at _smtp._tls.DOMAIN (RFC 8460 §3)."""
+
+    records: tuple[str, ...] = ()
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """What DNS and the policy host say of a mail domain, once."""
+
+    name: str
+    started: datetime
+    mx: tuple[Mx, ...] = ()
+    """By preference, then in the order of the answer."""
+    implicit: bool = False
+    """There is no MX record, so the domain itself is its only mail host (RFC 5321 §5.1)."""
+    left_out: int = 0
+    """MX records beyond our limit."""
+    dnssec: Dnssec = Dnssec.UNKNOWN
+    """Of the MX records."""
+    resolver: str | None = None
+    """Who answered: an address, or the words "the system's resolver"."""
+    failure: Failure | None = None
+    """Why there is no host to ask: NULL_MX, NO_MX or UNRESOLVED."""
+    sts: StsLook | None = None
+    """None = not looked for."""
+    tls_rpt: TlsRptLook | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Observation:
     """What the network did, once, at one endpoint. Refusal and time-out are fields, not exceptions."""
@@ -254,6 +386,8 @@ class Observation:
     """Issuers of the presented certificates that an earlier run had fetched, DER."""
     client_chain: tuple[bytes, ...] = ()
     """What we would have presented had the server asked for it, DER in order; () = nothing."""
+    tlsa: TlsaAnswer | None = None
+    """What DNS says of DANE for this host and port; None = not asked (an address, a file)."""
     side: Side = Side.SERVER
     """Who presented them: the server that we called, or a client that called us (``listen``)."""
 
@@ -584,9 +718,11 @@ class Refusal:
     """What one kind of sender does with this endpoint."""
 
     sender: str
+    """Who, for people: "Postfix, verify or secure"."""
     outcome: str
-    """"delivers", "warns", "defers" or "refuses"."""
+    """"delivers", "warns", "defers", "refuses" or "unknown"."""
     why: str
+    """One clause, and where it is known from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -634,6 +770,8 @@ class Report:
     at: datetime | None = None
     """The moment as of which it was judged."""
     fail_on: Severity = Severity.WARNING
+    domain: Domain | None = None
+    """Where a mail domain was asked for: its MX records and policies."""
 
     @property
     def status(self) -> str:

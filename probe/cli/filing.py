@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from probe.cli.arguments import UNCONNECTED, Parser, UsageError, add_judgement, add_output, add_writing
+from probe.cli.arguments import UNCONNECTED, Parser, UsageError
+from probe.cli.options import add_judgement, add_output, add_writing
 
 if TYPE_CHECKING:
     from argparse import Namespace

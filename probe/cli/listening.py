@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from probe.cli.arguments import UNCONNECTED, Parser, UsageError, add_judgement, add_output, seconds
+from probe.cli.arguments import UNCONNECTED, Parser, UsageError
 from probe.cli.mishap import say, tell
+from probe.cli.options import add_judgement, add_output, seconds
 from probe.render.clean import clean
 
 if TYPE_CHECKING:

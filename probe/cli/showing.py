@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
-from probe.cli.arguments import Parser, UsageError, port_number
+from probe.cli.arguments import Parser, UsageError
+from probe.cli.options import port_number
 from probe.render.clean import clean
 
 TYPE_CHECKING = False  # as in arguments.py

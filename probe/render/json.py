@@ -20,7 +20,22 @@ from typing import TYPE_CHECKING
 from probe.render.clean import escape
 
 if TYPE_CHECKING:
-    from probe.model import Certificate, Chain, EndpointReport, Exchange, Finding, Observation, Repair, Report
+    from probe.model import (
+        Certificate,
+        Chain,
+        Domain,
+        EndpointReport,
+        Exchange,
+        Failure,
+        Finding,
+        Observation,
+        PolicyFetch,
+        Repair,
+        Report,
+        StsLook,
+        TlsaAnswer,
+        TlsRptLook,
+    )
 
 SCHEMA = "smtp-chaincheck/1"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -48,6 +63,7 @@ def document(report: Report) -> dict[str, object]:
         "exit_code": report.exit_code,
         "at": plain(report.at),
         "stores": [plain(asdict(store)) for store in report.stores],
+        "domain": _domain(report.domain),
         "findings": [_finding(finding) for finding in report.findings],
         "endpoints": [_endpoint(endpoint) for endpoint in report.endpoints],
     }
@@ -66,6 +82,7 @@ def _endpoint(report: EndpointReport) -> dict[str, object]:
         "path": [found.sha256 for found in chain.path.certificates] if chain and chain.path else [],
         "anchor": _anchor(chain),
         "verdict": plain(asdict(chain.verdict)) if chain and chain.verdict else None,
+        "tlsa": _tlsa(observation.tlsa),
         "findings": [_finding(finding) for finding in report.findings],
         "repair": _repair(report.repair) if report.repair else None,
         "refused_by": [plain(asdict(refusal)) for refusal in report.refused_by],
@@ -84,14 +101,58 @@ def _place(observation: Observation) -> dict[str, object]:
         "protocol": endpoint.protocol,
         "tls": endpoint.tls,
         "sni": plain(endpoint.sni),
+        "offered_key": endpoint.offered_key,
+        "offered_tls": endpoint.offered_tls,
     }
 
 
+def _tlsa(answer: TlsaAnswer | None) -> dict[str, object] | None:
+    if answer is None:
+        return None
+    return _dict(plain(asdict(answer))) | {
+        "records": [plain(record.text) for record in answer.records],
+        "failure": _failure(answer.failure),
+    }
+
+
+def _domain(domain: Domain | None) -> dict[str, object] | None:
+    if domain is None:
+        return None
+    sts, reports = domain.sts, domain.tls_rpt
+    return {
+        "mx": [plain(asdict(mx)) for mx in domain.mx],
+        "implicit": domain.implicit,
+        "left_out": domain.left_out,
+        "dnssec": domain.dnssec,
+        "resolver": plain(domain.resolver),
+        "failure": _failure(domain.failure),
+        "mta_sts": _txt(sts) | {"policy": _policy(sts.fetch)} if sts else None,
+        "tls_rpt": _txt(reports) if reports else None,
+    }
+
+
+def _txt(look: StsLook | TlsRptLook) -> dict[str, object]:
+    return {"records": plain(look.records), "failure": _failure(look.failure)}
+
+
+def _policy(fetch: PolicyFetch | None) -> dict[str, object] | None:
+    if fetch is None:
+        return None
+    return _dict(plain(asdict(fetch))) | {
+        "presented": [sha256(der).hexdigest() for der in fetch.presented or ()],
+        "body": plain(fetch.body.decode("utf-8", "replace")),
+        "failure": _failure(fetch.failure),
+    }
+
+
+def _failure(failure: Failure | None) -> object:
+    return plain({"text": failure.text, "symptoms": failure.symptoms}) if failure else None
+
+
 def _conversation(observation: Observation) -> dict[str, object]:
-    failure = observation.failure
     return {
         "stage": observation.stage,
-        "failure": plain({"text": failure.text, "symptoms": failure.symptoms}) if failure else None,
+        "failure": _failure(observation.failure),
         "tls_version": plain(observation.tls_version),
         "cipher": plain(observation.cipher),
         "client_cert_requested": observation.client_cert_requested,
@@ -185,6 +246,11 @@ def plain(value: object) -> object:
     if isinstance(value, bytes):
         return value.hex()
     return _plain_many(value)
+
+
+def _dict(value: object) -> dict[str, object]:
+    """What ``plain`` made of a mapping."""
+    return value if isinstance(value, dict) else {}
 
 
 def _plain_many(value: object) -> object:

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import serialization as form
 from forge import certificate, chain
 
 from probe import material
-from probe.cli import arguments
+from probe.cli import options
 from probe.demo import keys
 from probe.pki import pem
 from probe.pki.blocks import is_encrypted
@@ -99,5 +99,5 @@ def test_a_key_does_not_show_itself() -> None:
 
 def test_all_know_the_same_layouts() -> None:
     """The command line, the recipes (by ``material``), and what lays out."""
-    assert set(arguments.LAYOUTS) == set(material.LAYOUTS)
-    assert [laid_out(RIGHT, layout, KEY) for layout in arguments.LAYOUTS]
+    assert set(options.LAYOUTS) == set(material.LAYOUTS)
+    assert [laid_out(RIGHT, layout, KEY) for layout in options.LAYOUTS]

@@ -1,0 +1,167 @@
+"""The options of the command line, in groups; several verbs share them. Imports argparse and nothing of weight."""
+
+from __future__ import annotations
+
+import argparse
+
+TYPE_CHECKING = False
+"""As in typing, whose import takes half as long as Python's own start."""
+if TYPE_CHECKING:
+    from probe.cli.arguments import Parser
+
+PROTOCOLS = ("smtp", "submission", "lmtp", "imap", "pop3", "sieve")
+LAYOUTS = ("fullchain", "chain", "leaf", "key-first", "key-last")
+"""Those of ``probe.material``."""
+LONGEST_WAIT = 3600.0
+"""Seconds. A probe that needs longer has been forgotten by whoever started it."""
+MOST_LOOKS = 100
+"""Connections of --repeat: a pool of more members is not found out politely."""
+
+
+def add_connection(parser: Parser) -> None:
+    """Add what says how to connect, and what to present."""
+    group = parser.add_argument_group("the connection")
+    add = group.add_argument
+    add("--port", type=port_number, metavar="N", help="the port, where HOST names none (default: the protocol's own)")
+    add(
+        "--protocol",
+        choices=PROTOCOLS,
+        metavar="WHICH",
+        help=f"{', '.join(PROTOCOLS)} (default: by the port, else smtp)",
+    )
+    add("--tls", choices=("starttls", "implicit"), help="default: starttls; implicit on 465, 993 and 995")
+    add("--sni", metavar="NAME", help="server name to ask for (default: --name, else the host name)")
+    add("--no-sni", action="store_true", help="ask for no name")
+    add("--ehlo", metavar="NAME", help="name to greet with (default: our address)")
+    add("--client-cert", metavar="FILE", help="look twice: without, and presenting this certificate list")
+    add("--client-key", metavar="FILE", help="its key (default: in the same file)")
+    add("--timeout", type=seconds, default=60.0, metavar="SECONDS", help="for the whole probe (default: 60)")
+    add(
+        "--greeting-timeout",
+        type=seconds,
+        default=40.0,
+        metavar="SECONDS",
+        help="for the server's first line (default: 40)",
+    )
+    family = group.add_mutually_exclusive_group()
+    family.add_argument("-4", dest="family", action="store_const", const=4, default=0, help="IPv4 only")
+    family.add_argument("-6", dest="family", action="store_const", const=6, help="IPv6 only")
+    add("--source", metavar="ADDRESS", help="local address to connect from")
+
+
+def add_domain(parser: Parser) -> None:
+    """Add the options that widen the look: all hosts of a domain, all its policies, all ways to ask."""
+    add = parser.add_argument_group("the whole picture").add_argument
+    add("--mx", action="store_true", help="HOST is a mail domain: look at all its mail hosts (so does user@DOMAIN)")
+    add(
+        "--thorough",
+        action="store_true",
+        help="ask each address with and without SNI, for RSA and ECDSA, with TLS 1.2 and 1.3, and at the other mail "
+        "ports that answer",
+    )
+    add("--repeat", type=looks, default=1, metavar="N", help="ask each address N times: members of a pool may differ")
+    add("--resolver", metavar="ADDRESS", help="ask this DNS server (default: those of the system)")
+    add("--trust-ad", action="store_true", help="believe that resolver's word on DNSSEC, though it is not on loopback")
+    add("--tlsa", action="store_true", help="print the TLSA records to publish, and how to change them")
+
+
+def add_judgement(parser: Parser) -> None:
+    """Add the options that say how to judge; the verb ``file`` has them, too."""
+    add = parser.add_argument_group("the judgement").add_argument
+    add("--name", metavar="NAME", help="name that the certificate must have (default: the host)")
+    add("--trust", default="mozilla", metavar="WHOM", help="mozilla, system, none, or a FILE or DIR (default: mozilla)")
+    add("--ca-file", action="append", default=[], metavar="FILE", help="trust these as well; may be repeated")
+    add(
+        "--intermediates",
+        action="append",
+        default=[],
+        metavar="FILE|DIR",
+        help="intermediates known to you; may be repeated",
+    )
+    add("--no-fetch", action="store_true", help="do not fetch missing certificates (AIA)")
+    add("--no-cache", action="store_true", help="neither use nor keep intermediates that were fetched")
+    add("--allow-private", action="store_true", help="fetch from private addresses, too")
+    add(
+        "--mta",
+        metavar="NAME",
+        help="whose commands to print; 'smtp-chaincheck explain --list' has the names (default: as recognised)",
+    )
+    add("--at", metavar="TIME", help="judge as of that moment (ISO 8601; default: now)")
+    add(
+        "--warn-days",
+        type=_days,
+        metavar="N",
+        help="warn N days before the end (default: in the last quarter of a certificate's life)",
+    )
+    add("--ignore", action="append", default=[], metavar="ID", help="leave a finding out; may be repeated")
+    add(
+        "--fail-on",
+        choices=("error", "warning"),
+        default="warning",
+        help="from which weight on the exit code is 1 (default: warning)",
+    )
+
+
+def add_writing(parser: Parser, key: str) -> None:
+    """Add what says how the mended list is written, for ``probe.cli.chain_file``; ``key`` is the help of --key."""
+    add = parser.add_argument_group("the mended chain").add_argument
+    add("--write-chain", metavar="FILE", help="write it as PEM, leaf first")
+    add(
+        "--layout",
+        choices=LAYOUTS,
+        metavar="LAYOUT",
+        help="what the file holds: fullchain, chain (intermediates alone), leaf, or with the private key key-first or "
+        "key-last (default: as the mail server reads it)",
+    )
+    add("--key", metavar="FILE", help=key)
+    add("--backup", action="store_true", help="replace a file that is there, and keep it under a dated name")
+    add("--force", action="store_true", help="overwrite it (and the file of --save)")
+
+
+def add_saving(parser: Parser) -> None:
+    """Add what keeps an observation, and what brings one back."""
+    add = parser.add_argument_group("the observation").add_argument
+    add("--save", metavar="FILE", help="keep what the network did, for --from and bug reports")
+    add("--from", dest="saved", metavar="FILE", help="judge such a file, as of its own time")
+    add("--compare", metavar="FILE", help="say where it differs from the certificate file that the server is given")
+
+
+def add_output(parser: Parser) -> None:
+    """Add the options that say how to answer; the verb ``file`` has them, too."""
+    add = parser.add_argument_group("the answer").add_argument
+    add("--json", action="store_true", help="one JSON document on stdout")
+    add("--quiet", action="store_true", help="the verdict line only")
+    add("--verbose", action="store_true", help="the conversation with times, and all details")
+    add("--no-color", action="store_true", help="no colours (so do NO_COLOR, TERM=dumb and a pipe)")
+
+
+def _number(text: str, lowest: float, highest: float, what: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = lowest - 1
+    if not lowest <= number <= highest:
+        raise argparse.ArgumentTypeError(what)
+    return number
+
+
+def port_number(text: str) -> int:
+    """Read a port, for argparse."""
+    what = f"a port is a number from 1 to 65535, not {text!r}"
+    return int(_number(text if text.isascii() and text.isdecimal() else "", 1, 65535, what))
+
+
+def seconds(text: str) -> float:
+    """Read a time to wait, for argparse."""
+    return _number(text, 0.001, LONGEST_WAIT, f"give seconds, above 0 and up to {LONGEST_WAIT:.0f}, not {text!r}")
+
+
+def looks(text: str) -> int:
+    """Read how often to ask, for argparse."""
+    what = f"give a number from 1 to {MOST_LOOKS}, not {text!r}"
+    return int(_number(text if text.isascii() and text.isdecimal() else "", 1, MOST_LOOKS, what))
+
+
+def _days(text: str) -> int:
+    what = f"give a whole number of days from 0 on, not {text!r}"
+    return int(_number(text if text.isascii() and text.isdecimal() else "", 0, 100_000, what))
