@@ -205,7 +205,8 @@ class Failure:
     """What the other side or the operating system said, verbatim."""
     symptoms: tuple[str, ...] = ()
     """The field's numbers: "alert:40" (received), "alert-sent:40", "reason:267", "reply:454", "status:4.7.0"; and the
-    response codes of IMAP, POP3 and ManageSieve, "response:UNAVAILABLE"."""
+    response codes of IMAP, POP3 and ManageSieve, "response:UNAVAILABLE". Of DNS: "rcode:SERVFAIL", and
+    "mx:mx1.example.com", a host to which the mail of a bare name goes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +331,7 @@ class Domain:
     name: str
     started: datetime
     mx: tuple[Mx, ...] = ()
-    """By preference, then in the order of the answer."""
+    """By preference, then by name, since servers turn the order."""
     implicit: bool = False
     """There is no MX record, so the domain itself is its only mail host (RFC 5321 §5.1)."""
     left_out: int = 0

@@ -7,9 +7,14 @@ import contextlib
 import ipaddress
 import socket
 import threading
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from probe.model import Failure, Trouble
+
+if TYPE_CHECKING:
+    from probe.net.dns import Dns
 
 MX_TIMEOUT = 5.0
 """Seconds to ask for the MX of a name without address; the answer only refines the word for the trouble."""
@@ -69,27 +74,34 @@ def _a_labels(name: str) -> str:
         raise ValueError(f"{name!r} is no host name: {error}.") from error
 
 
-async def resolve(name: str, *, family: int = 0, seconds: float) -> Resolved:
-    """Addresses of a host, within so many seconds; ``family`` is 0 (any), 4 or 6. Never raises."""
+async def resolve(name: str, *, family: int = 0, seconds: float, dns: Dns | None = None) -> Resolved:
+    """Addresses of a host, within so many seconds; ``family`` is 0 (any), 4 or 6. Never raises.
+
+    ``dns`` is asked where a name without address sends its mail; None = a new one.
+    """
     try:
-        async with asyncio.timeout(seconds):
-            return await _resolve(host_name(name), family)
-    except TimeoutError:
-        return Resolved(failure=Failure(Trouble.UNRESOLVED, f"no answer from the resolver in {seconds:.3g} s"))
+        return await _resolve(host_name(name), family, seconds, dns)
     except ValueError as error:
         return Resolved(failure=Failure(Trouble.UNRESOLVED, str(error)))
 
 
-async def _resolve(name: str, family: int) -> Resolved:
+async def _resolve(name: str, family: int, seconds: float, dns: Dns | None) -> Resolved:
     if address_of(name) and family in {0, 6 if ":" in name else 4}:
         return Resolved((name,))
+    began = time.monotonic()
     try:
-        return Resolved(await _addresses(name, FAMILIES[family]))
+        async with asyncio.timeout(seconds):
+            return Resolved(await _addresses(name, FAMILIES[family]))
+    except TimeoutError:
+        return Resolved(failure=Failure(Trouble.UNRESOLVED, f"no answer from the resolver in {seconds:.3g} s"))
     except OSError as error:
-        word = error.strerror or str(error)
+        failure = Failure(Trouble.UNRESOLVED, error.strerror or str(error))
         if error.errno in NO_ADDRESS and not address_of(name):
-            return Resolved(failure=await _without_address(name, word))
-        return Resolved(failure=Failure(Trouble.UNRESOLVED, word))
+            from probe.net.dns import Dns
+
+            left = seconds - (time.monotonic() - began)
+            failure = await without_address(name, failure, dns or Dns(), left)
+        return Resolved(failure=failure)
 
 
 async def _addresses(name: str, family: int) -> tuple[str, ...]:
@@ -120,23 +132,14 @@ def _settle(answer: asyncio.Future[tuple[str, ...]], outcome: tuple[str, ...] | 
         answer.set_result(outcome)
 
 
-async def _without_address(name: str, word: str) -> Failure:
-    """Ask whether the name wants no mail at all: one MX, which is the root (RFC 7505 §3)."""
-    hosts = await mail_hosts(name)
-    if hosts == (".",):
-        return Failure(Trouble.NULL_MX, f"{word}; its MX is the null MX")
-    return Failure(Trouble.UNRESOLVED, f"{word}; its MX: {', '.join(hosts)}" if hosts else word)
+async def without_address(name: str, failure: Failure, dns: Dns, seconds: float) -> Failure:
+    """Ask whether the name wants no mail at all: one MX, which is the root (RFC 7505 §3); else note its mail hosts."""
+    hosts = await dns.other_mail_hosts(name, min(MX_TIMEOUT, seconds))
+    if hosts == ("",):
+        return Failure(Trouble.NULL_MX, f"{failure.text}; its MX is the null MX")
+    return noted(failure, hosts)
 
 
-async def mail_hosts(name: str) -> tuple[str, ...]:
-    """MX hosts of a domain by preference, without trailing dot ("." is the null MX); () when none could be learned."""
-    import dns.asyncresolver
-    import dns.exception
-
-    try:
-        async with asyncio.timeout(MX_TIMEOUT):
-            answer = await dns.asyncresolver.Resolver().resolve(name, "MX")
-    except (dns.exception.DNSException, OSError):
-        return ()
-    ranked = sorted((mx.preference, mx.exchange.to_text(omit_final_dot=True)) for mx in answer)
-    return tuple(host for _, host in ranked)
+def noted(failure: Failure, hosts: tuple[str, ...]) -> Failure:
+    """The same failure; its symptoms say to which hosts the mail of the name goes, "mx:mx1.example.com"."""
+    return replace(failure, symptoms=(*failure.symptoms, *(f"mx:{host}" for host in hosts if host)))

@@ -51,6 +51,14 @@ def reference_name(text: str) -> str:
     return name
 
 
+def is_host_name(text: str) -> bool:
+    """It is a name that a host can have, and no address."""
+    try:
+        return _address(reference_name(text)) is None
+    except ValueError:
+        return False
+
+
 def matches(certificate: Certificate, reference: str) -> bool:
     """Say whether one of the presented names matches the reference name (RFC 9525 6); never for an empty one."""
     name = _reference(reference)

@@ -5,8 +5,8 @@ r"""A scripted resolver on 127.0.0.1, UDP and TCP, in threads of its own: for te
 
 A key is "NAME TYPE", or "NAME" for every type. A value is a record as a zone file has it (``\# 3 010203`` are raw
 bytes), a list of them, or ``Says`` for anything odd. A CNAME is followed as a resolver does it. A name that has records
-of another type is answered with none, any other name with NXDOMAIN. Below ``signed`` every answer has AD; below
-``bogus`` there is SERVFAIL, unless CD is asked.
+of another type is answered with none, any other name with NXDOMAIN. Below ``signed`` every answer has AD, and where
+anything is signed the root is; below ``bogus`` there is SERVFAIL, unless CD is asked.
 """
 
 from __future__ import annotations
@@ -93,9 +93,12 @@ class Resolver:
         if not cd and any(_below(one, self.bogus) for one in names):
             response.answer.clear()
             response.set_rcode(dns.rcode.SERVFAIL)
-        elif says.ad if says.ad is not None else all(_below(one, self.signed) for one in names):
+        elif says.ad if says.ad is not None else self._signed(names):
             response.flags |= dns.flags.AD
         return response, says
+
+    def _signed(self, names: Sequence[dns.name.Name]) -> bool:
+        return bool(self.signed) and all(name == dns.name.root or _below(name, self.signed) for name in names)
 
     def _own(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> Says | None:
         return self.zone.get(f"{_key(name)} {dns.rdatatype.to_text(kind)}") or self.zone.get(_key(name))
@@ -113,6 +116,7 @@ def resolver(
     zone: Zone, *, signed: Sequence[str] = (), bogus: Sequence[str] = (), address: str = "127.0.0.1", port: int = 0
 ) -> Iterator[Resolver]:
     """Answer from this zone for as long as the block lasts; ``port`` 0 takes a free one."""
+    zone = {". NS": "a.root.example.", **zone} if signed else zone
     entries = {_entry(key): _said(value) for key, value in zone.items()}
     secure, broken = (tuple(map(dns.name.from_text, names)) for names in (signed, bogus))
     here = Resolver(entries, secure, broken, address)

@@ -1,0 +1,184 @@
+"""What a run asks of DNS: mail hosts, addresses, TLSA and TXT records. Nothing is judged here.
+
+No method raises for what the network does. Whatever comes from DNS is text of strangers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from probe.model import Dnssec, Domain, Failure, Mx, Observation, Protocol, Stage, Tlsa, TlsaAnswer, Trouble
+from probe.net.answers import THIS_COMPUTER, Answer, Answers, DnsOptions, unaskable, unresolved
+from probe.net.resolve import Resolved, address_of, noted, resolve, without_address
+from probe.pki.names import is_host_name
+
+__all__ = ["Dns", "DnsOptions", "hosts_of", "with_mail_hosts"]
+
+MOST_HOSTS = 20
+"""Mail hosts of a domain that are looked at, the preferred ones first; Postfix tries five addresses and stops."""
+MOST_RECORDS = 50
+"""TLSA or TXT records of one name that are kept."""
+FAMILIES: Mapping[int, tuple[str, ...]] = {0: ("AAAA", "A"), 4: ("A",), 6: ("AAAA",)}
+_WORST_FIRST = (Dnssec.BOGUS, Dnssec.UNKNOWN, Dnssec.INSECURE, Dnssec.SECURE)
+
+
+@dataclass(slots=True)
+class Dns:
+    """The questions of one run; the same question is asked once."""
+
+    options: DnsOptions = field(default_factory=DnsOptions)
+    answers: Answers = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.answers = Answers(self.options)
+
+    async def mail_hosts(self, domain: str, seconds: float) -> Domain:
+        """The mail hosts of a domain (RFC 5321 §5.1), or why there are none."""
+        clock, started = _clock(seconds), datetime.now(UTC)
+        if domain.rpartition(".")[2] == THIS_COMPUTER:
+            return Domain(domain, started, (Mx(0, domain),), implicit=True)
+        answer = await self.answers.of(domain, "MX", seconds)
+        known = Domain(domain, started, dnssec=answer.dnssec, resolver=answer.resolver)
+        if failure := answer.failure or _no_such_name(answer, domain):
+            return replace(known, failure=failure)
+        if not answer.records:
+            return await self._implicit(known, clock())
+        every = _ranked(answer)
+        if [mx.host for mx in every] == [""]:
+            return replace(known, mx=every, failure=Failure(Trouble.NULL_MX, f"the null MX, says {known.resolver}"))
+        kept = every[:MOST_HOSTS]
+        aliased = await asyncio.gather(*(self._aliased(mx, clock()) for mx in kept))
+        return replace(known, mx=tuple(aliased), left_out=len(every) - len(kept))
+
+    async def _implicit(self, known: Domain, seconds: float) -> Domain:
+        """Without MX the domain itself is its mail host, if it has an address."""
+        answers = await self._of_kinds(known.name, FAMILIES[0], seconds)
+        if any(answer.records for answer in answers):
+            return replace(known, mx=(Mx(0, known.name),), implicit=True)
+        none = Failure(Trouble.NO_MX, f"no MX and no address, says {known.resolver}")
+        return replace(known, failure=_first_failure(answers) or none)
+
+    async def _aliased(self, mx: Mx, seconds: float) -> Mx:
+        """Say where the CNAME of a mail host leads; what is no host name is never asked for."""
+        if not is_host_name(mx.host):
+            return mx
+        return replace(mx, alias_of=_canonical(await self._of_kinds(mx.host, FAMILIES[0], seconds)))
+
+    async def addresses(self, host: str, family: int, seconds: float) -> Resolved:
+        """Addresses of a host; ``family`` is 0 (any), 4 or 6.
+
+        The system is asked, so that its hosts file counts; where a resolver was named, that one alone.
+        """
+        clock = _clock(seconds)
+        if not self.options.resolver or address_of(host) or unaskable(host):
+            return await resolve(host, family=family, seconds=seconds, dns=self)
+        answers = await self._of_kinds(host, FAMILIES[family], seconds)
+        if found := tuple(dict.fromkeys(rdata.address for answer in answers for rdata in answer.records)):
+            return Resolved(found)
+        if failure := _first_failure(answers):
+            return Resolved(failure=failure)
+        none = _no_such_name(answers[0], host) or unresolved(f"no address for {host}, says {answers[0].resolver}")
+        return Resolved(failure=await without_address(host, none, self, clock()))
+
+    async def other_mail_hosts(self, name: str, seconds: float) -> tuple[str, ...]:
+        """Where the mail of ``name`` goes: the hosts of its MX records by preference, "" for the null MX.
+
+        () where it has none, where it takes its mail itself, and where nobody knows.
+        """
+        hosts = dict.fromkeys(mx.host for mx in _ranked(await self.answers.of(name, "MX", seconds)))
+        return () if name in hosts else tuple(hosts)[:MOST_HOSTS]
+
+    async def txt(self, name: str, seconds: float) -> tuple[tuple[str, ...], Failure | None, Dnssec]:
+        """TXT records, each as one text whose characters are its octets; that there is none is no failure."""
+        answer = await self.answers.of(name, "TXT", seconds)
+        texts = sorted(b"".join(rdata.strings).decode("latin-1") for rdata in answer.records)
+        return tuple(texts[:MOST_RECORDS]), answer.failure, answer.dnssec
+
+    async def tlsa(self, host: str, port: int, mx_dnssec: Dnssec | None, seconds: float) -> TlsaAnswer:
+        """TLSA records of a mail host as a sender looks for them (RFC 7672 §2.2.2), and how far each step is signed.
+
+        Unlike a sender we look in an unsigned zone, too. That an answer fails there is no failure: no sender asks.
+        """
+        clock = _clock(seconds)
+        known = TlsaAnswer(f"_{port}._tcp.{host}", mx_dnssec=mx_dnssec)
+        if not is_host_name(host) or unaskable(host):
+            return known
+        looked = await self._of_kinds(host, FAMILIES[0], seconds)
+        known = replace(known, address_dnssec=_weakest(looked), resolver=looked[0].resolver)
+        if failure := _first_failure(looked):
+            return replace(known, failure=failure)
+        base = _canonical(looked)
+        if base and known.address_dnssec is Dnssec.INSECURE:  # the alias may be signed, and what it leads to not
+            cname = await self.answers.of(host, "CNAME", clock())
+            known, base = replace(known, address_dnssec=cname.dnssec), None
+        if base:
+            behind = await self._owned(replace(known, name=f"_{port}._tcp.{base}", base=base), clock())
+            if behind.records or behind.failure:
+                return behind
+        return await self._owned(known, clock())
+
+    async def _owned(self, known: TlsaAnswer, seconds: float) -> TlsaAnswer:
+        """The records of this one owner."""
+        answer = await self.answers.of(known.name, "TLSA", seconds)
+        records = sorted(map(_tlsa, answer.records), key=lambda record: record.text)
+        failure = None if known.address_dnssec is Dnssec.INSECURE else answer.failure
+        return replace(known, records=tuple(records[:MOST_RECORDS]), dnssec=answer.dnssec, failure=failure)
+
+    async def _of_kinds(self, name: str, kinds: Sequence[str], seconds: float) -> list[Answer]:
+        return await asyncio.gather(*(self.answers.of(name, kind, seconds) for kind in kinds))
+
+
+async def with_mail_hosts(seen: Observation, dns: Dns, seconds: float) -> Observation:
+    """Where a bare name gave no connection on the way of mail, note in the failure to which hosts its mail goes."""
+    endpoint, failure = seen.endpoint, seen.failure
+    wanted = seen.stage is Stage.CONNECT and endpoint.protocol is Protocol.SMTP and endpoint.host
+    if not (wanted and failure) or endpoint.mx_preference is not None:
+        return seen
+    return replace(seen, failure=noted(failure, await dns.other_mail_hosts(wanted, seconds)))
+
+
+def hosts_of(domain: Domain) -> tuple[Mx, ...]:
+    """The mail hosts that a sender looks up: host names, no addresses, each once."""
+    first = {mx.host: mx for mx in reversed(domain.mx)}
+    return tuple(mx for mx in domain.mx if first[mx.host] is mx and is_host_name(mx.host))
+
+
+def _clock(seconds: float) -> Callable[[], float]:
+    """Tell how many of these seconds are left."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    return lambda: max(until - loop.time(), 0)
+
+
+def _ranked(answer: Answer) -> tuple[Mx, ...]:
+    """Each once, by preference; those of one preference by name, since servers turn their order."""
+    from probe.net.query import written
+
+    found = {(rdata.preference, written(rdata.exchange)) for rdata in answer.records}
+    return tuple(Mx(preference, host) for preference, host in sorted(found))
+
+
+def _no_such_name(answer: Answer, name: str) -> Failure | None:
+    text = f"NXDOMAIN for {name}, says {answer.resolver}"
+    return unresolved(text, "rcode:NXDOMAIN") if answer.unknown_name else None
+
+
+def _first_failure(answers: Sequence[Answer]) -> Failure | None:
+    return next((answer.failure for answer in answers if answer.failure), None)
+
+
+def _canonical(answers: Sequence[Answer]) -> str | None:
+    """Where the CNAME records of a host end."""
+    return next((answer.aliases[-1] for answer in answers if answer.aliases), None)
+
+
+def _weakest(answers: Sequence[Answer]) -> Dnssec:
+    return min((answer.dnssec for answer in answers), key=_WORST_FIRST.index)
+
+
+def _tlsa(rdata: Any) -> Tlsa:
+    return Tlsa(rdata.usage, rdata.selector, rdata.mtype, rdata.cert)
