@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from dataclasses import replace
 
-from probe.model import PORTS, Protocol, Target, Tls
+from probe.model import PORTS, Kind, Protocol, Target, Tls
 
 QUOTED = 80
 """Characters of a mistyped host that a sentence repeats."""
@@ -30,6 +31,9 @@ _SCHEMES: dict[str, tuple[int | None, Protocol | None, Tls | None]] = {
 """Scheme of a pasted URL → port, protocol and TLS that it means; a web address lends its host name alone."""
 
 _URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<place>[^/?#]*)(?:[/?#].*)?\Z", re.DOTALL)
+_MAILTO = re.compile(r"(?:mailto:|[^<>]*<)[^<>?]*@(?P<domain>[^<>?@]*)(?:\?[^<>]*)?>?\Z", re.IGNORECASE | re.DOTALL)
+"""``mailto:user@example.com?subject=…`` (RFC 6068), ``<user@example.com>``, ``User <user@example.com>``."""
+_OF_MX = frozenset({Protocol.SMTP, Protocol.SUBMISSION})
 _BRACKETED = re.compile(r"\[(?:ipv6:)?(?P<host>[^\[\]]*)\](?::(?P<port>[^:]*))?\Z", re.IGNORECASE)
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
 """RFC 1123 §2.1, and "_", which real names in the DNS have."""
@@ -38,16 +42,40 @@ _ZONE = re.compile(r"[A-Za-z0-9._-]{0,32}\Z")
 _EXAMPLES = "Write a host as mx.example.com, mx.example.com:587, 192.0.2.25 or [2001:db8::25]:587."
 
 
-def target_of(text: str, port: int | None = None, protocol: Protocol | None = None, tls: Tls | None = None) -> Target:
-    """Understand ``text``: a name, an address, either with a port, or a pasted URL.
+def target_of(
+    text: str, port: int | None = None, protocol: Protocol | None = None, tls: Tls | None = None, *, mx: bool = False
+) -> Target:
+    """Understand ``text``: a name, an address, either with a port, a pasted URL, or a mail address.
 
     A port in ``text`` wins over ``port``. A port of ``PORTS`` means its protocol and its TLS, unless ``protocol`` or
-    ``tls`` say otherwise; without a port they choose it. Raises ValueError with a sentence that says what to type.
+    ``tls`` say otherwise; without a port they choose it. A mail address means its domain, and so does a name with
+    ``mx``. Raises ValueError with a sentence that says what to type.
     """
-    typed = text.strip()
-    place, (url_port, url_protocol, url_tls) = _without_scheme(typed)
+    place, (url_port, url_protocol, url_tls), of_mail = _taken_apart(text.strip())
     host, own_port = _host_and_port(place)
-    return _target(_name(host), own_port or url_port or port, protocol or url_protocol, tls or url_tls)
+    name = _name(host)
+    found = _target(name, own_port or url_port or port, protocol or url_protocol, tls or url_tls)
+    if mx and _is_address(name):
+        raise ValueError(f"{name} is an address, and only a domain has MX records. Leave --mx out, or name the domain.")
+    return _domain(found) if mx or (of_mail and not _is_address(name)) else found
+
+
+def _domain(target: Target) -> Target:
+    """The domain of that name; its mail hosts are asked at that port, each."""
+    if target.protocol not in _OF_MX:
+        raise ValueError(
+            f"MX records name servers for SMTP, not for {target.protocol.value.upper()}. "
+            f"Name the server itself, and not the domain {target.name}."
+        )
+    return replace(target, kind=Kind.DOMAIN)
+
+
+def _taken_apart(typed: str) -> tuple[str, tuple[int | None, Protocol | None, Tls | None], bool]:
+    """The place, what a scheme means, and whether it is a mail address. Whose mail it is does not matter to us."""
+    if mail := _MAILTO.match(typed):
+        return mail["domain"], (None, None, None), True
+    place, meant = _without_scheme(typed)
+    return place.rpartition("@")[2], meant, "@" in place and place == typed
 
 
 def _target(name: str, port: int | None, protocol: Protocol | None, tls: Tls | None) -> Target:
@@ -77,26 +105,12 @@ def _without_scheme(typed: str) -> tuple[str, tuple[int | None, Protocol | None,
 
 
 def _host_and_port(place: str) -> tuple[str, int | None]:
-    if "@" in place:
-        raise ValueError(_about_mail_address(place))
     if bracketed := _BRACKETED.match(place):
         return bracketed["host"], None if bracketed["port"] is None else _port(bracketed["port"])
     if place.count(":") != 1:
         return place, None
     host, _, port = place.partition(":")
     return host, _port(port)
-
-
-def _about_mail_address(place: str) -> str:
-    try:
-        domain = _host_name(place.rpartition("@")[2])
-    except ValueError:
-        domain = "DOMAIN"
-    return (
-        f'"{_shown(place)}" is a mail address. Its mail goes to the servers that its MX records name:\n'
-        f"dig +short MX {domain}\n"
-        "Give the name of one of them."
-    )
 
 
 def _port(text: str) -> int:
@@ -116,6 +130,14 @@ def _name(host: str) -> str:
     if not _ZONE.match(getattr(address, "scope_id", None) or ""):
         raise ValueError(f'"{_shown(host)}" names no network interface behind its "%". {_EXAMPLES}')
     return str(address)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _host_name(host: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from probe.cli.identity import identity_of
 from probe.model import OnDisk, Protocol, Severity, Target, Tls
+from probe.net.answers import DnsOptions
 from probe.net.cache import Cache, folder_of
 from probe.net.observe import AUTO, ObserveOptions
 from probe.pipeline import Options
@@ -46,6 +47,7 @@ REPEATED = (
 )
 FLAGS = ("no_sni", "no_fetch", "no_cache", "allow_private")
 """Options that change what is seen or judged, with a value and without."""
+RESOLVER_PORT = 53
 STORES = frozenset({"mozilla", "system", "none"})
 """Words of --trust that are no file."""
 
@@ -54,7 +56,7 @@ def targets(arguments: Namespace) -> tuple[Target, ...]:
     """Read the hosts of the command line, in order."""
     protocol = Protocol(arguments.protocol) if arguments.protocol else None
     tls = Tls(arguments.tls) if arguments.tls else None
-    found = tuple(target_of(host, arguments.port, protocol, tls) for host in arguments.hosts)
+    found = tuple(target_of(host, arguments.port, protocol, tls, mx=arguments.mx) for host in arguments.hosts)
     if arguments.port and found and all(target.port != arguments.port for target in found):
         raise ValueError(f"--port {arguments.port} and {clean(arguments.hosts[0])} name two ports: give one of them.")
     for target in found:
@@ -65,6 +67,27 @@ def targets(arguments: Namespace) -> tuple[Target, ...]:
         if address and source and source.version != address.version:
             raise ValueError(f"{address} is IPv{address.version}, and --source {source} is IPv{source.version}.")
     return found
+
+
+def dns(arguments: Namespace) -> DnsOptions:
+    """Say whom to ask for names, and whom to believe."""
+    if arguments.resolver is None:
+        return DnsOptions(trust_ad=arguments.trust_ad)
+    return DnsOptions((_server(arguments.resolver),), arguments.trust_ad)
+
+
+def _server(text: str) -> tuple[str, int]:
+    """An address, with a port or without; a name would have to be looked up first."""
+    try:
+        server = target_of(text, RESOLVER_PORT)
+    except ValueError as problem:
+        raise ValueError(f"--resolver {clean(text)}: {clean(str(problem))}") from None
+    if "://" in text or "@" in text or not _address(server.name):
+        raise ValueError(
+            f"--resolver wants the address of a DNS server, such as 127.0.0.1, 127.0.0.1:5353 or [::1]:53, "
+            f"not {clean(text)}."
+        )
+    return server.name, server.port
 
 
 def options(arguments: Namespace) -> Options:

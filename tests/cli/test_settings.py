@@ -8,7 +8,8 @@ import pytest
 
 from probe.cli import settings
 from probe.cli.arguments import UsageError, probe_arguments
-from probe.model import Protocol, Severity, Target, Tls
+from probe.model import Kind, Protocol, Severity, Target, Tls
+from probe.net.answers import DnsOptions
 from probe.net.observe import AUTO
 
 CHAINS = Path(__file__).parents[2] / "fixtures" / "chains"
@@ -49,6 +50,43 @@ def test_targets_in_order() -> None:
     ]
     chosen = settings.targets(probe_arguments(["a", "--protocol", "submission", "--tls", "implicit"]))
     assert chosen == (Target("a", 465, Protocol.SUBMISSION, Tls.IMPLICIT),)
+
+
+def test_a_domain_is_asked_for() -> None:
+    """By --mx, or by a mail address."""
+    words = (["example.com", "--mx"], ["postmaster@example.com"])
+    assert [settings.targets(probe_arguments(list(one))) for one in words] == [
+        (Target("example.com", kind=Kind.DOMAIN),)
+    ] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "server"),
+    [
+        ("127.0.0.1", ("127.0.0.1", 53)),
+        ("127.0.0.1:5353", ("127.0.0.1", 5353)),
+        ("::1", ("::1", 53)),
+        ("[::1]", ("::1", 53)),
+        ("[::1]:5353", ("::1", 5353)),
+    ],
+)
+def test_the_resolver_is_an_address(text: str, server: tuple[str, int]) -> None:
+    """With a port or without."""
+    assert settings.dns(probe_arguments(["a", "--resolver", text])) == DnsOptions((server,))
+    assert settings.dns(probe_arguments(["a", "--resolver", text, "--trust-ad"])) == DnsOptions(
+        (server,), trust_ad=True
+    )
+    assert settings.dns(probe_arguments(["a", "--trust-ad"])) == DnsOptions(trust_ad=True)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "dns.example", "127.0.0.1:0", "smtp://127.0.0.1", "a@127.0.0.1", "\x1b[31m", "1.2.3"]
+)
+def test_no_resolver(text: str) -> None:
+    """A name would have to be looked up first; the sentence says what to type, harmlessly."""
+    with pytest.raises(ValueError, match=r"^--resolver [^\x1b]+\.") as refused:
+        settings.dns(probe_arguments(["a", "--resolver", text]))
+    assert "\x1b" not in str(refused.value)
 
 
 def test_trust_and_pool_are_read_and_added() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probe.model import Protocol, Target, Tls
+from probe.model import Kind, Protocol, Target, Tls
 from probe.targets import target_of
 
 SMTP, SUBMISSION = Protocol.SMTP, Protocol.SUBMISSION
@@ -57,6 +57,18 @@ UNDERSTOOD = [
     ("lmtp://mail.example.com", Target("mail.example.com", 24, LMTP)),
     ("sieve://mail.example.com", Target("mail.example.com", 4190, SIEVE)),
     ("http://mx.example.com/webmail?x#y", Target("mx.example.com")),
+    ("smtp://user:secret@mx.example.com:2525", Target("mx.example.com", 2525)),
+    ("postmaster@example.com", Target("example.com", kind=Kind.DOMAIN)),
+    ("<Post.Master@EXAMPLE.com.>", Target("example.com", kind=Kind.DOMAIN)),
+    ("Post Master <postmaster@example.com>", Target("example.com", kind=Kind.DOMAIN)),
+    ("MAILTO:a,b@example.com?subject=x@y", Target("example.com", kind=Kind.DOMAIN)),
+    ("mailto:postmaster@example.com", Target("example.com", kind=Kind.DOMAIN)),
+    ('"a@b"@example.com', Target("example.com", kind=Kind.DOMAIN)),
+    ("@example.com", Target("example.com", kind=Kind.DOMAIN)),
+    ("ich@bücher.example", Target("xn--bcher-kva.example", kind=Kind.DOMAIN)),
+    ("postmaster@example.com:2525", Target("example.com", 2525, kind=Kind.DOMAIN)),
+    ("postmaster@[192.0.2.25]", Target("192.0.2.25")),
+    ("<postmaster@[IPv6:2001:db8::25]>", Target("2001:db8::25")),
 ]
 
 
@@ -64,6 +76,39 @@ UNDERSTOOD = [
 def test_every_usual_way_to_write_a_host_is_understood(text: str, expected: Target) -> None:
     """Names, addresses, ports, IDNA, and URLs that somebody pasted."""
     assert expected == target_of(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "port", "expected"),
+    [
+        ("Example.com.", None, Target("example.com", kind=Kind.DOMAIN)),
+        ("bücher.example", None, Target("xn--bcher-kva.example", kind=Kind.DOMAIN)),
+        ("example.com:2525", None, Target("example.com", 2525, kind=Kind.DOMAIN)),
+        ("example.com", 587, Target("example.com", 587, SUBMISSION, kind=Kind.DOMAIN)),
+        ("smtp://example.com", None, Target("example.com", kind=Kind.DOMAIN)),
+        ("postmaster@example.com", None, Target("example.com", kind=Kind.DOMAIN)),
+    ],
+)
+def test_a_domain_is_named_with_mx(text: str, port: int | None, expected: Target) -> None:
+    """Its mail hosts are asked, each at the port that was given."""
+    assert expected == target_of(text, port, mx=True)
+
+
+@pytest.mark.parametrize("text", ["192.0.2.25", "[2001:db8::25]:25", "postmaster@[192.0.2.25]", "smtp://192.0.2.25"])
+def test_an_address_has_no_mx(text: str) -> None:
+    """--mx wants a domain."""
+    with pytest.raises(ValueError, match="only a domain has MX records"):
+        target_of(text, mx=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "protocol"),
+    [("example.com", IMAP), ("imaps://example.com", None), ("example.com:995", None), ("example.com", LMTP)],
+)
+def test_no_mx_leads_to_a_mailbox(text: str, protocol: Protocol | None) -> None:
+    """MX is for SMTP; the sentence says what to name instead."""
+    with pytest.raises(ValueError, match=r"MX records name servers for SMTP, not for [A-Z0-9]+\."):
+        target_of(text, None, protocol, mx=True)
 
 
 REFUSED = [
@@ -95,9 +140,10 @@ REFUSED = [
     ("256.1.1.1", "looks like an IPv4 address and is none"),
     ("192.0.2", "looks like an IPv4 address and is none"),
     ("fe80::1%;x", 'names no network interface behind its "%"'),
-    ("postmaster@example.com", "dig +short MX example.com"),
-    ("smtp://postmaster@example.com", "dig +short MX example.com"),
-    ("postmaster@$(reboot)", "dig +short MX DOMAIN"),
+    ("postmaster@$(reboot)", '"$(reboot)" is no host name'),
+    ("postmaster@", "There is no host name in it."),
+    ("<mx.example.com>", "is no host name"),
+    ("postmaster@example.com:993", "MX records name servers for SMTP, not for IMAP."),
     ("gopher://mx.example.com", 'and "gopher://" is none'),
     ("https://mx.example.com:8443/", "names the port of a web server"),
 ]

@@ -41,7 +41,7 @@ class Says:
     rcode: str = "NOERROR"
     manner: str = ""
     """"silence"; "truncated" (over UDP only: TC and nothing else); "cut" (half of the packet, TC not set); "garbage";
-    "wrong id"; "wrong question"; "hang up" (TCP: no answer, closed). UDP alone is meant with "udp silence"."""
+    "wrong id"; "wrong question"; "hang up" (truncated over UDP, closed without a word over TCP). "udp silence" means UDP alone."""
     ad: bool | None = None
     """None = by ``signed``."""
 
@@ -182,15 +182,15 @@ def _mannered(response: dns.message.Message, manner: str, way: str) -> bytes | N
         manner = manner[4:] if way == "udp" else ""
     if manner == "silence":
         return None
-    if manner == "hang up":
-        return b"" if way == "tcp" else None
+    if manner == "hang up" and way == "tcp":
+        return b""
     if manner == "garbage":
         return b"\x16\x03\x01 this is no DNS"
     if manner == "wrong id":
         response.id ^= 0x5A5A
     if manner == "wrong question":
         response.question = [dns.rrset.RRset(dns.name.from_text("other.example."), IN, dns.rdatatype.MX)]
-    if manner == "truncated" and way == "udp":
+    if manner in {"truncated", "hang up"} and way == "udp":
         response.answer.clear()
         response.flags |= dns.flags.TC
     wire = response.to_wire(max_size=65535)
