@@ -29,6 +29,7 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False  # what typing's constant says, without the price of importing typing for --help
 if TYPE_CHECKING:
     from probe.api import acheck, analyze, check, explain, problems
+    from probe.judgement import Options
     from probe.message import Message
     from probe.model import (
         Certificate,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
         Target,
     )
     from probe.net.cache import Cache
-    from probe.pipeline import Options
 
 __all__ = [
     "Cache",

@@ -25,8 +25,8 @@ from probe.pki.names import reference_name
 from probe.targets import target_of
 
 if TYPE_CHECKING:
+    from probe.judgement import Options
     from probe.message import Message
-    from probe.pipeline import Options
 
 
 def check(host: str | Target, options: Options | None = None) -> Report:
@@ -41,7 +41,8 @@ def check(host: str | Target, options: Options | None = None) -> Report:
 
 async def acheck(host: str | Target, options: Options | None = None) -> Report:
     """Probe one mail server and report, from asynchronous code; cancelling it closes the connection."""
-    from probe.pipeline import Options, probe_host
+    from probe.judgement import Options
+    from probe.pipeline import probe_host
 
     target = host if isinstance(host, Target) else target_of(host)
     return await probe_host(target, options or Options())
@@ -60,7 +61,7 @@ def analyze(
     AIA is not asked, whatever ``options`` say. Raises ValueError when ``name`` is no name, or when
     bytes hold no certificate at all.
     """
-    from probe.pipeline import Options, report_of_certificates
+    from probe.judgement import Options, report_of_certificates
 
     chosen = options or Options()
     chosen = replace(chosen, name=reference_name(name) if name else chosen.name, at=at or chosen.at)

@@ -407,6 +407,24 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Survey:
+    """Everything that was seen of one target, once: one look or many."""
+
+    target: Target
+    observations: tuple[Observation, ...]
+    """By MX preference, then in the order of the addresses, then of the looks."""
+    domain: Domain | None = None
+    left_out: tuple[str, ...] = ()
+    """Places that were not looked at, for people: too many, no time left, or interrupted."""
+
+
+def alone(seen: Observation) -> Survey:
+    """Take one look for the whole survey of its target."""
+    place = seen.endpoint
+    return Survey(Target(place.host or place.address or "", place.port, place.protocol, place.tls), (seen,))
+
+
+@dataclass(frozen=True, slots=True)
 class Name:
     """A distinguished name (RFC 5280 §4.1.2.4)."""
 
@@ -773,11 +791,16 @@ class Report:
     fail_on: Severity = Severity.WARNING
     domain: Domain | None = None
     """Where a mail domain was asked for: its MX records and policies."""
+    left_out: tuple[str, ...] = ()
+    """Places that were not looked at: too many, no time left, or interrupted."""
+    hidden_across: tuple[str, ...] = ()
+    """As ``EndpointReport.hidden``, of the findings of no single endpoint."""
 
     @property
     def status(self) -> str:
         """Give "unreachable" when no endpoint could be examined, else the worst severity found, or "ok"."""
-        if self.endpoints and not any(endpoint.examined for endpoint in self.endpoints):
+        asked = self.endpoints or self.domain
+        if asked and not any(endpoint.examined for endpoint in self.endpoints):
             return "unreachable"
         return _worst(self._all)
 
@@ -791,7 +814,7 @@ class Report:
     @property
     def hidden(self) -> tuple[str, ...]:
         """Ids of warnings and errors that were found, and left out as the user wished."""
-        return tuple(sorted({id_ for endpoint in self.endpoints for id_ in endpoint.hidden}))
+        return tuple(sorted({*self.hidden_across, *(id_ for endpoint in self.endpoints for id_ in endpoint.hidden)}))
 
     @property
     def _all(self) -> tuple[Finding, ...]:

@@ -11,114 +11,75 @@ Steps 3 to 5 are pure: a saved observation, or a list of certificates, enters th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+import asyncio
+from collections.abc import Collection
+from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from probe.catalogue.protocols import named
-from probe.catalogue.recognise import recognise
+from probe.judgement import Options, chain_of, judged, moment_of, of_list, report_of_survey
 from probe.material import Material
 from probe.model import (
     Certificate,
-    Chain,
-    Confidence,
-    Endpoint,
-    EndpointReport,
     Kind,
-    Mta,
     Observation,
-    OnDisk,
     Protocol,
     Report,
-    Severity,
     Side,
     Source,
     Stage,
+    Survey,
     Target,
     Tls,
 )
-from probe.pki.anchors import Anchors, mozilla
-from probe.pki.certificate import parse
-from probe.pki.chain import build
-from probe.pki.pool import Pool
 from probe.pki.profile import is_root
-from probe.pki.repair import repair
-from probe.rules import hidden, judge
-from probe.rules.across import client_certificate
-from probe.rules.case import Case
-from probe.wording import Saying, slots_of, spoken, voice_of
 
 if TYPE_CHECKING:
-    from probe.net.cache import Cache
     from probe.net.observe import ObserveOptions
+    from probe.net.survey import Known
 
-CALLER = "the sending server"
-"""How sentences name a client, of which we know no name."""
 LEVELS = 4
 """Issuers above one another that are fetched; public CAs need one, seldom two."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to judge; the same for every host of a run."""
+async def probe_host(target: Target, options: Options, known: Known | None = None) -> Report:
+    """Probe one host, or all of a mail domain, and report: the whole story.
 
-    anchors: Anchors = field(default_factory=mozilla)
-    pool: Pool = field(default_factory=Pool)
-    name: str | None = None
-    """Reference name to judge against; None = the host that was asked for."""
-    at: datetime | None = None
-    """Judge as of this moment; None = as of the observation."""
-    warn_days: int | None = None
-    sides: frozenset[Side] = frozenset()
-    """Purposes to judge for; none = that of the side which presented the certificates."""
-    fetch: bool = True
-    """Ask AIA addresses for what was not sent."""
-    cache: Cache | None = None
-    """Where intermediates that verified are kept; None = nowhere, and none is looked for."""
-    allow_private: bool = False
-    ignore: frozenset[str] = frozenset()
-    fail_on: Severity = Severity.WARNING
-    mta: str | None = None
-    """Recipe id; None = recognise the software."""
-    on_disk: OnDisk | None = None
-    """What the server is given, to be compared with what it serves."""
-    words: tuple[str, ...] = ()
-    """Options of the command line that a command which we print repeats, such as ("--name", "mx.example.com")."""
-    network: ObserveOptions | None = None
-    """Time-outs, SNI, source address and the like; None = the defaults."""
-
-
-async def probe_host(target: Target, options: Options) -> Report:
-    """Probe one host and report: the whole story. Never raises for what the network or the server does."""
-    from probe.net.observe import ObserveOptions, observe
+    Never raises for what the network or the server does. ``known`` fills as looks are done, for whoever interrupts it.
+    """
+    from probe.net.dns import Dns, DnsOptions
+    from probe.net.observe import ObserveOptions
+    from probe.net.survey import survey
 
     network = options.network or ObserveOptions()
-    seen = await observe(target, replace(network, identity=None))
-    report = report_of(await complete(seen, options), options, target)
-    if network.identity is None or seen.stage in {Stage.DNS, Stage.CONNECT}:
-        return report
-    again = replace(target, name=seen.endpoint.address or target.name)
-    presenting = await observe(again, replace(network, sni=seen.endpoint.sni))
-    presenting = replace(presenting, endpoint=seen.endpoint)
-    return await _side_by_side(report, presenting, network.identity.name, options)
+    dns = Dns(options.dns or DnsOptions())
+    seen = await survey(target, replace(network, identity=None), dns, options.breadth, known)
+    if network.identity is not None:
+        seen = await _presenting(seen, network)
+    return report_of_survey(await completed(seen, options), options)
 
 
-async def _side_by_side(report: Report, presenting: Observation, name: str, options: Options) -> Report:
-    """Add the same server seen while we present a certificate, what that changed, and the list that we presented."""
-    first = report.endpoints[0]
-    ours = _of_list(presenting.client_chain, presenting.started, Side.CLIENT)
-    bare = replace(options, name=None, mta=None, on_disk=None)
-    second = judged(await complete(presenting, options), options)
-    own = judged(await complete(ours, bare), bare, Material(name, certificates=presenting.client_chain))
-    changed = client_certificate(first.observation, presenting)
-    if changed.id in options.ignore:
-        grave = changed.severity is not Severity.INFO
-        second = replace(second, hidden=(*second.hidden, changed.id)) if grave else second
-        return replace(report, endpoints=(first, second, own))
-    slots = slots_of(presenting.endpoint, options.name or presenting.endpoint.host)
-    said = spoken((changed,), None, Saying(slots, options.mta, options.words))
-    return replace(report, endpoints=(first, second, own), findings=(*report.findings, *said))
+async def _presenting(seen: Survey, network: ObserveOptions) -> Survey:
+    """Look once more at the first server that let us in, now presenting our certificate; and at what we present."""
+    from probe.net.observe import observe
+
+    first = next((one for one in seen.observations if one.stage not in {Stage.DNS, Stage.CONNECT}), None)
+    if first is None:
+        return seen
+    there = first.endpoint
+    target = Target(there.address or seen.target.name, there.port, there.protocol, there.tls)
+    presenting = await observe(target, replace(network, sni=there.sni))
+    ours = of_list(presenting.client_chain, presenting.started, Side.CLIENT)
+    return replace(seen, observations=(*seen.observations, replace(presenting, endpoint=there), ours))
+
+
+async def completed(survey: Survey, options: Options) -> Survey:
+    """Look for issuers that were not sent, once for each distinct list."""
+    first = {(seen.presented, seen.side): seen for seen in reversed(survey.observations)}
+    whole = dict(zip(first, await asyncio.gather(*(complete(one, options) for one in first.values())), strict=True))
+    found = ((seen, whole[seen.presented, seen.side]) for seen in survey.observations)
+    filled = tuple(replace(seen, fetched=one.fetched, cached=one.cached) for seen, one in found)
+    return replace(survey, observations=filled)
 
 
 async def complete(observation: Observation, options: Options) -> Observation:
@@ -165,75 +126,10 @@ def _addresses(observation: Observation, options: Options, asked: Collection[str
     return [url for url in every if url not in asked]
 
 
-def chain_of(observation: Observation, options: Options) -> Chain:
-    """Build the chain of one observation."""
-    presented = [parse(der) for der in observation.presented or ()]
-    at = _moment(observation, options)
-    sides = options.sides or {observation.side}
-    fetched = {Source.AIA: _fetched(observation), Source.CACHE: tuple(map(parse, observation.cached))}
-    proved = observation.key_proved
-    return build(presented, options.anchors, options.pool, at, fetched, proved=proved, sides=sides)
-
-
-def _moment(observation: Observation, options: Options) -> datetime:
-    """As of when to judge; a naive moment is UTC."""
-    at = options.at or observation.started
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _fetched(observation: Observation) -> tuple[Certificate, ...]:
-    return tuple(parse(der) for fetch in observation.fetched for der in fetch.certificates)
-
-
-def judged(observation: Observation, options: Options, material: Material | None = None) -> EndpointReport:
-    """Judge one endpoint, or the certificates of a file: chain, repair, findings in words."""
-    endpoint = observation.endpoint
-    at = _moment(observation, options).replace(microsecond=0)  # certificates count whole seconds
-    chain = chain_of(observation, options) if observation.presented is not None else None
-    stores = options.anchors.stores
-    mending = repair(chain, at, options.anchors, _origins(observation, options)) if chain else None
-    reference = options.name or endpoint.host
-    case = Case(observation, at, chain, mending, reference, stores, options.warn_days, material, options.on_disk)
-    findings, skipped = judge(case, options.ignore)
-    mta = Mta(options.mta, "--mta", Confidence.IS) if options.mta else recognise(observation)
-    words = named(options.words, endpoint.port, endpoint.protocol, endpoint.tls)
-    called = reference or (CALLER if observation.side is Side.CLIENT else None)
-    slots, software = slots_of(endpoint, called, material), mta.name if mta else None
-    saying = Saying(slots, software, words, voice_of(observation))
-    said = spoken(findings, mending, saying)
-    left_out = hidden(case, options.ignore)
-    return EndpointReport(observation, chain, said, mending, mta, (), skipped, left_out, options.on_disk)
-
-
-def _origins(observation: Observation, options: Options) -> Mapping[str, str]:
-    fetched = {parse(der).sha256: fetch.url for fetch in observation.fetched for der in fetch.certificates}
-    return {**options.pool.origins, **fetched}
-
-
-def report_of(observation: Observation, options: Options, target: Target | None = None) -> Report:
-    """Make the report of one observation, live or saved."""
-    endpoint = observation.endpoint
-    name = endpoint.host or endpoint.address or ""
-    target = target or Target(name, endpoint.port, endpoint.protocol, endpoint.tls)
-    at = _moment(observation, options)
-    return Report(target, (judged(observation, options),), (), options.anchors.stores, at, options.fail_on)
-
-
 async def report_of_file(material: Material, options: Options, now: datetime) -> Report:
     """Judge what one file holds; issuers that it lacks are fetched as for a probe."""
     kind = Target(material.name, 25, Protocol.SMTP, Tls.NONE, Kind.FILE)
     side = Side.CLIENT if options.sides == {Side.CLIENT} else Side.SERVER
-    seen = await complete(_of_list(material.certificates, now, side), options)
-    at = _moment(seen, options)
+    seen = await complete(of_list(material.certificates, now, side), options)
+    at = moment_of(seen, options)
     return Report(kind, (judged(seen, options, material),), (), options.anchors.stores, at, options.fail_on)
-
-
-def report_of_certificates(certificates: Sequence[bytes], options: Options, now: datetime) -> Report:
-    """Judge certificates that came from no network: DER, in the order in which a server would send them."""
-    seen = _of_list(tuple(certificates), now)
-    return report_of(seen, options, Target(options.name or "", 25, Protocol.SMTP, Tls.NONE, Kind.FILE))
-
-
-def _of_list(certificates: tuple[bytes, ...], now: datetime, side: Side = Side.SERVER) -> Observation:
-    """Certificates that nobody sent, as if somebody had, nowhere."""
-    return Observation(Endpoint(None, None, 25, tls=Tls.NONE), now, Stage.DONE, presented=certificates, side=side)

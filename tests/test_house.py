@@ -27,11 +27,12 @@ MAY_IMPORT = {
     "net": {"model", "wire", "pki"},
     "render": {"model", "message", "catalogue"},
     "wording": {"model", "material", "catalogue"},
-    "pipeline": {"model", "material", "catalogue", "pki", "rules", "net", "wording"},
+    "judgement": {"model", "material", "catalogue", "pki", "rules", "wording"},
+    "pipeline": {"model", "material", "pki", "net", "judgement"},
     "targets": {"model"},
-    "api": {"model", "message", "pki", "pipeline", "targets", "net", "triage"},
+    "api": {"model", "message", "pki", "pipeline", "judgement", "targets", "net", "triage"},
     "demo": {"model", "pki"},
-    "cli": {"model", "catalogue", "pki", "pipeline", "net", "render", "rules", "demo", "wire", "targets"}
+    "cli": {"model", "catalogue", "pki", "pipeline", "judgement", "net", "render", "rules", "demo", "wire", "targets"}
     | {"message", "material", "triage", "api"},
     "__main__": {"cli"},
     "__init__": set(),
@@ -48,6 +49,7 @@ FOREIGN = {
 """Library → where it may be imported."""
 REASONS = {
     ("cli", "asyncio"): "asyncio.run stands at the top of the program",
+    ("pipeline", "asyncio"): "what distinct lists lack is asked for side by side",
     ("api", "asyncio"): "asyncio.run is what makes the synchronous call",
     ("pki", "ssl"): "the platform's own default paths",
 }

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from forge import CAST, NAME, NOW, Forged, chain
 
-from probe.model import Confidence, Endpoint, Fetch, Finding, Observation, Reply, Stage, Tls
+from probe.judgement import Options, judged, report_of
+from probe.model import Confidence, Endpoint, Fetch, Finding, Observation, Reply, Stage, Tls, alone
 from probe.net import issuers
 from probe.net.cache import Cache
-from probe.pipeline import LEVELS, Options, complete, judged, report_of
+from probe.pipeline import LEVELS, complete
 from probe.pki import anchors
 from probe.pki.certificate import parse
 from probe.wire.saved import dump, load
@@ -85,7 +86,7 @@ def test_an_address_is_asked_once(asked: list[str]) -> None:
 def test_a_saved_observation_is_judged_alike(asked: list[str]) -> None:
     """What was fetched is saved with it, so that no network is needed again."""
     whole = asyncio.run(complete(seen(LEAF), Options(anchors=TRUSTED)))
-    (again,) = load(dump([whole]))
+    (again,) = load(dump([alone(whole)]))[0].observations
     assert asked
     assert judged(again, Options(anchors=TRUSTED)) == judged(whole, Options(anchors=TRUSTED))
 
@@ -112,7 +113,7 @@ def test_what_was_kept_is_saved_with_the_observation(asked: list[str], tmp_path:
     kept = Options(anchors=TRUSTED, cache=Cache(tmp_path))
     asyncio.run(complete(seen(LEAF), kept))
     whole = asyncio.run(complete(seen(LEAF), kept))
-    (again,) = load(dump([whole]))
+    (again,) = load(dump([alone(whole)]))[0].observations
     assert (len(asked), len(again.cached)) == (2, 2)
     assert judged(again, Options(anchors=TRUSTED)) == judged(whole, kept)
 

@@ -12,8 +12,8 @@ from forge import CAST, NOW
 
 from probe.cli.arguments import VERBS, probe_arguments
 from probe.cli.explaining import title
+from probe.judgement import Options, report_of
 from probe.model import Endpoint, Fetch, Observation, Reply, Report, Stage
-from probe.pipeline import Options, report_of
 from probe.pki import anchors
 from probe.pki.certificate import parse
 from probe.render.sheet import console

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from argparse import Namespace
 
     from probe.cli.chain_file import ChainFile
+    from probe.judgement import Options
     from probe.model import Report
-    from probe.pipeline import Options
 
 USAGE = "smtp-chaincheck file PATH... [options]"
 EXAMPLES = """\

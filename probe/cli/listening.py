@@ -18,9 +18,9 @@ from probe.render.clean import clean
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from probe.judgement import Options
     from probe.model import Observation
     from probe.net.listen import ListenOptions
-    from probe.pipeline import Options
 
 USAGE = "smtp-chaincheck listen [ADDRESS][:PORT] [options]"
 EXAMPLES = """\
@@ -122,8 +122,9 @@ def _ready(arguments: Namespace, where: ListenOptions, port: int) -> None:
 
 async def _seen(codes: list[int], arguments: Namespace, options: Options, seen: Observation, client: str) -> None:
     from probe.cli import probing
+    from probe.judgement import report_of
     from probe.model import Kind, Target
-    from probe.pipeline import complete, report_of
+    from probe.pipeline import complete
 
     target = Target(client or seen.endpoint.address or "", seen.endpoint.port, kind=Kind.LISTEN)
     report = report_of(await complete(seen, options), options, target)

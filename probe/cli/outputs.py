@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from probe.cli import files
 from probe.cli.mishap import say
-from probe.model import Tls
+from probe.model import Survey
 from probe.render.clean import clean
 
 if TYPE_CHECKING:
@@ -23,13 +23,19 @@ def observations(reports: Sequence[Report], arguments: Namespace) -> bool:
 
     if arguments.save is None:
         return True
-    every = (endpoint.observation for report in reports for endpoint in report.endpoints)
-    seen = [observation for observation in every if observation.endpoint.tls is not Tls.NONE]
+    surveys = [seen_of(report) for report in reports]
+    seen = [observation for survey in surveys for observation in survey.observations]
     try:
-        files.write(Path(arguments.save), dump(seen), files.Overwriting(arguments.force))
+        files.write(Path(arguments.save), dump(surveys), files.Overwriting(arguments.force))
     except ValueError as problem:
         say(str(problem))
         return False
     count = f"{len(seen)} observation{'' if len(seen) == 1 else 's'}"
     say(f"Wrote {clean(arguments.save)}: {count}; judge again with --from, and with the same --name and --trust.")
     return True
+
+
+def seen_of(report: Report) -> Survey:
+    """Give what a report was made of."""
+    looks = tuple(endpoint.observation for endpoint in report.endpoints)
+    return Survey(report.target, looks, report.domain, report.left_out)

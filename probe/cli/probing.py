@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from probe.cli import chain_file, files, outputs, settings
 from probe.cli.arguments import UsageError
-from probe.cli.mishap import WRONG_USAGE
+from probe.cli.mishap import INTERRUPTED, WRONG_USAGE, say, uninterrupted
 from probe.render.clean import clean
 
 if TYPE_CHECKING:
@@ -20,10 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from probe.cli.chain_file import ChainFile
-    from probe.model import Observation, Report, Target
-    from probe.pipeline import Options
+    from probe.judgement import Options
+    from probe.model import Report, Survey, Target
 
 UNREACHABLE = 3
+
+
+class Interrupted(Exception):  # noqa: N818 -- no error, but an early end
+    """Somebody lost patience, and this is what was known by then."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__()
+        self.report = report
 
 
 def probe(arguments: Namespace) -> int:
@@ -39,7 +47,15 @@ def probe(arguments: Namespace) -> int:
 
 def told(reports: Iterator[Report], arguments: Namespace, options: Options, asked: ChainFile | None) -> int:
     """Say the reports, write the files that were asked for, and return the exit code."""
-    said, written = _told(reports, arguments, options, asked)
+    said: list[Report] = []
+    try:
+        written = _told(reports, arguments, options, asked, said)
+    except Interrupted as stop:
+        with uninterrupted():
+            _told(iter([stop.report]), arguments, options, asked, said)
+            outputs.observations(said, arguments)
+            say("Interrupted before the end; the report holds what was known by then.")
+        return INTERRUPTED
     written &= outputs.observations(said, arguments)
     return _exit_code(said) if written else WRONG_USAGE
 
@@ -66,28 +82,39 @@ def _reports(arguments: Namespace, options: Options) -> Iterator[Report]:
 
 
 def probed(options: Options, target: Target, *, quiet: bool = False) -> Report:
-    """Probe one host; on a terminal a line on stderr says for what we wait."""
+    """Probe one host; on a terminal a line on stderr says for what we wait.
+
+    Raises Interrupted where somebody lost patience and there is something to say.
+    """
+    from probe.judgement import report_of_survey
     from probe.net.observe import ObserveOptions
+    from probe.net.survey import Known
     from probe.pipeline import probe_host
     from probe.render.progress import waiting
 
-    with waiting(target, sys.stderr, shown=not quiet) as on_stage:
+    known = Known(target)
+    with waiting(target, sys.stderr, shown=not quiet, count=known.count) as on_stage:
         watched = replace(options, network=replace(options.network or ObserveOptions(), on_stage=on_stage))
-        return asyncio.run(probe_host(target, watched))
+        try:
+            return asyncio.run(probe_host(target, watched, known))
+        except KeyboardInterrupt:
+            if not known.seen:
+                raise
+            raise Interrupted(report_of_survey(known.survey, options)) from None
 
 
 def _judged(arguments: Namespace, options: Options) -> Iterator[Report]:
-    from probe.pipeline import report_of
+    from probe.judgement import report_of_survey
 
-    observations = _loaded(arguments.saved)
-    if not observations:
+    surveys = _loaded(arguments.saved)
+    if not any(survey.observations or survey.domain for survey in surveys):
         raise ValueError(f"{clean(arguments.saved)} holds no observation; --from reads what --save wrote.")
-    if arguments.write_chain is not None and len(observations) > 1:
+    if arguments.write_chain is not None and len(surveys) > 1:
         raise ValueError("--write-chain writes one chain, and that file holds several observations.")
-    return (report_of(observation, options) for observation in observations)
+    return (report_of_survey(survey, options) for survey in surveys)
 
 
-def _loaded(name: str) -> tuple[Observation, ...]:
+def _loaded(name: str) -> tuple[Survey, ...]:
     from probe.wire.saved import load
 
     text = files.read(Path(name))
@@ -99,14 +126,13 @@ def _loaded(name: str) -> tuple[Observation, ...]:
 
 
 def _told(
-    reports: Iterator[Report], arguments: Namespace, options: Options, asked: ChainFile | None
-) -> tuple[list[Report], bool]:
-    """Say each report as soon as it is there; as JSON all of them at the end, in one document.
+    reports: Iterator[Report], arguments: Namespace, options: Options, asked: ChainFile | None, told: list[Report]
+) -> bool:
+    """Say each report as soon as it is there, and add it to ``told``; as JSON all of them at the end, in one document.
 
-    The chain is written before its report is said. Returns the reports, and False when that file could not be written.
+    The chain is written before its report is said. Returns False when that file could not be written.
     """
     show = None if arguments.json else screen(arguments, options)
-    told: list[Report] = []
     written = True
     for report in reports:
         outcome = chain_file.write(report, asked)
@@ -119,7 +145,7 @@ def _told(
         from probe.render.json import text
 
         sys.stdout.write(text(told))
-    return told, written
+    return written
 
 
 def screen(arguments: Namespace, options: Options) -> Callable[..., None]:

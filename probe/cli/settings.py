@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from probe.cli.identity import identity_of
+from probe.judgement import Options
 from probe.model import OnDisk, Protocol, Severity, Target, Tls
 from probe.net.answers import DnsOptions
 from probe.net.cache import Cache, folder_of
 from probe.net.observe import AUTO, ObserveOptions
-from probe.pipeline import Options
+from probe.net.survey import Breadth
 from probe.pki import anchors, files, pool
 from probe.pki.certificate import parse
 from probe.render.clean import clean
@@ -108,6 +109,8 @@ def options(arguments: Namespace) -> Options:
         fail_on=Severity(arguments.fail_on),
         mta=software(arguments.mta),
         words=repeated(arguments),
+        dns=dns(arguments),
+        breadth=Breadth(arguments.thorough, arguments.repeat),
         network=network(arguments),
         on_disk=on_disk(arguments.compare),
     )

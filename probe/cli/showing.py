@@ -174,9 +174,9 @@ def _speaker(screen: Console) -> Callable[[str], None]:
 def _checked(stand: Stand, mta: str | None) -> Report:
     """Probe the stand as its case wants it, by its own trust anchors and without fetching anything."""
     from probe.cli.probing import probed
+    from probe.judgement import Options
     from probe.model import Target
     from probe.net.observe import ObserveOptions
-    from probe.pipeline import Options
     from probe.pki import anchors
     from probe.pki.certificate import parse
     from probe.pki.pool import Pool

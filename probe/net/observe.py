@@ -63,10 +63,9 @@ class ObserveOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class Run:
     """What all connections of one probe share: the wish, the clock, the total deadline."""
 
-    target: Target
     options: ObserveOptions
     loop: asyncio.AbstractEventLoop
     began: float
@@ -74,6 +73,7 @@ class _Run:
 
     @property
     def ms(self) -> float:
+        """Milliseconds since the probe began."""
         return (self.loop.time() - self.began) * 1000
 
     @property
@@ -87,6 +87,7 @@ class _Run:
         return self.until - self.loop.time()
 
     def enter(self, stage: Stage) -> None:
+        """Tell whoever watches that a stage begins."""
         if self.options.on_stage:
             self.options.on_stage(stage)
 
@@ -99,6 +100,7 @@ class _Plan:
     cap: str | None = None
     limits: Mapping[Stage, float] = field(default_factory=dict)
     """Seconds where they differ from the session's own."""
+    connect_seconds: float = CONNECT_TIMEOUT
 
 
 async def observe(target: Target, options: ObserveOptions) -> Observation:
@@ -106,27 +108,45 @@ async def observe(target: Target, options: ObserveOptions) -> Observation:
 
     Raises nothing for what the network or the server does; cancelling it closes the connection.
     """
-    loop = asyncio.get_running_loop()
-    run = _Run(target, options, loop, loop.time(), datetime.now(UTC))
-    run.enter(Stage.DNS)
-    resolved = await resolve(target.name, family=_family(options), seconds=min(RESOLVE_TIMEOUT, options.timeout))
+    run = begun(options)
+    resolved = await resolve(target.name, family=family_of(options), seconds=min(RESOLVE_TIMEOUT, options.timeout))
+    if resolved.failure:
+        return unresolved(run, target, resolved.failure)
     timing = {Stage.DNS.value: round(run.ms, 3)}
-    if failure := resolved.failure:
-        if target.protocol is not Protocol.SMTP and failure.trouble is Trouble.NULL_MX:
-            failure = replace(failure, trouble=Trouble.UNRESOLVED)  # no MX leads to a port of mail programs
-        return Observation(_endpoint(run, None), run.started, Stage.DNS, failure, timing_ms=timing)
-    seen = await _retried(run, await _first(run, resolved.addresses))
+    seen = await _retried(run, await _first(run, target, resolved.addresses))
     return replace(seen, timing_ms=timing | dict(seen.timing_ms))
 
 
-def _family(options: ObserveOptions) -> int:
+def begun(options: ObserveOptions) -> Run:
+    """Start the clock of a probe."""
+    loop = asyncio.get_running_loop()
+    run = Run(options, loop, loop.time(), datetime.now(UTC))
+    run.enter(Stage.DNS)
+    return run
+
+
+def unresolved(run: Run, target: Target, failure: Failure) -> Observation:
+    """Say why a name led to no address."""
+    if target.protocol is not Protocol.SMTP and failure.trouble is Trouble.NULL_MX:
+        failure = replace(failure, trouble=Trouble.UNRESOLVED)  # no MX leads to a port of mail programs
+    timing = {Stage.DNS.value: round(run.ms, 3)}
+    return Observation(endpoint_of(target, None, run.options), run.started, Stage.DNS, failure, timing_ms=timing)
+
+
+async def look(run: Run, endpoint: Endpoint, connect_seconds: float = CONNECT_TIMEOUT) -> Observation:
+    """Look at one address, with a second connection where that tells more. Raises nothing, as ``observe``."""
+    plan = _greeted_in_time(run, _Plan(endpoint, connect_seconds=connect_seconds))
+    return await _retried(run, await _visit(run, plan))
+
+
+def family_of(options: ObserveOptions) -> int:
     """A source address decides the family where nobody else does."""
     return options.family or (0 if not options.source else 6 if ":" in options.source else 4)
 
 
-def _endpoint(run: _Run, address: str | None) -> Endpoint:
-    target, sni = run.target, run.options.sni
-    chosen = _own_name(target.name) if isinstance(sni, Auto) else sni
+def endpoint_of(target: Target, address: str | None, options: ObserveOptions) -> Endpoint:
+    """The endpoint at one address of a target, asked for the name that the options want."""
+    chosen = _own_name(target.name) if isinstance(options.sni, Auto) else options.sni
     return Endpoint(target.name, address, target.port, target.protocol, target.tls, chosen)
 
 
@@ -138,24 +158,24 @@ def _own_name(name: str) -> str | None:
         return None
 
 
-async def _first(run: _Run, addresses: tuple[str, ...]) -> Observation:
+async def _first(run: Run, target: Target, addresses: tuple[str, ...]) -> Observation:
     """Try the addresses in order, as an MTA does: the first that connects, else the first failure."""
     tried: list[Observation] = []
     for address in addresses[:ADDRESSES]:
         if tried and run.left <= 0:
             break
-        tried.append(await _visit(run, _greeted_in_time(run, _Plan(_endpoint(run, address)))))
+        tried.append(await _visit(run, _greeted_in_time(run, _Plan(endpoint_of(target, address, run.options)))))
         if tried[-1].stage is not Stage.CONNECT:
             break
     best = tried[0] if tried[-1].stage is Stage.CONNECT else tried[-1]
     return replace(best, transcript=tuple(line for seen in tried for line in seen.transcript))
 
 
-def _greeted_in_time(run: _Run, plan: _Plan) -> _Plan:
+def _greeted_in_time(run: Run, plan: _Plan) -> _Plan:
     return replace(plan, limits={**plan.limits, Stage.GREETING: run.options.greeting_timeout})
 
 
-async def _retried(run: _Run, first: Observation) -> Observation:
+async def _retried(run: Run, first: Observation) -> Observation:
     """Connect once more where another way of asking may show more; keep the observation that knows more."""
     why = reason_to_retry(first)
     if not why or run.left <= 0:
@@ -175,12 +195,12 @@ def _again(endpoint: Endpoint, why: str) -> _Plan:
     return _Plan(replace(endpoint, sni=None)) if why == NO_SNI else _Plan(endpoint, cap=why)
 
 
-async def _visit(run: _Run, plan: _Plan) -> Observation:
+async def _visit(run: Run, plan: _Plan) -> Observation:
     """One connection, from SYN to QUIT."""
     run.enter(Stage.CONNECT)
     before = run.ms
     try:
-        sock = await _connected(run, plan.endpoint)
+        sock = await _connected(run, plan)
     except (OSError, OverflowError) as error:
         return _told(_unconnected(run, plan.endpoint, error), run, before)
     told = _told(Observation(plan.endpoint, run.started, Stage.CONNECT), run, before)
@@ -194,7 +214,7 @@ async def _visit(run: _Run, plan: _Plan) -> Observation:
     return replace(seen, timing_ms=timing, transcript=told.transcript + seen.transcript)
 
 
-def _session(run: _Run, plan: _Plan, sock: socket.socket) -> Session:
+def _session(run: Run, plan: _Plan, sock: socket.socket) -> Session:
     ehlo = run.options.ehlo or _literal(sock.getsockname()[0])
     return Session(
         plan.endpoint,
@@ -213,15 +233,15 @@ def _literal(address: str) -> str:
     return f"[IPv6:{bare}]" if ":" in bare else f"[{bare}]"
 
 
-async def _connected(run: _Run, endpoint: Endpoint) -> socket.socket:
+async def _connected(run: Run, plan: _Plan) -> socket.socket:
     """A connected socket; raises OSError (TimeoutError included), or OverflowError for a port that is none."""
-    family, where = _place(endpoint.address or "", endpoint.port)
+    family, where = _place(plan.endpoint.address or "", plan.endpoint.port)
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setblocking(False)
         if run.options.source:
             sock.bind(_place(run.options.source, 0)[1])
-        async with asyncio.timeout(min(CONNECT_TIMEOUT, run.left)):
+        async with asyncio.timeout(min(plan.connect_seconds, run.left)):
             await run.loop.sock_connect(sock, where)
     except BaseException:
         sock.close()
@@ -235,7 +255,7 @@ def _place(address: str, port: int) -> tuple[socket.AddressFamily, Any]:
     return family, (where[0], port, *where[2:])
 
 
-def _unconnected(run: _Run, endpoint: Endpoint, error: OSError | OverflowError) -> Observation:
+def _unconnected(run: Run, endpoint: Endpoint, error: OSError | OverflowError) -> Observation:
     number = error.errno if isinstance(error, OSError) else None
     text = (
         os.strerror(number) if number and number > 0 else getattr(error, "strerror", None) or str(error) or "no answer"
@@ -243,10 +263,11 @@ def _unconnected(run: _Run, endpoint: Endpoint, error: OSError | OverflowError) 
     refused = isinstance(error, ConnectionRefusedError)
     late = isinstance(error, TimeoutError)
     trouble = Trouble.REFUSED if refused else Trouble.TIMEOUT if late else Trouble.UNREACHABLE
-    return Observation(endpoint, run.started, Stage.CONNECT, Failure(trouble, text))
+    symptoms = (f"errno:{number}",) if number and trouble is Trouble.UNREACHABLE else ()
+    return Observation(endpoint, run.started, Stage.CONNECT, Failure(trouble, text, symptoms))
 
 
-def _told(seen: Observation, run: _Run, before: float) -> Observation:
+def _told(seen: Observation, run: Run, before: float) -> Observation:
     """Note which address was tried, how long that took, and what came of it."""
     word = seen.failure.text if seen.failure else "connected"
     line = f"<{seen.endpoint.address} port {seen.endpoint.port}: {word}>"

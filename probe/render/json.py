@@ -64,6 +64,7 @@ def document(report: Report) -> dict[str, object]:
         "at": plain(report.at),
         "stores": [plain(asdict(store)) for store in report.stores],
         "domain": _domain(report.domain),
+        "left_out": plain(report.left_out),
         "findings": [_finding(finding) for finding in report.findings],
         "endpoints": [_endpoint(endpoint) for endpoint in report.endpoints],
     }

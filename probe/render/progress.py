@@ -40,11 +40,20 @@ ROOM = 80 - len(" (:65535)")
 """Characters of the line without the port."""
 
 
+Count = Callable[[], tuple[int, int]]
+
+
+def alone() -> tuple[int, int]:
+    """Count a probe that is one look."""
+    return 0, 1
+
+
 class Wait:
     """What we wait for now. rich asks for its text a few times a second."""
 
-    def __init__(self, target: Target, clock: Callable[[], float]) -> None:
-        self._target, self._clock = target, clock
+    def __init__(self, target: Target, clock: Callable[[], float], count: Count = alone) -> None:
+        self._target, self._clock, self._count = target, clock, count
+        self._began = clock()
         self.enter(Stage.DNS)
 
     def enter(self, stage: Stage) -> None:
@@ -54,19 +63,30 @@ class Wait:
     def __rich__(self) -> Text:
         from rich.text import Text
 
-        waited = self._clock() - self._since
-        frame = FRAMES[int(waited * REDRAWS) % len(FRAMES)]
-        words = f"{frame} {spoken_of(self._target.protocol, WORDS[self._stage])}, {waited:.0f} s"
+        now, (done, looks) = self._clock(), self._count()
+        frame = FRAMES[int((now - self._since) * REDRAWS) % len(FRAMES)]
+        if looks > 1:
+            words = f"{frame} {done} of {looks} looks done, {now - self._began:.0f} s"
+        else:
+            words = f"{frame} {spoken_of(self._target.protocol, WORDS[self._stage])}, {now - self._since:.0f} s"
         place = f"{clean(self._target.name, min(NAME, ROOM - len(words)))}:{self._target.port}"
         return Text(f"{words} ({place})", no_wrap=True, overflow="ellipsis")
 
 
 @contextmanager
 def waiting(
-    target: Target, stream: TextIO, *, shown: bool = True, clock: Callable[[], float] = time.monotonic
+    target: Target,
+    stream: TextIO,
+    *,
+    shown: bool = True,
+    clock: Callable[[], float] = time.monotonic,
+    count: Count = alone,
 ) -> Iterator[Callable[[Stage], None] | None]:
-    """Draw the line while the block runs; yields what the probe calls at each stage, None where nothing is drawn."""
-    wait = Wait(target, clock)
+    """Draw the line while the block runs; yields what the probe calls at each stage, None where nothing is drawn.
+
+    ``count`` tells how many looks are done, of how many that are known of.
+    """
+    wait = Wait(target, clock, count)
     with _drawn(wait, stream, shown=shown) as drawn:
         yield wait.enter if drawn else None
 

@@ -1,6 +1,7 @@
-"""Observations as a file, and back: what ``--save`` writes, ``--from`` reads, and a bug report encloses.
+"""What was seen as a file, and back: what ``--save`` writes, ``--from`` reads, and a bug report encloses.
 
-One JSON document, ``{"schema": "smtp-chaincheck/observation/1", "observations": [...]}``. The fields are those of
+One JSON document, ``{"schema": "smtp-chaincheck/observation/1", "surveys": [...]}``, or with ``"observations"`` in the
+place of ``"surveys"``, each of which is a look of its own. The fields are those of :class:`~probe.model.Survey` and
 :class:`~probe.model.Observation` by name; bytes are base64, times ISO 8601, enumerations their value. A field that an
 older file lacks takes its default, one that we do not know is passed over.
 """
@@ -18,19 +19,19 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
 
-from probe.model import Endpoint, Exchange, Observation, Reply
+from probe.model import Endpoint, Exchange, Observation, Reply, Survey, Target, alone
 
 SCHEMA = "smtp-chaincheck/observation/1"
 
 
-def dump(observations: Iterable[Observation]) -> str:
-    """JSON of observations, pure ASCII, ending in a newline."""
-    document = {"schema": SCHEMA, "observations": [_plain(one) for one in observations]}
+def dump(surveys: Iterable[Survey]) -> str:
+    """JSON of what was seen, pure ASCII, ending in a newline."""
+    document = {"schema": SCHEMA, "surveys": [_plain(one) for one in surveys]}
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
-def load(text: str) -> tuple[Observation, ...]:
-    """Observations from what ``dump`` wrote. Raises ValueError, with a sentence, for anything else."""
+def load(text: str) -> tuple[Survey, ...]:
+    """What ``dump`` wrote. Raises ValueError, with a sentence, for anything else."""
     try:
         document = json.loads(text, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
@@ -38,7 +39,9 @@ def load(text: str) -> tuple[Observation, ...]:
     schema = document.get("schema") if isinstance(document, dict) else None
     if schema != SCHEMA:
         raise ValueError(f"This is no file of saved observations: its schema is {schema!r}, and should be {SCHEMA!r}.")
-    return tuple(_read(list[Observation], document.get("observations"), "observations"))
+    if "surveys" in document:
+        return tuple(_read(list[Survey], document["surveys"], "surveys"))
+    return tuple(map(alone, _read(list[Observation], document.get("observations"), "observations")))
 
 
 def _no_number(word: str) -> NoReturn:
@@ -86,7 +89,7 @@ def _record(kind: Any, value: dict[str, Any], where: str) -> Any:
         _refuse("reply", value, where)
     if kind is Exchange and fields.get("sender") not in {"server", "client"}:
         _refuse("line of a transcript", value, where)
-    if kind is Endpoint and not 0 < fields.get("port", 25) < 1 << 16:
+    if kind in {Endpoint, Target} and not 0 < fields.get("port", 25) < 1 << 16:
         _refuse("endpoint", value, where)
     try:
         return kind(**fields)

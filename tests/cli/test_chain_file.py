@@ -12,7 +12,7 @@ import pytest
 
 from probe.cli import chain_file, main
 from probe.demo import keys
-from probe.model import Endpoint, Exchange, Observation, Reply, Stage
+from probe.model import Endpoint, Exchange, Observation, Reply, Stage, alone
 from probe.pki import pem
 from probe.pki.certificate import parse
 from probe.pki.layout import key_of
@@ -49,7 +49,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
             tls_version="TLSv1.3",
             transcript=said,
         )
-        Path("seen.json").write_text(dump([seen]), encoding="utf-8")
+        Path("seen.json").write_text(dump([alone(seen)]), encoding="utf-8")
         pool, trust = str(CHAINS / "pool.pem"), str(CHAINS / "anchors.pem")
         return main(["--from", "seen.json", "--intermediates", pool, "--trust", trust, *words])
 

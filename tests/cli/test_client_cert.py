@@ -154,7 +154,8 @@ def test_the_key_is_nowhere_in_what_is_written(identity: Path, tmp_path: Path) -
     with server(m.ask) as stand:
         assert main(words(stand, identity, "--save", str(saved), "--quiet")) == 0
     text = saved.read_text(encoding="utf-8")
-    assert len(json.loads(text)["observations"]) == 2
+    (survey,) = json.loads(text)["surveys"]
+    assert len(survey["observations"]) == 3
     assert not any(line in text for line in keys.pem("leaf").splitlines()[1:-1])
 
 

@@ -8,8 +8,9 @@ from render.samples import GOOD, HOSTILE, MISSING, REFUSED, UNREACHABLE
 
 from probe import pipeline
 from probe.cli import main
+from probe.judgement import Options
 from probe.model import Report, Severity, Target
-from probe.pipeline import Options
+from probe.net.survey import Known
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> dict[str, Report]:
     """Host → report: what probes find in this test, without a network."""
     known: dict[str, Report] = {}
 
-    async def probe_host(target: Target, options: Options) -> Report:
+    async def probe_host(target: Target, options: Options, _: Known | None = None) -> Report:
         assert options.network
         return replace(known[target.name], target=target, fail_on=options.fail_on)
 
@@ -103,7 +104,7 @@ def test_a_file_that_cannot_be_written_in_the_end_is_said(
 
     place = tmp_path / "seen.json"
 
-    async def appear(target: Target, _: Options) -> Report:
+    async def appear(target: Target, *_: object) -> Report:
         place.write_text("theirs")
         return replace(GOOD, target=target)
 

@@ -30,7 +30,7 @@ from fake_mta import rehearse, scripts
 
 from probe.cli import main
 from probe.demo import keys
-from probe.model import Endpoint, Exchange, Observation, Stage
+from probe.model import Endpoint, Exchange, Observation, Stage, alone
 from probe.pki import pem
 from probe.wire.saved import dump
 
@@ -61,13 +61,13 @@ class Play:
     def seen(self, rest: str) -> None:
         """Save observations."""
         name, *cases = rest.split()
-        Path(name).write_text(dump([observation(case) for case in cases]), encoding="utf-8")
+        Path(name).write_text(dump(alone(observation(case)) for case in cases), encoding="utf-8")
 
     def heard(self, rest: str) -> None:
         """Save what a session hears of a scripted server."""
         name, wanted = rest.split()
         (script,) = (one for one in scripts() if one.name == wanted)
-        Path(name).write_text(dump([rehearse(script)]), encoding="utf-8")
+        Path(name).write_text(dump([alone(rehearse(script))]), encoding="utf-8")
 
     def file(self, rest: str) -> None:
         """Write a file."""

@@ -14,8 +14,9 @@ from render.samples import GOOD, MISSING, UNREACHABLE
 
 from probe import pipeline
 from probe.cli import main, triaging
+from probe.judgement import Options
 from probe.model import Report, Stage, Target
-from probe.pipeline import Options
+from probe.net.survey import Known
 
 EXPIRED = "Nov 23 07:36:{:02} mx postfix/smtp[{}]: certificate verification failed for {}: certificate has expired\n"
 LOG = EXPIRED.format(1, 1, "mx.example.net[192.0.2.25]:25")
@@ -38,7 +39,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Report]:
     """Host → what a probe of it finds, without a network; hosts that were probed move to the end, with their target."""
     known: dict[str, Report] = {}
 
-    async def probe_host(target: Target, options: Options) -> Report:
+    async def probe_host(target: Target, options: Options, _: Known | None = None) -> Report:
         assert options.network
         report = replace(known.pop(target.name), target=target)
         known[target.name] = report

@@ -41,7 +41,8 @@ class Says:
     rcode: str = "NOERROR"
     manner: str = ""
     """"silence"; "truncated" (over UDP only: TC and nothing else); "cut" (half of the packet, TC not set); "garbage";
-    "wrong id"; "wrong question"; "hang up" (truncated over UDP, closed without a word over TCP). "udp silence" means UDP alone."""
+    "wrong id"; "wrong question"; "hang up" (truncated over UDP, closed without a word over TCP).
+    "udp silence" means UDP alone."""
     ad: bool | None = None
     """None = by ``signed``."""
 

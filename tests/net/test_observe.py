@@ -368,7 +368,7 @@ def test_retry_is_not_begun_without_time(monkeypatch: pytest.MonkeyPatch) -> Non
     script = parse("x", "hex 15 03 01 00 02 02 28\nhang up\nagain\ntls 1.3\nhang up")
     seen = asyncio.run(probed(script, ObserveOptions(timeout=3)))
     assert "implicit" == seen.retried
-    monkeypatch.setattr(module._Run, "left", 0.0)
+    monkeypatch.setattr(module.Run, "left", 0.0)
     monkeypatch.setattr(module, "CONNECT_TIMEOUT", 1)
     again = asyncio.run(_only_retry(seen))
     assert again is seen
@@ -376,5 +376,5 @@ def test_retry_is_not_begun_without_time(monkeypatch: pytest.MonkeyPatch) -> Non
 
 async def _only_retry(seen: Observation) -> Observation:
     loop = asyncio.get_running_loop()
-    run = module._Run(target(25), QUICK, loop, loop.time(), seen.started)
+    run = module.Run(QUICK, loop, loop.time(), seen.started)
     return await module._retried(run, seen)

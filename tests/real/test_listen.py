@@ -17,9 +17,9 @@ from real.senders import SENDERS
 
 from probe.demo import keys
 from probe.demo.cast import cast
+from probe.judgement import Options, report_of
 from probe.model import Observation, Report, Stage
 from probe.net.listen import ListenOptions, listen
-from probe.pipeline import Options, report_of
 from probe.pki import anchors
 from probe.pki.certificate import parse
 from probe.wire.identity import Identity

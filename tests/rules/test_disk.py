@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from forge import CAST, NAME, NOW, Forged, chain
 
+from probe.judgement import Options, judged
 from probe.model import Confidence, Endpoint, EndpointReport, Observation, OnDisk, Severity, Stage
-from probe.pipeline import Options, judged
 from probe.pki import anchors
 from probe.pki.certificate import parse
 

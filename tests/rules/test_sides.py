@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from probe.judgement import Options, report_of_certificates
 from probe.model import Side
-from probe.pipeline import Options, report_of_certificates
 from probe.pki import anchors, pem
 from probe.pki.certificate import parse
 

@@ -22,8 +22,11 @@ from probe.model import (
     Protocol,
     Reply,
     Stage,
+    Survey,
+    Target,
     Tls,
     Trouble,
+    alone,
 )
 from probe.wire.saved import SCHEMA, dump, load
 
@@ -80,14 +83,15 @@ OBSERVATION = st.builds(
 @given(st.lists(OBSERVATION, max_size=3).map(tuple))
 def test_round_trip(seen: tuple[Observation, ...]) -> None:
     """What is saved is what is loaded, in pure ASCII."""
-    assert seen == load(dump(seen))
-    assert dump(seen).isascii()
+    saved = dump(map(alone, seen))
+    assert seen == tuple(one for survey in load(saved) for one in survey.observations)
+    assert saved.isascii()
 
 
 def test_round_trip_of_real_observations() -> None:
     """The scripted servers, all of them."""
     seen = tuple(rehearse(script) for script in scripts())
-    assert seen == load(dump(seen))
+    assert tuple(map(alone, seen)) == load(dump(map(alone, seen)))
 
 
 SEEN = Observation(
@@ -105,17 +109,24 @@ def test_times_are_utc() -> None:
     """A time of another zone is the same moment."""
     there = timezone(timedelta(hours=2))
     seen = Observation(SEEN.endpoint, datetime(2026, 7, 1, 2, tzinfo=there), Stage.DNS)
-    assert "2026-07-01T00:00:00+00:00" == load(dump([seen]))[0].started.isoformat()
+    assert "2026-07-01T00:00:00+00:00" == load(dump([alone(seen)]))[0].observations[0].started.isoformat()
 
 
 def test_older_and_newer_files() -> None:
     """A field that is not there takes its default; one that we do not know is passed over."""
-    document = json.loads(dump([SEEN]))
-    one = document["observations"][0]
+    document = json.loads(dump([alone(SEEN)]))
+    one = document["surveys"][0]["observations"][0]
     del one["fetched"], one["presented"], one["endpoint"]["tls"]
     one["weather"] = one["endpoint"]["moon"] = "full"
-    loaded = load(json.dumps(document))[0]
+    (loaded,) = load(json.dumps(document))[0].observations
     assert ((), None, Tls.STARTTLS) == (loaded.fetched, loaded.presented, loaded.endpoint.tls)
+
+
+def test_files_of_looks_alone() -> None:
+    """Each look is the survey of its own target."""
+    document = json.loads(dump([alone(SEEN)]))
+    document["observations"] = document.pop("surveys")[0]["observations"]
+    assert (alone(SEEN),) == load(json.dumps(document))
 
 
 @pytest.mark.parametrize(
@@ -144,30 +155,30 @@ def test_other_files(text: str) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "place"),
     [
-        ('"observations": [', '"observation": [', "observations is None"),
-        ('"port": 25', '"port": "25"', "observations[0].endpoint.port is '25'"),
-        ('"port": 25', '"port": true', "observations[0].endpoint.port is True"),
-        ('"port": 25', '"harbour": 25', "observations[0].endpoint lacks a field of Endpoint"),
-        ('"stage": "ehlo"', '"stage": "elho"', "observations[0].stage is 'elho'"),
-        ('"stage": "ehlo"', '"stage": ["ehlo"]', "observations[0].stage is ['ehlo']"),
-        ('"AAE="', '"AA!E="', "observations[0].presented[0] is 'AA!E='"),
-        ('"AAE="', "7", "observations[0].presented[0] is 7"),
-        ("+00:00", "", "observations[0].started is '2026-07-01T00:00:00'"),
-        ("2026-07-01T00:00:00+00:00", "0001-01-01T00:00:00+14:00", "observations[0].started is '0001-01"),
-        ("2026-07-01T00:00:00+00:00", "yesterday", "observations[0].started is 'yesterday'"),
-        ("1.5", "1e999", "observations[0].timing_ms.dns is inf"),
-        ("1.5", "false", "observations[0].timing_ms.dns is False"),
-        ("1.5", "1" + "0" * 400, "observations[0].timing_ms.dns is 1000"),
-        ('"dns": 1.5', '"\\ud800": 1.5', "observations[0].timing_ms is '\\ud800'"),
-        ('"mx.example"', '"\\udcff"', "observations[0].endpoint.host is '\\udcff'"),
-        ('"mx.example"', "{}", "observations[0].endpoint.host is {}"),
-        ('"hi"', "", "observations[0].greeting is {'code': 220, 'lines': []}"),
+        ('"surveys": [', '"survey": [', "observations is None"),
+        ('"port": 25', '"port": "25"', "surveys[0].observations[0].endpoint.port is '25'"),
+        ('"port": 25', '"port": true', "surveys[0].observations[0].endpoint.port is True"),
+        ('"port": 25', '"harbour": 25', "surveys[0].observations[0].endpoint lacks a field of Endpoint"),
+        ('"stage": "ehlo"', '"stage": "elho"', "surveys[0].observations[0].stage is 'elho'"),
+        ('"stage": "ehlo"', '"stage": ["ehlo"]', "surveys[0].observations[0].stage is ['ehlo']"),
+        ('"AAE="', '"AA!E="', "surveys[0].observations[0].presented[0] is 'AA!E='"),
+        ('"AAE="', "7", "surveys[0].observations[0].presented[0] is 7"),
+        ("+00:00", "", "surveys[0].observations[0].started is '2026-07-01T00:00:00'"),
+        ("2026-07-01T00:00:00+00:00", "0001-01-01T00:00:00+14:00", "surveys[0].observations[0].started is '0001-01"),
+        ("2026-07-01T00:00:00+00:00", "yesterday", "surveys[0].observations[0].started is 'yesterday'"),
+        ("1.5", "1e999", "surveys[0].observations[0].timing_ms.dns is inf"),
+        ("1.5", "false", "surveys[0].observations[0].timing_ms.dns is False"),
+        ("1.5", "1" + "0" * 400, "surveys[0].observations[0].timing_ms.dns is 1000"),
+        ('"dns": 1.5', '"\\ud800": 1.5', "surveys[0].observations[0].timing_ms is '\\ud800'"),
+        ('"mx.example"', '"\\udcff"', "surveys[0].observations[0].endpoint.host is '\\udcff'"),
+        ('"mx.example"', "{}", "surveys[0].observations[0].endpoint.host is {}"),
+        ('"hi"', "", "surveys[0].observations[0].greeting is {'code': 220, 'lines': []}"),
         ('"no"', '{"a": "' + "x" * 100 + '"}', "xxx…, which is no str"),
     ],
 )
 def test_spoilt_files(old: str, new: str, place: str) -> None:
     """A value of the wrong kind is refused, and its place in the file is named."""
-    text = dump([SEEN])
+    text = dump([Survey(Target("example.org", 587), (SEEN,))])
     assert old in text
     with pytest.raises(ValueError, match="The saved observation") as caught:
         load(text.replace(old, new))
@@ -177,7 +188,7 @@ def test_spoilt_files(old: str, new: str, place: str) -> None:
 def test_infinity_is_not_saved() -> None:
     """What JSON cannot say is a mistake of ours, and is heard at once."""
     with pytest.raises(ValueError, match="Out of range"):
-        dump([Observation(SEEN.endpoint, SEEN.started, Stage.DNS, timing_ms={"dns": float("inf")})])
+        dump([alone(Observation(SEEN.endpoint, SEEN.started, Stage.DNS, timing_ms={"dns": float("inf")}))])
 
 
 LEAF = st.none() | st.booleans() | NUMBER | WORD
@@ -185,11 +196,11 @@ JSON = LEAF | st.lists(LEAF, max_size=3) | st.dictionaries(WORD, LEAF, max_size=
 
 
 @settings(max_examples=examples(80), deadline=None)
-@given(st.sampled_from(list(json.loads(dump([SEEN]))["observations"][0])), JSON)
+@given(st.sampled_from(list(json.loads(dump([alone(SEEN)]))["surveys"][0]["observations"][0])), JSON)
 def test_any_json_in_any_field(name: str, value: object) -> None:
     """It is loaded, or refused by ValueError."""
-    document = json.loads(dump([SEEN]))
-    document["observations"][0][name] = value
+    document = json.loads(dump([alone(SEEN)]))
+    document["surveys"][0]["observations"][0][name] = value
     assert SCHEMA == document["schema"]
     with contextlib.suppress(ValueError):
         load(json.dumps(document))

@@ -1,0 +1,213 @@
+"""Observation → Chain → findings → Report: everything behind the network, and pure.
+
+A saved observation, or a list of certificates, enters here and takes the same way as a live one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from probe.catalogue.protocols import named
+from probe.catalogue.recognise import recognise
+from probe.material import Material
+from probe.model import (
+    Certificate,
+    Chain,
+    Confidence,
+    Endpoint,
+    EndpointReport,
+    Finding,
+    Kind,
+    Mta,
+    Observation,
+    OnDisk,
+    Protocol,
+    Report,
+    Severity,
+    Side,
+    Source,
+    Stage,
+    Survey,
+    Target,
+    Tls,
+    alone,
+)
+from probe.pki.anchors import Anchors, mozilla
+from probe.pki.certificate import parse
+from probe.pki.chain import build
+from probe.pki.pool import Pool
+from probe.pki.repair import repair
+from probe.rules import hidden, judge
+from probe.rules.across import client_certificate, eased
+from probe.rules.case import Case
+from probe.wording import Saying, slots_of, spoken, voice_of
+
+if TYPE_CHECKING:
+    from probe.net.cache import Cache
+    from probe.net.dns import DnsOptions
+    from probe.net.observe import ObserveOptions
+    from probe.net.survey import Breadth
+
+CALLER = "the sending server"
+"""How sentences name a client, of which we know no name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to judge; the same for every host of a run."""
+
+    anchors: Anchors = field(default_factory=mozilla)
+    pool: Pool = field(default_factory=Pool)
+    name: str | None = None
+    """Reference name to judge against; None = the host that was asked for."""
+    at: datetime | None = None
+    """Judge as of this moment; None = as of the observation."""
+    warn_days: int | None = None
+    sides: frozenset[Side] = frozenset()
+    """Purposes to judge for; none = that of the side which presented the certificates."""
+    fetch: bool = True
+    """Ask AIA addresses for what was not sent."""
+    cache: Cache | None = None
+    """Where intermediates that verified are kept; None = nowhere, and none is looked for."""
+    allow_private: bool = False
+    ignore: frozenset[str] = frozenset()
+    fail_on: Severity = Severity.WARNING
+    mta: str | None = None
+    """Recipe id; None = recognise the software."""
+    on_disk: OnDisk | None = None
+    """What the server is given, to be compared with what it serves."""
+    words: tuple[str, ...] = ()
+    """Options of the command line that a command which we print repeats, such as ("--name", "mx.example.com")."""
+    dns: DnsOptions | None = None
+    """Whom to ask for names; None = the system's resolver."""
+    breadth: Breadth | None = None
+    """How many ways to ask each address; None = one."""
+    network: ObserveOptions | None = None
+    """Time-outs, SNI, source address and the like; None = the defaults."""
+
+
+def chain_of(observation: Observation, options: Options) -> Chain:
+    """Build the chain of one observation."""
+    presented = [parse(der) for der in observation.presented or ()]
+    at = moment_of(observation, options)
+    sides = options.sides or {observation.side}
+    fetched = {Source.AIA: _fetched(observation), Source.CACHE: tuple(map(parse, observation.cached))}
+    proved = observation.key_proved
+    return build(presented, options.anchors, options.pool, at, fetched, proved=proved, sides=sides)
+
+
+def moment_of(observation: Observation, options: Options) -> datetime:
+    """As of when to judge; a naive moment is UTC."""
+    return _aware(options.at or observation.started)
+
+
+def _aware(at: datetime) -> datetime:
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _fetched(observation: Observation) -> tuple[Certificate, ...]:
+    return tuple(parse(der) for fetch in observation.fetched for der in fetch.certificates)
+
+
+def judged(
+    observation: Observation, options: Options, material: Material | None = None, chain: Chain | None = None
+) -> EndpointReport:
+    """Judge one endpoint, or the certificates of a file: chain, repair, findings in words.
+
+    ``chain`` is the one of this observation, where it was built already.
+    """
+    endpoint = observation.endpoint
+    at = moment_of(observation, options).replace(microsecond=0)  # certificates count whole seconds
+    if chain is None and observation.presented is not None:
+        chain = chain_of(observation, options)
+    stores = options.anchors.stores
+    mending = repair(chain, at, options.anchors, _origins(observation, options)) if chain else None
+    reference = options.name or endpoint.host
+    case = Case(observation, at, chain, mending, reference, stores, options.warn_days, material, options.on_disk)
+    findings, skipped = judge(case, options.ignore)
+    mta = Mta(options.mta, "--mta", Confidence.IS) if options.mta else recognise(observation)
+    words = named(options.words, endpoint.port, endpoint.protocol, endpoint.tls)
+    called = reference or (CALLER if observation.side is Side.CLIENT else None)
+    slots, software = slots_of(endpoint, called, material), mta.name if mta else None
+    saying = Saying(slots, software, words, voice_of(observation))
+    said = spoken(findings, mending, saying)
+    left_out = hidden(case, options.ignore)
+    return EndpointReport(observation, chain, said, mending, mta, (), skipped, left_out, options.on_disk)
+
+
+def _origins(observation: Observation, options: Options) -> Mapping[str, str]:
+    fetched = {parse(der).sha256: fetch.url for fetch in observation.fetched for der in fetch.certificates}
+    return {**options.pool.origins, **fetched}
+
+
+def report_of(observation: Observation, options: Options, target: Target | None = None) -> Report:
+    """Make the report of one observation."""
+    survey = alone(observation)
+    return report_of_survey(replace(survey, target=target or survey.target), options)
+
+
+def report_of_survey(survey: Survey, options: Options) -> Report:
+    """Make the report of everything that was seen of a target, live or saved."""
+    looks = tuple(_judged_once(survey.observations, options))
+    endpoints = eased(looks)
+    begun = [seen.started for seen in survey.observations] + ([survey.domain.started] if survey.domain else [])
+    at = _aware(options.at or min(begun))
+    report = Report(survey.target, endpoints, (), options.anchors.stores, at, options.fail_on, survey.domain)
+    findings, left_out = _across(report, options)
+    return replace(report, left_out=survey.left_out, findings=findings, hidden_across=left_out)
+
+
+def _judged_once(observations: Sequence[Observation], options: Options) -> Iterator[EndpointReport]:
+    """Judge every look; a chain that several of them show is built, and OpenSSL asked about it, once."""
+    chains: dict[object, Chain] = {}
+    for seen in observations:
+        if seen.side is Side.CLIENT and seen.endpoint.tls is Tls.NONE and seen.endpoint.address is None:
+            yield _own(seen, options)
+            continue
+        day = options.at or seen.started.replace(microsecond=0)
+        key = (seen.presented, seen.fetched, seen.cached, seen.key_proved, seen.side, day)
+        if seen.presented is not None and key not in chains:
+            chains[key] = chain_of(seen, options)
+        yield judged(seen, options, chain=chains.get(key))
+
+
+def _own(seen: Observation, options: Options) -> EndpointReport:
+    """Judge the list that we present, as a client's."""
+    identity = options.network.identity if options.network else None
+    bare = replace(options, name=None, mta=None, on_disk=None)
+    name = identity.name if identity else "clientcert.pem"
+    return judged(seen, bare, Material(name, certificates=seen.presented or ()))
+
+
+def _across(report: Report, options: Options) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+    """What no single look shows, in words; and the ids of what the user does not want to hear of it."""
+    found = [*_presented(report)]
+    kept = tuple(finding for finding in found if finding.id not in options.ignore)
+    grave = (finding for finding in found if finding.severity is not Severity.INFO)
+    target = report.target
+    place = Endpoint(target.name, None, target.port, target.protocol, target.tls)
+    said = spoken(kept, None, Saying(slots_of(place, options.name), options.mta, options.words))
+    return said, tuple({finding.id: None for finding in grave if finding.id in options.ignore})
+
+
+def _presented(report: Report) -> Iterator[Finding]:
+    """What our own certificate changed."""
+    for look in report.endpoints:
+        if look.observation.client_chain:
+            place = look.observation.endpoint
+            without = next(one.observation for one in report.endpoints if one.observation.endpoint == place)
+            yield client_certificate(without, look.observation)
+
+
+def report_of_certificates(certificates: Sequence[bytes], options: Options, now: datetime) -> Report:
+    """Judge certificates that came from no network: DER, in the order in which a server would send them."""
+    seen = of_list(tuple(certificates), now)
+    return report_of(seen, options, Target(options.name or "", 25, Protocol.SMTP, Tls.NONE, Kind.FILE))
+
+
+def of_list(certificates: tuple[bytes, ...], now: datetime, side: Side = Side.SERVER) -> Observation:
+    """Certificates that nobody sent, as if somebody had, nowhere."""
+    return Observation(Endpoint(None, None, 25, tls=Tls.NONE), now, Stage.DONE, presented=certificates, side=side)

@@ -1,0 +1,248 @@
+"""All looks at one target: every mail host of a domain, every address of a host, every way of asking.
+
+Addresses are asked side by side, one address never twice at once. One that hangs hides no other: what was seen is kept
+as it comes, and where the time is up, or somebody loses patience, ``Known`` still has it. Nothing is judged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from probe.model import (
+    PORTS,
+    Domain,
+    Endpoint,
+    Kind,
+    Observation,
+    Protocol,
+    Stage,
+    Survey,
+    Target,
+    TlsaAnswer,
+    Trouble,
+)
+from probe.net.dns import Dns, hosts_of, with_mail_hosts
+from probe.net.observe import (
+    CONNECT_TIMEOUT,
+    RESOLVE_TIMEOUT,
+    ObserveOptions,
+    Run,
+    begun,
+    endpoint_of,
+    family_of,
+    look,
+    unresolved,
+)
+from probe.net.resolve import address_of
+
+ADDRESSES = 16
+"""Addresses of one host: the largest providers have eight."""
+
+AT_ONCE = 32
+"""Connections at a time, each to another address."""
+
+KNOCK_TIMEOUT = 3.0
+"""Seconds to connect to a port that nobody asked for: a SYN and its first repetition. Firewalls drop, so most wait."""
+
+TLSA_TIMEOUT = 5.0
+"""Seconds for TLSA records: some home routers never answer for a type that they do not know."""
+
+MX_TIMEOUT = 5.0
+"""Seconds for the MX of a host that lets nobody in; the answer only adds a hint."""
+
+UNWELCOME = frozenset({421, 554})
+"""Greetings after which a polite client does not come again (RFC 5321 §3.1, §3.8)."""
+
+Rank = tuple[int, int, int]
+"""Host, address, look: the order in which a reader wants them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breadth:
+    """How many ways to ask each address."""
+
+    thorough: bool = False
+    """With and without SNI, for RSA and ECDSA, with TLS 1.2 and 1.3, and at the other mail ports that answer."""
+    repeat: int = 1
+    """How often the first look is taken: the members of a pool behind one address may differ."""
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known so far; complete when ``survey`` returns, and useful when it is interrupted."""
+
+    target: Target
+    domain: Domain | None = None
+    seen: dict[Rank, Observation] = field(default_factory=dict)
+    waiting: dict[Rank, str] = field(default_factory=dict)
+    """Looks that were begun or are to come, and are not done."""
+    left_out: list[str] = field(default_factory=list)
+
+    @property
+    def survey(self) -> Survey:
+        """As a value."""
+        looks = tuple(seen for _, seen in sorted(self.seen.items(), key=lambda entry: entry[0]))
+        unseen = dict.fromkeys((*self.left_out, *self.waiting.values()))
+        return Survey(self.target, looks, self.domain, tuple(unseen))
+
+    def count(self) -> tuple[int, int]:
+        """Looks that are done, and all that are known of."""
+        return len(self.seen), len(self.seen) + len(self.waiting)
+
+    def add(self, rank: Rank, seen: Observation) -> None:
+        """Keep a look that is done."""
+        self.waiting.pop(rank, None)
+        self.seen[rank] = seen
+
+    def attach(self, host: int, port: int, answer: TlsaAnswer) -> None:
+        """Note what DNS says of DANE at every look at that host and port."""
+        for rank, seen in self.seen.items():
+            if rank[0] == host and seen.endpoint.port == port:
+                self.seen[rank] = replace(seen, tlsa=answer)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tour:
+    """What the looks of one survey share."""
+
+    run: Run
+    dns: Dns
+    breadth: Breadth
+    known: Known
+    addresses: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+
+    @property
+    def resolve_seconds(self) -> float:
+        return max(min(RESOLVE_TIMEOUT, self.run.left), 0.001)
+
+
+async def survey(
+    target: Target, options: ObserveOptions, dns: Dns, breadth: Breadth | None = None, known: Known | None = None
+) -> Survey:
+    """Look at everything that belongs to a target, within the total deadline of ``options``.
+
+    Raises nothing for what the network does. Cancelling it closes the connections; ``known`` keeps what was seen.
+    """
+    tour = _Tour(begun(options), dns, breadth or Breadth(), known or Known(target))
+    if target.kind is Kind.DOMAIN:
+        await _domain(tour, target)
+    else:
+        await _host(tour, 0, target, None)
+        await _suggest(tour)
+    return tour.known.survey
+
+
+async def _suggest(tour: _Tour) -> None:
+    """Where a name has no mail server of its own, somebody may have meant the domain: note where its mail goes."""
+    known = tour.known
+    if all(seen.stage is Stage.CONNECT for seen in known.seen.values()):
+        for rank, seen in known.seen.items():
+            known.seen[rank] = await with_mail_hosts(seen, tour.dns, max(min(MX_TIMEOUT, tour.run.left), 0.001))
+
+
+async def _domain(tour: _Tour, target: Target) -> None:
+    """Look at the mail hosts of a domain, all at once."""
+    domain = await tour.dns.mail_hosts(target.name, tour.resolve_seconds)
+    tour.known.domain = domain
+    hosts = [(replace(target, name=mx.host, kind=Kind.HOST), mx.preference) for mx in hosts_of(domain)]
+    await asyncio.gather(*(_host(tour, n, *host) for n, host in enumerate(hosts)))
+
+
+async def _host(tour: _Tour, number: int, target: Target, preference: int | None) -> None:
+    """Look at every address of one host, and for its TLSA records meanwhile."""
+    known, options = tour.known, tour.run.options
+    known.waiting[number, 0, 0] = target.name
+    resolved = await tour.dns.addresses(target.name, family_of(options), tour.resolve_seconds)
+    if resolved.failure:
+        nowhere = unresolved(tour.run, target, resolved.failure)
+        known.add((number, 0, 0), _preferred(nowhere, preference))
+        return
+    for address in resolved.addresses[ADDRESSES:]:
+        known.left_out.append(f"{target.name} at {address} (more than {ADDRESSES} addresses)")
+    places = [
+        replace(endpoint_of(target, address, options), mx_preference=preference)
+        for address in resolved.addresses[:ADDRESSES]
+    ]
+    for n, place in enumerate(places):
+        known.waiting[number, n, 0] = _named(place)
+    async with asyncio.TaskGroup() as group:
+        for n, place in enumerate(places):
+            group.create_task(_address(tour, (number, n, 0), place))
+        answer = group.create_task(_tlsa(tour, target))
+    if found := answer.result():
+        known.attach(number, target.port, found)
+
+
+def _preferred(seen: Observation, preference: int | None) -> Observation:
+    return replace(seen, endpoint=replace(seen.endpoint, mx_preference=preference))
+
+
+async def _tlsa(tour: _Tour, target: Target) -> TlsaAnswer | None:
+    """DANE is for names, and among mail servers for those that speak SMTP (RFC 7672 §1.3)."""
+    if address_of(target.name) or target.protocol not in {Protocol.SMTP, Protocol.SUBMISSION}:
+        return None
+    of_mx = tour.known.domain.dnssec if tour.known.domain else None
+    seconds = max(min(TLSA_TIMEOUT, tour.run.left), 0.001)
+    return await tour.dns.tlsa(target.name, target.port, of_mx, seconds)
+
+
+async def _address(tour: _Tour, rank: Rank, endpoint: Endpoint) -> None:
+    """Take all looks at one address, one after the other."""
+    async with tour.addresses[endpoint.address or ""], tour.places:
+        first = await _look(tour, rank, endpoint)
+        for n, (place, seconds) in enumerate(_further(endpoint, first, tour.breadth), start=1):
+            if tour.run.left <= 0 or _unwelcome(first):
+                tour.known.left_out.append(_named(place))
+            else:
+                await _look(tour, (*rank[:2], n), place, seconds)
+
+
+async def _look(tour: _Tour, rank: Rank, endpoint: Endpoint, seconds: float = CONNECT_TIMEOUT) -> Observation:
+    """Take one look. A port that nobody asked for, and where nobody is, is no news."""
+    tour.known.waiting[rank] = _named(endpoint)
+    seen = await look(tour.run, endpoint, seconds)
+    if seconds == KNOCK_TIMEOUT and seen.stage is Stage.CONNECT:
+        del tour.known.waiting[rank]
+    else:
+        tour.known.add(rank, seen)
+    return seen
+
+
+def _further(endpoint: Endpoint, first: Observation, breadth: Breadth) -> Iterator[tuple[Endpoint, float]]:
+    """What to ask after the first look, with the seconds for its connection."""
+    for _ in range(breadth.repeat - 1):
+        yield endpoint, CONNECT_TIMEOUT
+    if not breadth.thorough:
+        return
+    if first.presented is not None or first.tls_version:
+        yield from ((place, CONNECT_TIMEOUT) for place in _ways(endpoint))
+    for port, (protocol, tls) in PORTS.items():
+        if port != endpoint.port:
+            yield replace(endpoint, port=port, protocol=protocol, tls=tls), KNOCK_TIMEOUT
+
+
+def _ways(endpoint: Endpoint) -> Iterator[Endpoint]:
+    """Senders differ in these: many send no SNI, old ones know no ECDSA, and older ones no TLS 1.3."""
+    if endpoint.sni:
+        yield replace(endpoint, sni=None)
+    yield from (replace(endpoint, offered_key=key) for key in ("rsa", "ecdsa"))
+    yield from (replace(endpoint, offered_tls=version) for version in ("TLSv1.2", "TLSv1.3"))
+
+
+def _unwelcome(seen: Observation) -> bool:
+    failure, greeting = seen.failure, seen.greeting
+    refused = failure is not None and failure.trouble is Trouble.REPLY
+    return refused and greeting is not None and greeting.code in UNWELCOME
+
+
+def _named(endpoint: Endpoint) -> str:
+    """Name a look for people."""
+    address = endpoint.address or ""
+    shown = f"[{address}]:{endpoint.port}" if ":" in address else f"{address}:{endpoint.port}"
+    where = shown if endpoint.host == endpoint.address else f"{endpoint.host} at {shown}"
+    ways = [way for way in (endpoint.offered_key, endpoint.offered_tls) if way]
+    return ", ".join((where, *ways))
