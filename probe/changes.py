@@ -119,9 +119,7 @@ def _of_endpoint(old: Part, new: Part) -> Iterator[Change]:
     for key in ("address", "stage", "tls_version", "cipher"):
         yield from _differing(key.replace("_", "-"), old[key], new[key])
     yield from _of_list(old["presented"], new["presented"])
-    yield from _differing(
-        "anchor", old["anchor"] and old["anchor"]["sha256"], new["anchor"] and new["anchor"]["sha256"]
-    )
+    yield from _differing("anchor", old["anchor"], new["anchor"])
     yield from _differing("tlsa", _tlsa(old), _tlsa(new))
     yield from _of_findings(old["findings"], new["findings"])
 

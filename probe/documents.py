@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import NoReturn, cast
 
 from probe.model import Kind, Protocol, Severity, Stage, Tls
 
@@ -19,7 +19,7 @@ VERSION = "1"
 STATUS = frozenset({"ok", *Severity, "unreachable"})
 
 Shape = type | re.Pattern[str] | range | frozenset[str] | tuple["Shape"] | list["Shape"] | dict[str, "Shape"]
-"""A kind, a pattern, numbers or words that are allowed, (what may be null,), [what may stand there many times], keys."""
+"""A kind, a pattern, numbers or words that are allowed, (what may be null,), [what stands there many times], keys."""
 Document = dict[str, object]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -61,7 +61,7 @@ _REPORT: Shape = {
 
 
 def reports(text: str) -> list[Document]:
-    """Read the reports of one document, or of several with one on each line. Raises ValueError with a clause why not."""
+    """Read the reports of one document, or of one on each line. Raises ValueError with a clause that says why not."""
     found: list[Document] = []
     for where, value in _documents(text):
         try:
@@ -75,9 +75,7 @@ def reports(text: str) -> list[Document]:
 
 def report(value: object) -> Document:
     """Keep of one report what is compared. Raises ValueError, which names the place, where it is none."""
-    fitted = fit(value, _REPORT, "")
-    assert isinstance(fitted, dict)
-    return fitted
+    return cast("Document", fit(value, _REPORT, ""))
 
 
 def fit(value: object, shape: Shape, where: str) -> object:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from _typeshed import SupportsWrite
 
-VERBS = ("explain", "triage", "file", "listen", "demo")
-LATER = ("sweep", "diff")
+VERBS = ("explain", "triage", "file", "listen", "diff", "demo")
+LATER = ("sweep",)
 """Verbs that DESIGN names and this version does not have; a host of that name needs ``--`` before it."""
 WIDTH = 80
 UNSAID = ("protocol", "tls", "sni", "ehlo", "source", "client_cert", "client_key", "save", "saved", "compare")
@@ -36,6 +36,7 @@ smtp-chaincheck HOST[:PORT] [HOST...] [options]
        smtp-chaincheck triage FILE...
        smtp-chaincheck file PATH...
        smtp-chaincheck listen
+       smtp-chaincheck diff BEFORE.json AFTER.json
        smtp-chaincheck demo [CASE]"""
 
 EXAMPLES = """\
@@ -53,6 +54,7 @@ examples:
   smtp-chaincheck triage bounce.eml                 who refused what, and why
   smtp-chaincheck file fullchain.pem                a file, before it is installed
   smtp-chaincheck listen                            what your server presents
+  smtp-chaincheck diff monday.json tuesday.json     what changed since
   smtp-chaincheck demo                              see it work, no network
 
 --trust none leaves trust unjudged: an untrusted root, and an intermediate that
