@@ -8,6 +8,7 @@ PROGRAM = "smtp-chaincheck"
 INSTEAD = {
     "explain": f"{PROGRAM} explain TEXT",
     "triage": f"{PROGRAM} triage FILE",
+    "diff": f"{PROGRAM} diff BEFORE.json AFTER.json",
     "demo": f"{PROGRAM} demo",
     "help": f"{PROGRAM} --help",
     "version": f"{PROGRAM} --version",

@@ -63,15 +63,15 @@ def show(sheet: Sheet, changes: Sequence[Change], *, title: Title, verbose: bool
     """Add what changed, target by target; what does not matter is counted, and told with ``verbose``."""
     told = [change for change in changes if change.matters or verbose]
     minor = len(changes) - len(told)
-    more = f" ({minor} that do not matter: --verbose)" if minor else ""
+    more = f" that matters (else {minor}: --verbose)" if minor else ""
     if not told:
         sheet.line((f"{MARKS['ok']} ", "ok"), f"nothing has changed{more}")
     for _, group in groupby(told, lambda change: change.target):
         sheet.blank()
         _show_target(sheet, list(group), title, quiet=quiet)
-    if told and minor:
+    if told and minor and not quiet:
         sheet.blank()
-        sheet.say(f"And {minor} that {'do' if minor > 1 else 'does'} not matter (--verbose).")
+        sheet.say(f"Also changed, and no matter: {minor} (--verbose).")
 
 
 def _show_target(sheet: Sheet, changes: Sequence[Change], title: Title, *, quiet: bool) -> None:
