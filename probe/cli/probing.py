@@ -31,10 +31,19 @@ def probe(arguments: Namespace) -> int:
     try:
         asked = _outputs(arguments)
         options = settings.options(arguments)
+        if arguments.watch:
+            return _watched(arguments, options)
         reports = _reports(arguments, options)
     except ValueError as mistake:
         raise UsageError(str(mistake)) from mistake
     return told(reports, arguments, options, asked)
+
+
+def _watched(arguments: Namespace, options: Options) -> int:
+    from probe.cli.watching import watch
+
+    (target,) = settings.targets(arguments)
+    return watch(partial(probed, options, target, quiet=arguments.quiet), screen(arguments, options), arguments)
 
 
 def told(reports: Iterator[Report], arguments: Namespace, options: Options, asked: ChainFile | None) -> int:
