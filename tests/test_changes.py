@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from render.samples import ALL, GOOD, HOSTILE, MISSING, MX, OLD_MX, R3, UNREACHABLE
+from render.samples import ALL, GOOD, HOSTILE, MISORDERED, MISSING, MX, OLD_MX, R3, UNREACHABLE
 
 from probe.changes import Change, changes
 from probe.documents import report, reports
+from probe.model import Certificate
 from probe.render.json import document, text
 
 Edit = Callable[[Any], object]
@@ -147,16 +148,10 @@ def test_a_finding_that_weighs_more_than_before() -> None:
     ]
 
 
-def brief(found: Any) -> dict[str, object]:
+def brief(found: Certificate) -> dict[str, object]:
     """What is kept of a certificate."""
-    (kept,) = [
-        c
-        for base in ALL.values()
-        for e in report(document(base))["endpoints"]
-        for c in e["presented"]
-        if c["sha256"] == found.sha256
-    ][:1]  # type: ignore[attr-defined]
-    return kept  # type: ignore[no-any-return]
+    every = [one for base in (GOOD, MISORDERED) for one in seen(base)["endpoints"][0]["presented"]]
+    return next(one for one in every if one["sha256"] == found.sha256)
 
 
 def test_a_renewed_leaf_is_one_change_and_the_list_behind_it_another() -> None:

@@ -19,8 +19,8 @@ MOST_LOOKS = 100
 
 
 SHORTEST_PAUSE = 5.0
-"""Seconds between two looks of --watch. Servers count connections: Exim and Postfix defer or delay who comes oftener than
-some dozen times a minute, where they are told to."""
+"""Seconds between two looks of --watch: nobody mends faster, and servers can count connections a minute (of Postfix:
+smtpd_client_connection_rate_limit)."""
 LONGEST_WATCH = 7 * 86400.0
 """Seconds. A watch of more than a week is a matter for --nagios."""
 

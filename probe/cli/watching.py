@@ -1,4 +1,4 @@
-"""``--watch``: look again and again while somebody mends the server, until the chain is right or the verdict another."""
+"""``--watch``: look again while somebody mends the server, until the chain is right or the verdict is another."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def watch(look: Callable[[], Report], show: Callable[..., None], arguments: Name
     ``show`` writes a report. With ``--json`` the last one alone stands on stdout, and the news on stderr.
     """
     last: Look | None = None
-    examined = changed = interrupted = False
+    examined = again = changed = interrupted = False
 
     def rest(seconds: float) -> None:
         with pausing(seconds, sys.stderr, shown=not arguments.quiet):
@@ -58,15 +58,19 @@ def watch(look: Callable[[], Report], show: Callable[..., None], arguments: Name
     try:
         for last in until_enough(looks(look, arguments.every, arguments.watch_limit, monotonic, rest)):
             examined |= last.report.status != GONE
+            again |= last.news is not None
+            _tell(last, show, arguments, first=not changed)
             changed |= bool(last.news)
-            _tell(last, show, arguments)
     except KeyboardInterrupt:
         interrupted = True
         if last is None:
             raise
     assert last  # noqa: S101 -- there is always a first look
     with uninterrupted() if interrupted else nullcontext():
-        written = _conclude(last.report, show, arguments, changed=changed)
+        if again and not arguments.json:
+            sys.stdout.write("" if arguments.quiet else "\n")
+            show(last.report, quiet=arguments.quiet or not changed)
+        written = _conclude(last.report, arguments)
     code = last.report.exit_code and (1 if examined else 3)
     return INTERRUPTED if interrupted else code if written else WRONG_USAGE
 
@@ -109,8 +113,8 @@ def news(before: Document, known: Document, now: Document) -> tuple[Change, ...]
     return (*verdict, *(c for c in changes([known], [now]) if c.kind != "status" and c.matters))
 
 
-def _tell(seen: Look, show: Callable[..., None], arguments: Namespace) -> None:
-    """The first look is a report, every other one a line, where there is news."""
+def _tell(seen: Look, show: Callable[..., None], arguments: Namespace, *, first: bool) -> None:
+    """The first look is a report, every other one a line, where there is news; ``first`` has air above it."""
     if seen.news is None and not arguments.json:
         show(seen.report)
     if not seen.news:
@@ -119,18 +123,16 @@ def _tell(seen: Look, show: Callable[..., None], arguments: Namespace) -> None:
     screen = console(stream, no_color=arguments.no_color)
     sheet = Sheet(screen.width, screen.encoding)
     words = "; ".join(sentence(change, title) for change in seen.news)
+    stream.write("\n" if first and not arguments.quiet and not arguments.json else "")
     sheet.say(words, first=f"{datetime.now(UTC).astimezone():%H:%M:%S}  ")
     write(sheet, screen)
     stream.flush()
 
 
-def _conclude(report: Report, show: Callable[..., None], arguments: Namespace, *, changed: bool) -> bool:
-    """Say the last state; False where --save could not write it."""
+def _conclude(report: Report, arguments: Namespace) -> bool:
+    """Leave what a program reads; False where --save could not write it."""
     if arguments.json:
         sys.stdout.write(text([report]))
-    elif changed:
-        sys.stdout.write("" if arguments.quiet else "\n")
-        show(report)
     if report.exit_code:
-        say("The chain is not right. The watch is over.")
+        say("The watch is over, and the chain is not right.")
     return outputs.observations([report], arguments)
