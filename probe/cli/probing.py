@@ -48,6 +48,10 @@ def _watched(arguments: Namespace, options: Options) -> int:
 
 def told(reports: Iterator[Report], arguments: Namespace, options: Options, asked: ChainFile | None) -> int:
     """Say the reports, write the files that were asked for, and return the exit code."""
+    if arguments.nagios:
+        from probe.cli.monitoring import answered
+
+        return answered(reports, arguments)
     said, written = _told(reports, arguments, options, asked)
     written &= outputs.observations(said, arguments)
     return _exit_code(said) if written else WRONG_USAGE
