@@ -111,7 +111,7 @@ def _documents(text: str) -> Iterator[tuple[str, object]]:
     try:
         yield "", _parsed(text)
     except ValueError:
-        lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+        lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
         if len(lines) < 2 or not lines[0][1].lstrip().startswith("{"):
             raise
     else:

@@ -53,6 +53,12 @@ def test_several_reports_are_read_from_one_document_and_from_lines() -> None:
     assert reports(both) == reports(lines)
 
 
+def test_a_line_ends_where_lines_of_json_end() -> None:
+    """And not at the other separators of Unicode, which may stand in a string."""
+    odd = text([GOOD]).replace('"mx.example.com"', '"mx\u2028\x85.example.com"')
+    assert len(reports(odd + odd)) == 2
+
+
 @pytest.mark.parametrize(
     ("given", "why"),
     [
