@@ -56,6 +56,10 @@ def _verb(words: list[str]) -> int:
         from probe.cli.listening import listen
 
         return listen(rest)
+    if verb == "diff":
+        from probe.cli.differing import diff
+
+        return diff(rest)
     if verb == "demo":
         from probe.cli.showing import demo
 

@@ -7,7 +7,16 @@ import sys
 from collections.abc import Sequence
 
 from probe.cli import mistakes
-from probe.cli.options import add_connection, add_domain, add_judgement, add_output, add_saving, add_writing
+from probe.cli.options import (
+    add_connection,
+    add_domain,
+    add_judgement,
+    add_nagios,
+    add_output,
+    add_saving,
+    add_time,
+    add_writing,
+)
 
 TYPE_CHECKING = False
 """As in typing, whose import takes half as long as Python's own start."""
@@ -16,19 +25,24 @@ if TYPE_CHECKING:
 
     from _typeshed import SupportsWrite
 
-VERBS = ("explain", "triage", "file", "listen", "demo")
-LATER = ("sweep", "diff")
+VERBS = ("explain", "triage", "file", "listen", "diff", "demo")
+LATER = ("sweep",)
 """Verbs that DESIGN names and this version does not have; a host of that name needs ``--`` before it."""
 WIDTH = 80
 UNSAID = ("protocol", "tls", "sni", "ehlo", "source", "client_cert", "client_key", "save", "saved", "compare")
 UNCONNECTED = dict.fromkeys((*UNSAID, "resolver")) | {
-    **dict.fromkeys(("no_sni", "mx", "thorough", "trust_ad", "tlsa"), False),
+    **dict.fromkeys(("no_sni", "mx", "thorough", "trust_ad", "tlsa", "watch", "nagios"), False),
     "timeout": 60.0,
     "greeting_timeout": 40.0,
     "family": 0,
     "repeat": 1,
 }
 """Options of a probe that a verb without one has no use for, as if nobody had given them."""
+CLASHES = {
+    "watch": ("saved", "write_chain", "nagios"),
+    "nagios": ("json", "quiet", "verbose", "write_chain", "save"),
+}
+"""Option → options that cannot stand beside it."""
 
 USAGE = """\
 smtp-chaincheck HOST[:PORT] [HOST...] [options]
@@ -36,6 +50,7 @@ smtp-chaincheck HOST[:PORT] [HOST...] [options]
        smtp-chaincheck triage FILE...
        smtp-chaincheck file PATH...
        smtp-chaincheck listen
+       smtp-chaincheck diff BEFORE.json AFTER.json
        smtp-chaincheck demo [CASE]"""
 
 EXAMPLES = """\
@@ -48,11 +63,14 @@ examples:
   smtp-chaincheck mx.example.com --write-chain chain.pem
                                                     the mended chain as a file
   smtp-chaincheck mx.example.com --json             one JSON document
+  smtp-chaincheck mx.example.com --watch            until it is right
+  smtp-chaincheck mx.example.com --nagios           one line for monitoring
   smtp-chaincheck explain missing-intermediate      what a finding means
   smtp-chaincheck explain 140943F2                  what an error code means
   smtp-chaincheck triage bounce.eml                 who refused what, and why
   smtp-chaincheck file fullchain.pem                a file, before it is installed
   smtp-chaincheck listen                            what your server presents
+  smtp-chaincheck diff monday.json tuesday.json     what changed since
   smtp-chaincheck demo                              see it work, no network
 
 --trust none leaves trust unjudged: an untrusted root, and an intermediate that
@@ -64,6 +82,8 @@ exit codes:
   2  the command line was wrong, or a file could not be read or written
   3  the host could not be examined: nothing answered
   Several hosts: 3 if none could be examined, else the worst of 0 and 1.
+  --watch: 0 the chain is right, 1 it changed or is still wrong at the limit.
+  --nagios: 0 OK, 1 WARNING, 2 CRITICAL (no answer, too), 3 UNKNOWN.
   70 a bug of ours, 130 interrupted, 141 whoever read the output went away.
 
 To probe a host that is called like a verb: smtp-chaincheck -- demo
@@ -156,6 +176,18 @@ def _refuse_contradictions(arguments: argparse.Namespace) -> None:
         raise UsageError(FIRST)
     if arguments.write_chain is not None and len(arguments.hosts) > 1:
         raise UsageError("--write-chain writes the chain of one host: give one host.")
+    if arguments.watch and len(arguments.hosts) > 1:
+        raise UsageError("--watch watches one host, or with --mx one domain: give one.")
+    refuse_clashes(arguments)
+
+
+def refuse_clashes(arguments: argparse.Namespace) -> None:
+    """Raise UsageError where two options want different things."""
+    for option, others in CLASHES.items():
+        for other in others if getattr(arguments, option) else ():
+            if getattr(arguments, other) not in {None, False}:
+                named = {"saved": "from"}.get(other, other).replace("_", "-")
+                raise UsageError(f"--{option} and --{named} contradict each other: give one of them.")
 
 
 def _probe_parser() -> Parser:
@@ -172,5 +204,7 @@ def _probe_parser() -> Parser:
     add_judgement(parser)
     add_writing(parser, key="the private key, which goes into that file and nowhere else")
     add_saving(parser)
+    add_time(parser)
     add_output(parser)
+    add_nagios(parser)
     return parser

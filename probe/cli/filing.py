@@ -8,8 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from probe.cli.arguments import UNCONNECTED, Parser, UsageError
-from probe.cli.options import add_judgement, add_output, add_writing
+from probe.cli.arguments import UNCONNECTED, Parser, UsageError, refuse_clashes
+from probe.cli.options import add_judgement, add_nagios, add_output, add_writing
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -87,10 +87,12 @@ def _arguments(words: Sequence[str]) -> Namespace:
     add_judgement(parser)
     add_writing(parser, key="the file's private key, where it stands in a file of its own")
     add_output(parser)
+    add_nagios(parser)
     parser.set_defaults(**UNCONNECTED)
     arguments = parser.parse_intermixed_args(list(words))
     if not arguments.paths:
         raise UsageError(FIRST)
+    refuse_clashes(arguments)
     return arguments
 
 

@@ -17,6 +17,8 @@ OUR_BUG = 70
 """EX_SOFTWARE of sysexits.h; 3 would read as a host that does not answer."""
 INTERRUPTED = 130
 """128 + SIGINT, as a shell has it."""
+UNKNOWN = 3
+"""Of a monitoring plugin: it could not do its work."""
 READER_GONE = 141
 """128 + SIGPIPE: whoever read our output went away."""
 WIDTH, NARROWEST, WIDEST = 80, 40, 100
@@ -43,9 +45,21 @@ def prepare_streams() -> None:
 
 
 def tell(message: str, code: int, words: Sequence[str]) -> int:
-    """Write the message to stderr, and with ``--json`` a document to stdout; return ``code``."""
+    """Write the message to stderr, and with ``--json`` a document to stdout; return ``code``.
+
+    With ``--nagios`` it is the plugin's one line on stdout, and the code of UNKNOWN.
+    """
+    options = words[: words.index("--") if "--" in words else None]
+    plugin = "--nagios" in options and "--json" not in options
+    code = UNKNOWN if plugin else code
     try:
-        if "--json" in words[: words.index("--") if "--" in words else None]:
+        if plugin:
+            from probe.render.nagios import unknown
+
+            sys.stdout.write(unknown(message))
+            sys.stdout.flush()
+            return code
+        if "--json" in options:
             from probe.render.json import error_text
 
             sys.stdout.write(error_text(message, code))

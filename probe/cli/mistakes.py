@@ -8,6 +8,7 @@ PROGRAM = "smtp-chaincheck"
 INSTEAD = {
     "explain": f"{PROGRAM} explain TEXT",
     "triage": f"{PROGRAM} triage FILE",
+    "diff": f"{PROGRAM} diff BEFORE.json AFTER.json",
     "demo": f"{PROGRAM} demo",
     "help": f"{PROGRAM} --help",
     "version": f"{PROGRAM} --version",
@@ -21,7 +22,7 @@ CODE = 8
 HEXADECIMAL = frozenset("0123456789abcdef")
 TEXTS = frozenset({"eml", "log", "txt", "json", "gz", "xz", "zst", "mbox", "msg"})
 """Endings of files that ``triage`` reads; none is a top-level domain."""
-NUMBERS = frozenset({"--timeout", "--greeting-timeout", "--warn-days", "--port"})
+NUMBERS = frozenset({"--timeout", "--greeting-timeout", "--warn-days", "--port", "--every", "--watch-limit"})
 """Options whose value may begin with a minus sign by mistake; argparse would take it for an option."""
 
 

@@ -18,6 +18,13 @@ MOST_LOOKS = 100
 """Connections of --repeat: a pool of more members is not found out politely."""
 
 
+SHORTEST_PAUSE = 5.0
+"""Seconds between two looks of --watch: nobody mends faster, and servers can count connections a minute (of Postfix:
+smtpd_client_connection_rate_limit)."""
+LONGEST_WATCH = 7 * 86400.0
+"""Seconds. A watch of more than a week is a matter for --nagios."""
+
+
 def add_connection(parser: Parser) -> None:
     """Add what says how to connect, and what to present."""
     group = parser.add_argument_group("the connection")
@@ -126,6 +133,26 @@ def add_saving(parser: Parser) -> None:
     add("--compare", metavar="FILE", help="say where it differs from the certificate file that the server is given")
 
 
+def add_time(parser: Parser) -> None:
+    """Add what looks again and again, within one run."""
+    add = parser.add_argument_group("over time").add_argument
+    add("--watch", action="store_true", help="look again until the chain is right, or the verdict is another")
+    add(
+        "--every",
+        type=_pause,
+        default=60.0,
+        metavar="SECONDS",
+        help="between two looks (default: 60; up to 300 while nothing changes)",
+    )
+    add("--watch-limit", type=_limit, default=86400.0, metavar="SECONDS", help="end then (default: 86400, one day)")
+
+
+def add_nagios(parser: Parser) -> None:
+    """Add what makes a monitoring plugin of a run."""
+    add = parser.add_argument_group("monitoring").add_argument
+    add("--nagios", action="store_true", help="answer as a plugin: one line, numbers, exit codes 0 to 3")
+
+
 def add_output(parser: Parser) -> None:
     """Add the options that say how to answer; the verb ``file`` has them, too."""
     add = parser.add_argument_group("the answer").add_argument
@@ -154,6 +181,15 @@ def port_number(text: str) -> int:
 def seconds(text: str) -> float:
     """Read a time to wait, for argparse."""
     return _number(text, 0.001, LONGEST_WAIT, f"give seconds, above 0 and up to {LONGEST_WAIT:.0f}, not {text!r}")
+
+
+def _pause(text: str) -> float:
+    what = f"give seconds, from {SHORTEST_PAUSE:.0f} to {LONGEST_WAIT:.0f}, not {text!r}"
+    return _number(text, SHORTEST_PAUSE, LONGEST_WAIT, what)
+
+
+def _limit(text: str) -> float:
+    return _number(text, 1.0, LONGEST_WATCH, f"give seconds, from 1 to {LONGEST_WATCH:.0f}, not {text!r}")
 
 
 def looks(text: str) -> int:

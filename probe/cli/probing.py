@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 UNREACHABLE = 3
 
 
-class Interrupted(Exception):  # noqa: N818 -- no error, but an early end
+class Interrupted(KeyboardInterrupt):
     """Somebody lost patience, and this is what was known by then."""
 
     def __init__(self, report: Report) -> None:
@@ -39,14 +39,27 @@ def probe(arguments: Namespace) -> int:
     try:
         asked = _outputs(arguments)
         options = settings.options(arguments)
+        if arguments.watch:
+            return _watched(arguments, options)
         reports = _reports(arguments, options)
     except ValueError as mistake:
         raise UsageError(str(mistake)) from mistake
     return told(reports, arguments, options, asked)
 
 
+def _watched(arguments: Namespace, options: Options) -> int:
+    from probe.cli.watching import watch
+
+    (target,) = settings.targets(arguments)
+    return watch(partial(probed, options, target, quiet=arguments.quiet), screen(arguments, options), arguments)
+
+
 def told(reports: Iterator[Report], arguments: Namespace, options: Options, asked: ChainFile | None) -> int:
     """Say the reports, write the files that were asked for, and return the exit code."""
+    if arguments.nagios:
+        from probe.cli.monitoring import answered
+
+        return answered(reports, arguments)
     said: list[Report] = []
     try:
         written = _told(reports, arguments, options, asked, said)

@@ -110,6 +110,28 @@ def _drawn(line: RichCast, stream: TextIO, *, shown: bool) -> Iterator[bool]:
         yield True
 
 
+@contextmanager
+def pausing(
+    seconds: float, stream: TextIO, *, shown: bool = True, clock: Callable[[], float] = time.monotonic
+) -> Iterator[None]:
+    """Draw how long the pause still takes while the block runs."""
+    with _drawn(Pause(seconds, clock), stream, shown=shown):
+        yield
+
+
+class Pause:
+    """The time until the next look. rich asks for its text a few times a second."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float]) -> None:
+        self._end, self._clock = clock() + seconds, clock
+
+    def __rich__(self) -> Text:
+        from rich.text import Text
+
+        left = max(self._end - self._clock(), 0)
+        return Text(f"next look in {left:.0f} s (Ctrl-C ends the watch)", no_wrap=True, overflow="ellipsis")
+
+
 class Reading:
     """How much of a file is read, how fast, and how long it will take. rich asks for its text a few times a second."""
 

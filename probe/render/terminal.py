@@ -127,6 +127,12 @@ def _verdict(report: Report, told: Told) -> tuple[Part, Part]:
     return (f"{MARKS[status]} ", status), (f"{place(report.target)} — {words}{more}", "strong")
 
 
+def verdict(report: Report, title: Title) -> str:
+    """Say in one line where it was looked and the worst of it, without a mark."""
+    told = Told(lambda id_: spoken_of(report.target.protocol, title(id_)))
+    return _verdict(report, told)[1][0]
+
+
 def _accusation(finding: Finding, title: Title) -> str:
     sure = "" if finding.confidence is Confidence.IS else f"{finding.confidence}: "
     return sure + _without_capital(title(finding.id))

@@ -10,6 +10,7 @@ run WORDS             the command line, without our name; "chains" links to fixt
 exit N                its exit code
 out TEXT · err TEXT   what stands in stdout, in stderr (its lines joined); "no out TEXT" what does not
 json KEY=VALUE        the one document on stdout keeps the contract and has this (VALUE is JSON, KEY a.0.b)
+kept NAME             stdout of the last run goes into a file; "more NAME": behind what stands there
 made NAME TEXT        the file stands there now and holds that; "gone NAME": there is none
 """
 
@@ -104,6 +105,15 @@ class Play:
         jsonschema.Draft202012Validator(SCHEMA).validate(document)
         key, _, value = rest.partition("=")
         assert json.loads(value) == reduce(_step, key.split("."), document)
+
+    def kept(self, rest: str) -> None:
+        """Keep stdout."""
+        Path(rest).write_text(self.out, encoding="utf-8")
+
+    def more(self, rest: str) -> None:
+        """Add stdout to a file."""
+        with Path(rest).open("a", encoding="utf-8") as stream:
+            stream.write(self.out)
 
     def made(self, rest: str) -> None:
         """Look into a file."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from probe.model import Protocol, Stage, Target
-from probe.render.progress import WORDS, Reading, Wait, reading, waiting
+from probe.render.progress import WORDS, Pause, Reading, Wait, pausing, reading, waiting
 
 TARGET = Target("mx.example.com")
 
@@ -154,3 +154,22 @@ def test_reading_is_drawn_and_gone_in_the_end(monkeypatch: pytest.MonkeyPatch) -
         on_progress(File(consumed=MIB))
     assert "mail.log: 1 MiB" in stream.getvalue()
     assert "\x1b[2K" in stream.getvalue().rpartition("MiB")[2]
+
+
+def test_a_pause_counts_down() -> None:
+    """And never below nothing."""
+    clock = Clock()
+    pause = Pause(60.0, clock)
+    assert pause.__rich__().plain == "next look in 60 s (Ctrl-C ends the watch)"
+    clock.now = 61.0
+    assert pause.__rich__().plain == "next look in 0 s (Ctrl-C ends the watch)"
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_a_pause_is_drawn_on_a_terminal(monkeypatch: pytest.MonkeyPatch, shown: bool) -> None:
+    """Where it is wanted."""
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Terminal()
+    with pausing(5.0, stream, shown=shown, clock=Clock()):
+        pass
+    assert ("next look in 5 s" in stream.getvalue()) == shown
