@@ -58,7 +58,7 @@ class Answer:
     server: Server | None = None
     rcode: str = ""
     records: tuple[Any, ...] = ()
-    """Rdata of dnspython, in the order of the answer."""
+    """Rdata of dnspython, and ``Tlsa``, in the order of the answer."""
     aliases: tuple[str, ...] = ()
     """Where the CNAME records lead, one after the other."""
     ad: bool = False
@@ -167,7 +167,7 @@ class Answers:
 
     async def _dnssec(self, server: Server, seconds: float, *, ad: bool) -> Dnssec:
         """What its word is worth: AD from afar may have been set on the way (RFC 7672 §2.1)."""
-        if not (self.options.trust_ad or ipaddress.ip_address(server.address).is_loopback):
+        if not (self.options.trust_ad or is_loopback(server)):
             return Dnssec.UNKNOWN
         if ad:
             return Dnssec.SECURE
@@ -183,6 +183,11 @@ class Answers:
         except (OSError, ValueError):
             return False
         return answer.ad
+
+
+def is_loopback(server: Server) -> bool:
+    """Nobody stands between it and us."""
+    return ipaddress.ip_address(server.address).is_loopback
 
 
 def unaskable(name: str) -> str:
