@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 TRUNCATED = 0x02
 """TC, in the third octet (RFC 1035 §4.1.1)."""
+LONGEST = 65535
+"""Octets of a packet."""
 SHORTEST_TLSA = 3
 """Octets before the data (RFC 6698 §2.1)."""
 PAYLOAD = 1232
@@ -71,29 +74,15 @@ async def ask(server: Server, name: str, kind: str, seconds: float, *, cd: bool 
         raise ValueError(f"an answer that cannot be read ({problem or type(problem).__name__})") from problem
 
 
-class _Inbox(asyncio.DatagramProtocol):
-    """What comes first: an answer, or the operating system's word that nobody is there."""
-
-    def __init__(self) -> None:
-        self.first: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-
-    def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002 # connected, so it is the server's
-        if not self.first.done():
-            self.first.set_result(data)
-
-    def error_received(self, exc: Exception) -> None:
-        if not self.first.done():
-            self.first.set_exception(exc)
-
-
 async def _by_udp(server: Server, question: bytes) -> bytes:
+    """What comes first; the socket is connected, so it comes from the server."""
     loop = asyncio.get_running_loop()
-    transport, inbox = await loop.create_datagram_endpoint(_Inbox, remote_addr=(server.address, server.port))
-    try:
-        transport.sendto(question)
-        return await inbox.first
-    finally:
-        transport.close()
+    family = socket.AF_INET6 if ":" in server.address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.setblocking(False)
+        await loop.sock_connect(sock, server)
+        await loop.sock_sendall(sock, question)
+        return await loop.sock_recv(sock, LONGEST)
 
 
 async def _by_tcp(server: Server, question: bytes) -> bytes:
