@@ -175,14 +175,16 @@ class Answers:
 
     async def _validates(self, server: Server, seconds: float) -> bool:
         """It says AD of the root, which is signed; one that never says it tells nothing by its silence."""
+        word: bool = await asyncio.shield(self._once((server, "."), self._root_is_signed(server, seconds)))
+        return word
+
+    async def _root_is_signed(self, server: Server, seconds: float) -> bool:
         from probe.net.query import ask
 
-        task = self._once((server, "validates"), ask(server, ".", "NS", seconds))
         try:
-            answer: Answer = await asyncio.shield(task)
+            return (await ask(server, ".", "NS", seconds)).ad
         except (OSError, ValueError):
             return False
-        return answer.ad
 
 
 def is_loopback(server: Server) -> bool:
