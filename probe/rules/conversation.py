@@ -43,8 +43,10 @@ MAIL_HOSTS = 3
 
 
 def elsewhere(observation: Observation) -> dict[str, str]:
-    """The case "mx" where the mail of the name that we asked for goes to other hosts."""
+    """The case "mx" where the mail of the name that we asked for goes to other hosts, "mail-host" for one of these."""
     endpoint, failure = observation.endpoint, observation.failure
+    if endpoint.mx_preference is not None and observation.stage is Stage.DNS:
+        return {"case": "mail-host"}
     of_smtp = endpoint.protocol is Protocol.SMTP and endpoint.mx_preference is None
     symptoms = failure.symptoms if failure and of_smtp else ()
     hosts = [symptom.removeprefix("mx:") for symptom in symptoms if symptom.startswith("mx:")]

@@ -55,7 +55,7 @@ def _of_records(domain: Domain) -> Iterator[Finding]:
 def _facts(domain: Domain, records: Sequence[str]) -> dict[str, object]:
     """What the records say, each once, as DNS has it."""
     each = tuple(dict.fromkeys(records))
-    more = (f"{len(each) - NAMED} more",) if len(each) > NAMED else ()
+    more = (f"and {len(each) - NAMED} more",) if len(each) > NAMED else ()
     return {"host": domain.name, "records": (*each[:NAMED], *more)}
 
 

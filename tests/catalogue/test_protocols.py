@@ -19,7 +19,7 @@ from probe.wording import slots_of
 PROGRAMS = (Protocol.IMAP, Protocol.POP3, Protocol.SIEVE)
 ABOUT_MX = {"null-mx", "no-mx"}
 """Findings that other protocols than SMTP do not have."""
-MX_CASES = {"mx", "domain", "no-domain", "bogus"}
+MX_CASES = {"mx", "mail-host", "domain", "no-domain", "bogus"}
 """Cases that other protocols than SMTP do not have."""
 ABOUT_SERVERS = sorted(({rule.id for rule in RULES} | ACROSS) - ABOUT_MX)
 """Findings about a file speak no protocol."""

@@ -28,7 +28,7 @@ def having(*hosts: str | Mx, left_out: int = 0) -> Domain:
     return replace(EMPTY, mx=tuple(mx if isinstance(mx, Mx) else Mx(10, mx) for mx in hosts), left_out=left_out)
 
 
-CASES = [
+CASES: list[tuple[Domain, list[tuple[str, Severity, str | None]]]] = [
     (having("mx1.example.com", "mx_2.example.com"), []),
     (replace(having("example.com"), implicit=True), []),
     (failed(Trouble.NULL_MX), [("null-mx", ERROR, None)]),
@@ -75,7 +75,7 @@ def worded(domain: Domain) -> Finding:
 def test_the_records_are_named_once_and_not_all() -> None:
     """Five of a kind are read, and their number is told."""
     found = worded(having(*(f"192.0.2.{n}" for n in range(1, 9)), "192.0.2.1", "mx.example.com"))
-    assert "name 192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4, 192.0.2.5, 3 more." in found.summary
+    assert "name 192.0.2.1, 192.0.2.2, 192.0.2.3, 192.0.2.4, 192.0.2.5, and 3 more." in found.summary
 
 
 def test_the_numbers_are_told() -> None:
