@@ -58,7 +58,7 @@ class Answer:
     server: Server | None = None
     rcode: str = ""
     records: tuple[Any, ...] = ()
-    """Rdata of dnspython, in the order of the answer."""
+    """Rdata of dnspython, and ``Tlsa``, in the order of the answer."""
     aliases: tuple[str, ...] = ()
     """Where the CNAME records lead, one after the other."""
     ad: bool = False
@@ -167,7 +167,7 @@ class Answers:
 
     async def _dnssec(self, server: Server, seconds: float, *, ad: bool) -> Dnssec:
         """What its word is worth: AD from afar may have been set on the way (RFC 7672 §2.1)."""
-        if not (self.options.trust_ad or ipaddress.ip_address(server.address).is_loopback):
+        if not (self.options.trust_ad or is_loopback(server)):
             return Dnssec.UNKNOWN
         if ad:
             return Dnssec.SECURE
@@ -175,14 +175,21 @@ class Answers:
 
     async def _validates(self, server: Server, seconds: float) -> bool:
         """It says AD of the root, which is signed; one that never says it tells nothing by its silence."""
+        word: bool = await asyncio.shield(self._once((server, "."), self._root_is_signed(server, seconds)))
+        return word
+
+    async def _root_is_signed(self, server: Server, seconds: float) -> bool:
         from probe.net.query import ask
 
-        task = self._once((server, "validates"), ask(server, ".", "NS", seconds))
         try:
-            answer: Answer = await asyncio.shield(task)
+            return (await ask(server, ".", "NS", seconds)).ad
         except (OSError, ValueError):
             return False
-        return answer.ad
+
+
+def is_loopback(server: Server) -> bool:
+    """Nobody stands between it and us."""
+    return ipaddress.ip_address(server.address).is_loopback
 
 
 def unaskable(name: str) -> str:

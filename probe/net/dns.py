@@ -9,9 +9,8 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
-from probe.model import Dnssec, Domain, Failure, Mx, Observation, Protocol, Stage, Tlsa, TlsaAnswer, Trouble
+from probe.model import Dnssec, Domain, Failure, Mx, Observation, Protocol, Stage, TlsaAnswer, Trouble
 from probe.net.answers import THIS_COMPUTER, Answer, Answers, DnsOptions, unaskable, unresolved
 from probe.net.resolve import Resolved, address_of, noted, resolve, without_address
 from probe.pki.names import is_host_name
@@ -77,8 +76,8 @@ class Dns:
         if not self.options.resolver or address_of(host) or unaskable(host):
             return await resolve(host, family=family, seconds=seconds, dns=self)
         answers = await self._of_kinds(host, FAMILIES[family], seconds)
-        if found := tuple(dict.fromkeys(rdata.address for answer in answers for rdata in answer.records)):
-            return Resolved(found)
+        if found := [rdata.address for answer in answers for rdata in answer.records]:
+            return Resolved(tuple(sorted(found, key=lambda address: (":" not in address, address))))
         if failure := _first_failure(answers):
             return Resolved(failure=failure)
         none = _no_such_name(answers[0], host) or unresolved(f"no address for {host}, says {answers[0].resolver}")
@@ -124,7 +123,7 @@ class Dns:
     async def _owned(self, known: TlsaAnswer, seconds: float) -> TlsaAnswer:
         """The records of this one owner."""
         answer = await self.answers.of(known.name, "TLSA", seconds)
-        records = sorted(map(_tlsa, answer.records), key=lambda record: record.text)
+        records = sorted(set(answer.records), key=lambda record: record.text)
         failure = None if known.address_dnssec is Dnssec.INSECURE else answer.failure
         return replace(known, records=tuple(records[:MOST_RECORDS]), dnssec=answer.dnssec, failure=failure)
 
@@ -178,7 +177,3 @@ def _canonical(answers: Sequence[Answer]) -> str | None:
 
 def _weakest(answers: Sequence[Answer]) -> Dnssec:
     return min((answer.dnssec for answer in answers), key=_WORST_FIRST.index)
-
-
-def _tlsa(rdata: Any) -> Tlsa:
-    return Tlsa(rdata.usage, rdata.selector, rdata.mtype, rdata.cert)

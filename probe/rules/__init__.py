@@ -94,7 +94,12 @@ OF_ORDER = frozenset({"leaf-not-first", "misordered"})
 ACROSS = frozenset({"client-cert-refused", "client-cert-tried"})
 """Ids of findings that compare connections (rules/across.py)."""
 
-IDS: frozenset[str] = frozenset(rule.id for rule in (*RULES, *FILE_RULES, *LISTEN_RULES, *DISK_RULES)) | ACROSS
+OF_DOMAIN = frozenset({"mx-is-address", "mx-bad-name", "mx-is-cname", "mx-too-many"})
+"""Ids of findings about the MX records of a domain (rules/domain.py)."""
+
+IDS: frozenset[str] = (
+    frozenset(rule.id for rule in (*RULES, *FILE_RULES, *LISTEN_RULES, *DISK_RULES)) | ACROSS | OF_DOMAIN
+)
 
 REVOCATION = Skipped("revocation", "revocation is not looked at")
 

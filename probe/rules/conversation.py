@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from probe.model import Failure, Observation, Severity, Stage, Tls, Trouble
+from probe.model import Failure, Observation, Protocol, Severity, Stage, Tls, Trouble
 from probe.rules.case import Case, Hit, Need, Rule, rule
 
 TLS_STAGES = frozenset({Stage.HANDSHAKE, Stage.EHLO_TLS, Stage.DONE})
@@ -38,13 +38,29 @@ def inside(observation: Observation) -> dict[str, str]:
     return {"case": "tls"} if observation.presented is not None else {}
 
 
+MAIL_HOSTS = 3
+"""Hosts of MX records that a sentence names."""
+
+
+def elsewhere(observation: Observation) -> dict[str, str]:
+    """The case "mx" where the mail of the name that we asked for goes to other hosts, "mail-host" for one of these."""
+    endpoint, failure = observation.endpoint, observation.failure
+    if endpoint.mx_preference is not None and observation.stage is Stage.DNS:
+        return {"case": "mail-host"}
+    of_smtp = endpoint.protocol is Protocol.SMTP and endpoint.mx_preference is None
+    symptoms = failure.symptoms if failure and of_smtp else ()
+    hosts = [symptom.removeprefix("mx:") for symptom in symptoms if symptom.startswith("mx:")]
+    more = f" and {len(hosts) - MAIL_HOSTS} more" if len(hosts) > MAIL_HOSTS else ""
+    return {"case": "mx", "mail_hosts": ", ".join(hosts[:MAIL_HOSTS]) + more} if hosts else {}
+
+
 def _ended(rule_id: str, cite: str, trouble: Trouble, *stages: Stage) -> Rule:
     """A rule that speaks when the observation ended in this way, at one of these stages (none named: at any)."""
 
     def look(case: Case) -> Iterable[Hit]:
         seen = case.observation
         if seen.failure and seen.failure.trouble is trouble and (not stages or seen.stage in stages):
-            yield Hit((), facts_of(seen, seen.failure, **inside(seen)))
+            yield Hit((), facts_of(seen, seen.failure, **inside(seen), **elsewhere(seen)))
 
     return Rule(rule_id, Severity.ERROR, Need.OBSERVATION, cite, look)
 

@@ -87,9 +87,17 @@ FACTS = {
     "client-without-tls": {"address"},
     "client-handshake-failed": {"address", "stage", "said"},
     "served-differs": SUBJECT | {"file", "own", "own_from", "served_from"},
+    "mx-is-address": {"records"},
+    "mx-bad-name": {"records"},
+    "mx-is-cname": {"records"},
+    "mx-too-many": {"seen", "count"},
 }
 """Finding id → facts that its rule always gives; a page that is not named here may use TALK."""
 WITH_CASE = {
+    ("dns-failed", "mx"): {"mail_hosts"},
+    ("connect-refused", "mx"): {"mail_hosts"},
+    ("timeout-connect", "mx"): {"mail_hosts"},
+    ("unreachable", "mx"): {"mail_hosts"},
     ("unparsable-cert", "field"): SUBJECT,
     ("refused-us", "is"): {"alert"},
     ("refused-us", "closed"): {"stage"},
@@ -108,6 +116,12 @@ WITHOUT = {("handshake-refused", "no-sni"): {"alert"}, ("handshake-refused", "tl
 """(id, case) → what the rule does not give then."""
 
 CASES = {
+    "dns-failed": {"mx", "mail-host", "domain", "no-domain", "bogus"},
+    "connect-refused": {"mx"},
+    "timeout-connect": {"mx"},
+    "unreachable": {"mx"},
+    "mx-is-address": {"only"},
+    "mx-bad-name": {"only", "null"},
     "handshake-refused": {"no-sni", "tls1.2"},
     "handshake-failed": {"tls1.2", "too-large"},
     "not-tls": {"implicit", "implicit-odd", "odd"},

@@ -180,7 +180,7 @@ def test_what_changes_what_is_seen_or_judged_is_repeated() -> None:
         (("--trust", "mozila"), "Write mozilla, system or none"),
         (("--at", "tomorrow"), "--at tomorrow is no time. Write 2026-11-23"),
         (("--at", "0001-01-01T00:00+23:00"), "is no time"),
-        (("--ignore", "misorder"), "--ignore misorder: there is no such finding. Did you mean one of misordered?"),
+        (("--ignore", "misorder"), "--ignore misorder: there is no such finding. Did you mean one of misordered, "),
         (("--mta", "lotus"), "we have no recipe for it, but for "),
         (("--name", ""), "--name : The name is empty"),
         (("--name", "\x1b[2J"), r"\x1b[2J"),

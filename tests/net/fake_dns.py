@@ -41,8 +41,8 @@ class Says:
     rcode: str = "NOERROR"
     manner: str = ""
     """"silence"; "truncated" (over UDP only: TC and nothing else); "cut" (half of the packet, TC not set); "garbage";
-    "wrong id"; "wrong question"; "hang up" (truncated over UDP, closed without a word over TCP).
-    "udp silence" means UDP alone."""
+    "wrong id"; "wrong question"; "hang up" (truncated over UDP, closed without a word over TCP). "udp " before
+    one of them means UDP alone, "tcp " TCP alone, behind a truncated answer."""
     ad: bool | None = None
     """None = by ``signed``."""
 
@@ -181,6 +181,8 @@ def _servers(here: Resolver, port: int) -> tuple[_Tcp, _Udp]:
 def _mannered(response: dns.message.Message, manner: str, way: str) -> bytes | None:
     if manner.startswith("udp "):
         manner = manner[4:] if way == "udp" else ""
+    elif manner.startswith("tcp "):
+        manner = manner[4:] if way == "tcp" else "truncated"
     if manner == "silence":
         return None
     if manner == "hang up" and way == "tcp":

@@ -6,20 +6,16 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import AsyncIterator
 
-import dns.asyncresolver
-import dns.message
-import dns.rcode
-import dns.resolver
-import dns.rrset
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from net.fake_dns import Says, resolver
 
 from probe.model import Failure, Trouble
 from probe.net import resolve as module
-from probe.net.resolve import Resolved, address_of, host_name, mail_hosts, resolve
+from probe.net.dns import Dns, DnsOptions
+from probe.net.resolve import Resolved, address_of, host_name, resolve
 
 NO_NAME = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
@@ -150,79 +146,31 @@ def test_resolver_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ended.wait(2)
 
 
-Answers = dict[str, list[str] | None]
-
-
-class _Zone(asyncio.DatagramProtocol):
-    """A name server of few words: MX records, an empty answer, or nothing at all."""
-
-    def __init__(self, zone: Answers) -> None:
-        self.zone = zone
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        question = dns.message.from_wire(data)
-        records = self.zone.get(question.question[0].name.to_text(omit_final_dot=True), [])
-        if records is None:
-            return
-        answer = dns.message.make_response(question)
-        if records:
-            answer.answer.append(dns.rrset.from_text(question.question[0].name, 60, "IN", "MX", *records))
-        else:
-            answer.set_rcode(dns.rcode.NXDOMAIN)
-        self.transport.sendto(answer.to_wire(), addr)  # type: ignore[attr-defined] # a datagram transport it is
-
-
-@contextlib.asynccontextmanager
-async def zone(monkeypatch: pytest.MonkeyPatch, answers: Answers) -> AsyncIterator[None]:
-    """Ask this server instead of the system's."""
-    loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_datagram_endpoint(lambda: _Zone(answers), ("127.0.0.1", 0))
-    here = dns.asyncresolver.Resolver(configure=False)
-    here.nameservers, here.port = ["127.0.0.1"], transport.get_extra_info("sockname")[1]
-    monkeypatch.setattr(dns.asyncresolver, "Resolver", lambda: here)
-    try:
-        yield
-    finally:
-        transport.close()
-
-
 @pytest.mark.parametrize(
-    ("records", "failure"),
+    ("answer", "failure"),
     [
-        (["0 ."], Failure(Trouble.NULL_MX, "Name or service not known; its MX is the null MX")),
+        ("0 .", Failure(Trouble.NULL_MX, "Name or service not known; its MX is the null MX")),
         (
             ["20 mx2.example.", "10 mx1.example."],
-            Failure(Trouble.UNRESOLVED, "Name or service not known; its MX: mx1.example, mx2.example"),
+            Failure(Trouble.UNRESOLVED, "Name or service not known", ("mx:mx1.example", "mx:mx2.example")),
         ),
-        (["0 .", "10 mx1.example."], Failure(Trouble.UNRESOLVED, "Name or service not known; its MX: ., mx1.example")),
-        ([], Failure(Trouble.UNRESOLVED, "Name or service not known")),
-        (None, Failure(Trouble.UNRESOLVED, "Name or service not known")),
+        (["0 .", "10 mx1.example."], Failure(Trouble.UNRESOLVED, "Name or service not known", ("mx:mx1.example",))),
+        ("0 mx.example.", Failure(Trouble.UNRESOLVED, "Name or service not known")),
+        (Says(rcode="NXDOMAIN"), Failure(Trouble.UNRESOLVED, "Name or service not known")),
+        (Says(manner="silence"), Failure(Trouble.UNRESOLVED, "Name or service not known")),
     ],
-    ids=["null MX", "MX", "both", "none", "silence"],
+    ids=["null MX", "MX", "both", "itself", "none", "silence"],
 )
-def test_name_without_address(monkeypatch: pytest.MonkeyPatch, records: list[str] | None, failure: Failure) -> None:
-    """A null MX is told from a name that nobody knows; the resolver's word comes first."""
+def test_name_without_address(
+    monkeypatch: pytest.MonkeyPatch, answer: str | list[str] | Says, failure: Failure
+) -> None:
+    """A null MX is told from a name that nobody knows; the resolver's word comes first, and is never lost."""
 
     def unknown(*_: object) -> None:
         raise NO_NAME
 
-    async def run() -> Resolved:
-        async with zone(monkeypatch, {"mx.example": records}):
-            monkeypatch.setattr(socket, "getaddrinfo", unknown)
-            return await resolve("mx.example", seconds=5)
-
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
     monkeypatch.setattr(module, "MX_TIMEOUT", 0.2)
-    assert Resolved(failure=failure) == asyncio.run(run())
-
-
-def test_no_resolver_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a resolver to ask there is no MX."""
-
-    def none() -> None:
-        raise dns.resolver.NoResolverConfiguration
-
-    monkeypatch.setattr(dns.asyncresolver, "Resolver", none)
-    assert () == asyncio.run(mail_hosts("mx.example"))
+    with resolver({"mx.example MX": answer}) as here:
+        dns = Dns(DnsOptions(((here.address, here.port),)))
+        assert Resolved(failure=failure) == asyncio.run(resolve("mx.example", seconds=5, dns=dns))

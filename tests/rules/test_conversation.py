@@ -255,3 +255,36 @@ def test_a_server_hello_is_no_list_of_certificates() -> None:
     """Where the first large packet is lost, the version is known and the certificates have not arrived."""
     (found,) = spoken(ended(Trouble.TIMEOUT, Stage.HANDSHAKE, tls_version="TLSv1.3"))
     assert "large packets" in worded(found, {"endpoint": "mx.example:25"}).summary
+
+
+NAMED = ("mx:mx1.example.net", "mx:mx2.example.net", "mx:$(reboot)", "mx:a\x1b[2J", "mx:e")
+ON_THE_WAY = [
+    (Trouble.UNRESOLVED, Stage.DNS),
+    (Trouble.REFUSED, Stage.CONNECT),
+    (Trouble.UNREACHABLE, Stage.CONNECT),
+    (Trouble.TIMEOUT, Stage.CONNECT),
+]
+
+
+@pytest.mark.parametrize(("trouble", "stage"), ON_THE_WAY)
+def test_a_bare_name_whose_mail_goes_elsewhere(trouble: Trouble, stage: Stage) -> None:
+    """The sentence names the first hosts, and the command looks at them; nothing of DNS stands in a command."""
+    (found,) = spoken(ended(trouble, stage, *NAMED, endpoint=Endpoint("example.net", "127.0.0.1", 25)))
+    assert (found.facts["case"], found.facts["mail_hosts"]) == (
+        "mx",
+        "mx1.example.net, mx2.example.net, $(reboot) and 2 more",
+    )
+    said = worded(found, {"host": "example.net", "port": "25"})
+    assert "mx1.example.net, mx2.example.net" in said.summary
+    assert said.fix[-1] == "$ smtp-chaincheck example.net --mx"
+    assert [line for line in said.fix if "reboot" in line] == []
+
+
+def test_no_domain_is_suggested_to_who_asked_for_one() -> None:
+    """Nor to who reads mail; a mail host without address is told as one."""
+    for endpoint, case in (
+        (Endpoint("mx", None, 25, mx_preference=10), "mail-host"),
+        (Endpoint("mx", None, 993, Protocol.IMAP), None),
+    ):
+        (found,) = spoken(ended(Trouble.UNRESOLVED, Stage.DNS, *NAMED, endpoint=endpoint))
+        assert found.facts.get("case") == case
