@@ -43,14 +43,18 @@ class Told:
     """Options of this run that a command of ours repeats."""
     written: str | None = None
     """The file into which the mended list was just written."""
-    hint: str = ""
-    """What is still to be said beside commands for no server in particular."""
+    hint: str | None = ""
+    """What is still to be said beside commands for no server in particular; None = it was said."""
     fixes: dict[tuple[str, ...], str] = field(default_factory=dict)
     """Ends of the advice given so far → the finding for which it was given."""
+    trust: str = ""
+    """By whose trust it is judged, as last said."""
+    findings: set[tuple[str, str, tuple[str, ...]]] = field(default_factory=set)
+    """Id, sentences and advice of every finding told so far."""
 
 
-def tell(sheet: Sheet, finding: Finding, told: Told) -> None:
-    """Add one finding; a note takes one line unless all is wanted."""
+def tell(sheet: Sheet, finding: Finding, told: Told, where: str = "") -> None:
+    """Add one finding; a note takes one line unless all is wanted. ``where``: not every look of these has it."""
     sure = "" if finding.confidence is Confidence.IS else f" ({finding.confidence})"
     mark = (f"{MARKS[finding.severity]} {NAMES[finding.severity]}{sure}: ", finding.severity.value)
     heading = (told.title(finding.id), "strong")
@@ -59,6 +63,12 @@ def tell(sheet: Sheet, finding: Finding, told: Told) -> None:
         return
     sheet.blank()
     sheet.say(mark, heading, f"  [{finding.id}]", first="", rest="  ")
+    sheet.say(where, first="  ")
+    if (said := (finding.id, finding.summary, finding.fix)) in told.findings:
+        sheet.say("All that was said of it above holds here, too.", first="  ")
+        sheet.blank()
+        return
+    told.findings.add(said)
     sheet.say(_LONG.sub(_cut, finding.summary.replace("\n", " ")), first="  ")
     _advise(sheet, finding, told)
     sheet.say(f"page: smtp-chaincheck explain {finding.page}", first="  ")
@@ -79,7 +89,7 @@ def _advise(sheet: Sheet, finding: Finding, told: Told) -> None:
     if told.hint and not elsewhere and _is_general(finding):
         sheet.say(told.hint, first="  ")
         sheet.blank()
-        told.hint = ""
+        told.hint = None
     add_steps(sheet, fresh)
     if elsewhere:
         sheet.say(f"{'Then the' if fresh else 'The'} same commands as for {elsewhere}, above.", first="  ")

@@ -47,7 +47,8 @@ from probe.model import (
     Tls,
     Trouble,
 )
-from probe.render.terminal import place, show
+from probe.render.terminal import show
+from probe.render.verdict import place
 
 GOLDEN = Path(__file__).parents[2] / "fixtures" / "golden"
 SGR = "\x1b["

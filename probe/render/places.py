@@ -1,0 +1,151 @@
+"""In which places, and asked in which manner, some of many looks were taken: in words.
+
+The manner is what was offered: SNI or none, one kind of key, one version of TLS. The words are not cleaned yet.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from probe.render.looks import servers
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+    from probe.render.looks import Looks, Server
+
+Manner = tuple[bool, str | None, str | None]
+"""SNI was sent, the kind of key that alone was offered, the version of TLS that alone was offered."""
+
+LISTED = 4
+"""Servers, or addresses of one server, that one line names; ``--verbose`` and JSON have all of them."""
+KEYS = {"rsa": "RSA", "ecdsa": "ECDSA"}
+VERSIONS = {"TLSv1.2": "TLS 1.2", "TLSv1.3": "TLS 1.3"}
+
+
+def places(looks: Looks, every: Looks, named: int = LISTED) -> str:
+    """Where these of ``every`` look were taken: "mx1.example.com; mx2.example.com, 2001:db8::2 (without SNI)"."""
+    among = servers(every)
+    parts = list(_places(looks, among, named))
+    more = f"; {len(parts) - named} more" if len(parts) > named else ""
+    return "; ".join(parts[:named]) + more
+
+
+def _places(looks: Looks, among: Sequence[Server], named: int) -> Iterator[str]:
+    wanted = {id(look) for look in looks}
+    for server in among:
+        if chosen := [look for look in server.looks if id(look) in wanted]:
+            at = where(chosen, server, named)
+            yield ", ".join(filter(None, (server.name if len(among) > 1 or not at else "", at)))
+
+
+def where(looks: Looks, server: Server, named: int = LISTED) -> str:
+    """Which looks at one server these are: addresses, and how they were asked where that matters.
+
+    The addresses are left out where it is not by them that the looks differ from the others.
+    """
+    every, chosen = _manners(server.looks), _manners(looks)
+    how = {address: manner(asked, every[address]) for address, asked in chosen.items()}
+    if len(how) == len(every) and len({*how.values()}) == 1 and (words := next(iter(how.values()))):
+        return words
+    alike = groupby(sorted(how, key=lambda address: how[address]), key=lambda address: how[address])
+    return "; ".join(f"{_some(addresses, named)}{f' ({words})' if words else ''}" for words, addresses in alike)
+
+
+def briefly(looks: Looks, every: Looks) -> str:
+    """Where, in the few words that the first line has room for; "" where it is everywhere."""
+    wanted = {id(look) for look in looks}
+    among = servers(every)
+    hit = [server for server in among if any(id(look) in wanted for look in server.looks)]
+    if len(looks) == len(every):
+        return ""
+    if len(hit) > 1:
+        return f"{hit[0].name} and {len(hit) - 1} more"
+    name = hit[0].name if len(among) > 1 else ""
+    chosen = [look for look in hit[0].looks if id(look) in wanted]
+    if len(chosen) == len(hit[0].looks):
+        return name
+    if family := _family(chosen, hit[0].looks):
+        return f"{name} over {family}".strip()
+    return ", ".join(filter(None, (name, where(chosen, hit[0], 1))))
+
+
+def _family(looks: Looks, every: Looks) -> str:
+    """The family of addresses that these looks are all of."""
+    for family, wanted in (("IPv6", True), ("IPv4", False)):
+        if looks == [look for look in every if (":" in (look.observation.endpoint.address or "")) is wanted]:
+            return family
+    return ""
+
+
+def _some(addresses: Iterable[str], named: int) -> str:
+    listed = [*addresses]
+    more = f" and {len(listed) - named} more" if len(listed) > named else ""
+    return ", ".join(listed[:named]) + more
+
+
+def _manners(looks: Looks) -> dict[str, Counter[Manner]]:
+    """Address → how often it was asked in which manner."""
+    found: dict[str, Counter[Manner]] = {}
+    for look in looks:
+        at = look.observation.endpoint
+        asked = (at.sni is not None, at.offered_key, at.offered_tls)
+        found.setdefault(at.address or "", Counter[Manner]())[asked] += 1
+    return found
+
+
+def manner(chosen: Counter[Manner], every: Counter[Manner]) -> str:
+    """By what the ``chosen`` differ from the rest of ``every``; "" where they are all of them."""
+    if chosen == every:
+        return ""
+    if any(chosen[asked] < every[asked] for asked in chosen):
+        return "; ".join(_often(asked, chosen, every) for asked in chosen)
+    values = [{asked[n] for asked in chosen} for n in range(3)]
+    if all(asked in chosen or not _within(asked, values) for asked in every):
+        return ", ".join(_differing(values, [{asked[n] for asked in every} for n in range(3)]))
+    return "; ".join(_one(asked) for asked in chosen)
+
+
+def _within(asked: Manner, values: Sequence[Collection[object]]) -> bool:
+    return all(value in wanted for value, wanted in zip(asked, values, strict=True))
+
+
+def _often(asked: Manner, chosen: Counter[Manner], every: Counter[Manner]) -> str:
+    """One server may be several machines, and answer otherwise the next time."""
+    name = f"{_one(asked)}: " if len(every) > 1 else ""
+    return f"{name}{chosen[asked]} of {every[asked]} times" if every[asked] > 1 else _one(asked)
+
+
+def _one(asked: Manner) -> str:
+    sni, key, version = asked
+    words = ("" if sni else "without SNI", KEYS.get(key or "", key or ""), VERSIONS.get(version or "", version or ""))
+    return " ".join(filter(None, reversed(words))) or "as usual"
+
+
+def _differing(values: Sequence[set[str | bool | None]], every: Sequence[set[str | bool | None]]) -> Iterator[str]:
+    """Only what is not the same for all is said."""
+    if values[0] != every[0]:
+        yield "with SNI" if True in values[0] else "without SNI"
+    for chosen, asked, names in zip(values[1:], every[1:], (KEYS, VERSIONS), strict=True):
+        if chosen != asked and None in chosen:
+            yield f"except {_listed(asked - chosen, names)}"
+        elif chosen != asked:
+            yield _listed(chosen, names)
+
+
+def _listed(values: Iterable[str | bool | None], names: Mapping[str, str]) -> str:
+    return ", ".join(names.get(str(value), str(value)) for value in sorted(map(str, filter(None, values))))
+
+
+def asked(looks: Looks) -> str:
+    """How each address was asked, where there was more than one manner."""
+    manners = [at for counts in _manners(looks).values() for at in counts]
+    times = max((n for counts in _manners(looks).values() for n in counts.values()), default=1)
+    sni = {at[0] for at in manners}
+    keys = [word for kind, word in KEYS.items() if any(at[1] == kind for at in manners)]
+    versions = [word for kind, word in VERSIONS.items() if any(at[2] == kind for at in manners)]
+    words = ["with and without SNI"] if len(sni) > 1 else []
+    words += [f"{' and '.join(names)} alone" for names in (keys, versions) if names]
+    return ", ".join([*words, f"{times} times"] if times > 1 else words)
