@@ -34,9 +34,9 @@ def add_domain(sheet: Sheet, domain: Domain, *, verbose: bool) -> None:
 
 def _lines(domain: Domain, *, verbose: bool) -> Iterator[tuple[str, str]]:
     yield "mx", f"{_mail_hosts(domain)}; {SIGNED[domain.dnssec]}"
-    yield from (("", f"{clean(mx.host)} is an alias of {clean(mx.alias_of)}") for mx in domain.mx if mx.alias_of)
-    if verbose and domain.resolver:
-        yield "", f"by {clean(domain.resolver)}"
+    if verbose:
+        yield from (("", f"{clean(mx.host)} is an alias of {clean(mx.alias_of)}") for mx in domain.mx if mx.alias_of)
+        yield "", f"by {clean(domain.resolver)}" if domain.resolver else ""
     if domain.sts:
         yield "mta-sts", _policy(domain.sts)
         yield from (("", line) for line in (_policy_in_full(domain.sts) if verbose else ()))

@@ -6,13 +6,13 @@ The manner is what was offered: SNI or none, one kind of key, one version of TLS
 from __future__ import annotations
 
 from collections import Counter
-from itertools import groupby
+from itertools import chain, combinations
 from typing import TYPE_CHECKING
 
 from probe.render.looks import servers
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from probe.render.looks import Looks, Server
 
@@ -26,7 +26,7 @@ VERSIONS = {"TLSv1.2": "TLS 1.2", "TLSv1.3": "TLS 1.3"}
 
 
 def places(looks: Looks, every: Looks, named: int = LISTED) -> str:
-    """Where these of ``every`` look were taken: "mx1.example.com; mx2.example.com, 2001:db8::2 (without SNI)"."""
+    """Where these of ``every`` look were taken: "mx1.example.com, 192.0.2.1; mx2.example.com, 2001:db8::2 (RSA)"."""
     among = servers(every)
     parts = list(_places(looks, among, named))
     more = f"; {len(parts) - named} more" if len(parts) > named else ""
@@ -37,8 +37,8 @@ def _places(looks: Looks, among: Sequence[Server], named: int) -> Iterator[str]:
     wanted = {id(look) for look in looks}
     for server in among:
         if chosen := [look for look in server.looks if id(look) in wanted]:
-            at = where(chosen, server, named)
-            yield ", ".join(filter(None, (server.name if len(among) > 1 or not at else "", at)))
+            name = [server.name] if len(among) > 1 else []
+            yield ", ".join([*name, *filter(None, (_addresses(_differences(chosen, server), named),))])
 
 
 def where(looks: Looks, server: Server, named: int = LISTED) -> str:
@@ -46,12 +46,23 @@ def where(looks: Looks, server: Server, named: int = LISTED) -> str:
 
     The addresses are left out where it is not by them that the looks differ from the others.
     """
-    every, chosen = _manners(server.looks), _manners(looks)
-    how = {address: manner(asked, every[address]) for address, asked in chosen.items()}
-    if len(how) == len(every) and len({*how.values()}) == 1 and (words := next(iter(how.values()))):
-        return words
-    alike = groupby(sorted(how, key=lambda address: how[address]), key=lambda address: how[address])
-    return "; ".join(f"{_some(addresses, named)}{f' ({words})' if words else ''}" for words, addresses in alike)
+    how = _differences(looks, server)
+    everywhere = len(how) == len(_manners(server.looks)) and len({*how.values()}) == 1
+    return (everywhere and next(iter(how.values()))) or _addresses(how, named)
+
+
+def _differences(looks: Looks, server: Server) -> dict[str, str]:
+    """Address → by what its looks differ from the other looks at it."""
+    every = _manners(server.looks)
+    return {address: manner(asked, every[address]) for address, asked in _manners(looks).items()}
+
+
+def _addresses(how: Mapping[str, str], named: int) -> str:
+    """Addresses that were asked in the same manner, together."""
+    alike: dict[str, list[str]] = {}
+    for address, words in how.items():
+        alike.setdefault(words, []).append(address)
+    return "; ".join(f"{_some(addresses, named)}{f' ({words})' if words else ''}" for words, addresses in alike.items())
 
 
 def briefly(looks: Looks, every: Looks) -> str:
@@ -80,10 +91,9 @@ def _family(looks: Looks, every: Looks) -> str:
     return ""
 
 
-def _some(addresses: Iterable[str], named: int) -> str:
-    listed = [*addresses]
-    more = f" and {len(listed) - named} more" if len(listed) > named else ""
-    return ", ".join(listed[:named]) + more
+def _some(addresses: Sequence[str], named: int) -> str:
+    more = f" and {len(addresses) - named} more" if len(addresses) > named else ""
+    return ", ".join(addresses[:named]) + more
 
 
 def _manners(looks: Looks) -> dict[str, Counter[Manner]]:
@@ -102,14 +112,17 @@ def manner(chosen: Counter[Manner], every: Counter[Manner]) -> str:
         return ""
     if any(chosen[asked] < every[asked] for asked in chosen):
         return "; ".join(_often(asked, chosen, every) for asked in chosen)
-    values = [{asked[n] for asked in chosen} for n in range(3)]
-    if all(asked in chosen or not _within(asked, values) for asked in every):
-        return ", ".join(_differing(values, [{asked[n] for asked in every} for n in range(3)]))
+    for told in _choices():
+        wanted = {n: {asked[n] for asked in chosen} for n in told}
+        if all(asked in chosen or any(asked[n] not in wanted[n] for n in told) for asked in every):
+            return ", ".join(_value(n, wanted[n], {asked[n] for asked in every}) for n in told)
     return "; ".join(_one(asked) for asked in chosen)
 
 
-def _within(asked: Manner, values: Sequence[Collection[object]]) -> bool:
-    return all(value in wanted for value, wanted in zip(asked, values, strict=True))
+def _choices() -> Iterator[tuple[int, ...]]:
+    """Which parts of the manner to tell: the fewest that set these looks apart."""
+    parts = range(3)
+    return chain.from_iterable(combinations(parts, number) for number in parts)
 
 
 def _often(asked: Manner, chosen: Counter[Manner], every: Counter[Manner]) -> str:
@@ -124,28 +137,22 @@ def _one(asked: Manner) -> str:
     return " ".join(filter(None, reversed(words))) or "as usual"
 
 
-def _differing(values: Sequence[set[str | bool | None]], every: Sequence[set[str | bool | None]]) -> Iterator[str]:
-    """Only what is not the same for all is said."""
-    if values[0] != every[0]:
-        yield "with SNI" if True in values[0] else "without SNI"
-    for chosen, asked, names in zip(values[1:], every[1:], (KEYS, VERSIONS), strict=True):
-        if chosen != asked and None in chosen:
-            yield f"except {_listed(asked - chosen, names)}"
-        elif chosen != asked:
-            yield _listed(chosen, names)
-
-
-def _listed(values: Iterable[str | bool | None], names: Mapping[str, str]) -> str:
-    return ", ".join(names.get(str(value), str(value)) for value in sorted(map(str, filter(None, values))))
+def _value(part: int, values: set[str | bool | None], every: set[str | bool | None]) -> str:
+    """One part of the manner; where all kinds were offered, too, by what was not."""
+    if part == 0:
+        return "with SNI" if True in values else "without SNI"
+    told, how = (every - values, "except ") if None in values else (values, "")
+    names = (KEYS, VERSIONS)[part - 1]
+    return how + ", ".join(names.get(str(value), str(value)) for value in sorted(map(str, told)))
 
 
 def asked(looks: Looks) -> str:
     """How each address was asked, where there was more than one manner."""
-    manners = [at for counts in _manners(looks).values() for at in counts]
-    times = max((n for counts in _manners(looks).values() for n in counts.values()), default=1)
-    sni = {at[0] for at in manners}
+    counts = [counted for server in servers(looks) for counted in _manners(server.looks).values()]
+    manners = {at for counted in counts for at in counted}
+    times = max((n for counted in counts for n in counted.values()), default=1)
     keys = [word for kind, word in KEYS.items() if any(at[1] == kind for at in manners)]
     versions = [word for kind, word in VERSIONS.items() if any(at[2] == kind for at in manners)]
-    words = ["with and without SNI"] if len(sni) > 1 else []
+    words = ["with and without SNI"] if len({at[0] for at in manners}) > 1 else []
     words += [f"{' and '.join(names)} alone" for names in (keys, versions) if names]
     return ", ".join([*words, f"{times} times"] if times > 1 else words)

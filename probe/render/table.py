@@ -45,10 +45,12 @@ def rows_of(looks: Looks, groups: Sequence[Group], report: Report) -> list[Row]:
 
 def add_table(sheet: Sheet, rows: Sequence[Row], looks: Looks) -> None:
     """Add the rows, and how each address was asked."""
-    room = min(max(cell_len(sheet.shown(row.place)) for row in rows), sheet.width // OF_WIDTH)
+    lengths = [cell_len(sheet.shown(row.place)) for row in rows if row.status]
+    room = max((length for length in lengths if length <= sheet.width // OF_WIDTH), default=0)
     for row in rows:
         _add(sheet, row, room)
-    sheet.say(asked(looks), first="  Each address was asked ")
+    if words := asked(looks):
+        sheet.say(f"Each address was asked {words}.", first="  ")
 
 
 def _rows(server: Server, groups: Sequence[Group], report: Report, *, alone: bool) -> Iterator[Row]:
@@ -70,7 +72,7 @@ def _alike(server: Server, groups: Sequence[Group], report: Report) -> dict[tupl
     found: dict[tuple[str, str, str], list[EndpointReport]] = {}
     for look in server.looks:
         status, words = outcome(look, report)
-        found.setdefault((status, letters[id(look)], words), []).append(look)
+        found.setdefault((status, "" if declined(look) else letters[id(look)], words), []).append(look)
     return found
 
 
@@ -90,7 +92,7 @@ def outcome(look: EndpointReport, report: Report) -> tuple[str, str]:
         more = f" + {len(ids) - IDS} more" if len(ids) > IDS else ""
         return look.status, ", ".join(ids[:IDS]) + more
     if declined(look):
-        return "info", "has none, which is no fault"
+        return "info", "none such, which is no fault"
     if not look.examined:
         return look.status, "could not be examined"
     return "info" if (words := _reserve(look, report)) else "ok", words or "right"

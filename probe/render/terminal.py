@@ -17,19 +17,18 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from probe.catalogue.protocols import named, spoken_of
 from probe.catalogue.recipes import GENERIC, ids
-from probe.model import Kind, Severity, Side
+from probe.model import Kind, Severity, Side, Target
 from probe.render.chain_drawing import draw
 from probe.render.details import add_conversation, add_details
 from probe.render.domain import add_domain
 from probe.render.facts import BY_OPTION, facts_of
 from probe.render.finding import Told, tell
-from probe.render.looks import Group, distinct, folded, looks_of, merged, severity
+from probe.render.looks import Group, declined, distinct, folded, looks_of, merged, severity
 from probe.render.places import LISTED, places
 from probe.render.sheet import Sheet, write
 from probe.render.side_by_side import compare
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from probe.model import EndpointReport, Finding, Mta, Report, Skipped, Target
+    from probe.model import EndpointReport, Finding, Mta, Report, Skipped
     from probe.render.finding import Title
     from probe.render.looks import Looks
 
@@ -90,6 +89,8 @@ def _tell_all(sheet: Sheet, report: Report, told: Told) -> None:
     for finding in sorted(report.findings, key=severity, reverse=True):
         tell(sheet, finding, told)
     for group in groups:
+        if not told.verbose and all(map(declined, group.looks)):
+            continue
         sheet.blank()
         if len(rows) > 1:
             sheet.say((_heading(group), "strong"), first="")
@@ -145,7 +146,7 @@ def _tell_facts(sheet: Sheet, group: Group, report: Report, told: Told) -> None:
     several = len(every) > 1 and bool(group.letter)
     if several:
         words = places(group.looks, every, len(every) if told.verbose else LISTED)
-        sheet.say(words, first="  seen at  " if group.showed else "  tried    ")
+        sheet.say(words, first="  seen     " if group.showed else "  tried    ")
     for name, words in facts_of(group.looks, report, verbose=told.verbose, placed=several):
         if name != "trust" or words != told.trust:
             sheet.say(words, first=f"  {name:<7}  ")
@@ -179,7 +180,8 @@ def _offer_chain(sheet: Sheet, endpoint: EndpointReport, target: Target, told: T
     at = endpoint.observation.endpoint
     if told.written or target.kind not in {Kind.HOST, Kind.DOMAIN} or not at.host or not _worth_writing(endpoint):
         return
-    target = target if target.kind is Kind.HOST else replace(target, kind=Kind.HOST, name=at.host, port=at.port)
+    host = target.name if target.kind is Kind.HOST else at.host
+    target = Target(host, at.port, at.protocol, at.tls)
     sheet.blank()
     sheet.say("The right chain, as a file:", first="  ")
     sheet.blank()
