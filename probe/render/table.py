@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 IDS = 3
 """Findings that a row names, the worst first; the chain's own section has them all."""
 LETTER = 2
-OF_WIDTH = 2
-"""The places may take one part in so many of the screen; what is longer has a line of its own."""
+WORDS = 40
+"""Cells that mark, letter and words need; a place that leaves them less has a line of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ def rows_of(looks: Looks, groups: Sequence[Group], report: Report) -> list[Row]:
 def add_table(sheet: Sheet, rows: Sequence[Row], looks: Looks) -> None:
     """Add the rows, and how each address was asked."""
     lengths = [cell_len(sheet.shown(row.place)) for row in rows if row.status]
-    room = max((length for length in lengths if length <= sheet.width // OF_WIDTH), default=0)
+    room = max((length for length in lengths if length <= sheet.width - WORDS), default=0)
     for row in rows:
         _add(sheet, row, room)
     if words := asked(looks):
@@ -110,13 +110,10 @@ def _reserve(look: EndpointReport, report: Report) -> str:
 def _add(sheet: Sheet, row: Row, room: int) -> None:
     """Add one row; a long place stands alone, and the outcome below it where the others are."""
     mark = (f"{MARKS[row.status]} ", row.status) if row.status else "  "
-    if not row.status:
-        sheet.say(mark, row.place, first="  ", rest="      ")
-        return
-    result = f"  {row.letter:<{LETTER}} {row.words}"
-    rest = " " * (room + LETTER + 7)
-    if cell_len(sheet.shown(row.place)) <= room:
+    result, rest = f"  {row.letter:<{LETTER}} {row.words}", " " * (room + LETTER + 7)
+    if row.status and cell_len(sheet.shown(row.place)) <= room:
         sheet.say(mark, f"{sheet.cell(row.place, room)}{result}", first="  ", rest=rest)
         return
-    sheet.say(mark, row.place, first="  ", rest="      ")
-    sheet.say(result.lstrip(), first=" " * (room + 6), rest=rest)
+    inside = len(row.place) - len(row.place.lstrip())
+    sheet.say(mark, row.place, first="  ", rest=" " * (inside + 6))
+    sheet.say(result.strip(), first=" " * (room + 6), rest=rest)
