@@ -28,6 +28,8 @@ OURS = ("$ smtp-chaincheck ", "$ openssl ")
 """Commands that are the same whatever the server is."""
 CHAIN = "chain.pem"
 """The name that pages and recipes give to the file of the mended list."""
+LONG = 3
+"""So many commands are not repeated for another server, though the last look at it is another."""
 _LEAD_IN = re.compile(r"(?:(?<=[.!?]) |\A)[^.!?]*:\Z")
 """The last sentence of an entry, when it announces the command that follows."""
 _LONG = re.compile(rf"\S{{{LIMIT + 1},}}")
@@ -82,7 +84,7 @@ def _cut(word: re.Match[str]) -> str:
 
 def _advise(sheet: Sheet, finding: Finding, told: Told) -> None:
     fix = _without_writing(finding.fix, told.written) if told.written else finding.fix
-    fresh, elsewhere = _fresh(fix, told.fixes)
+    fresh, elsewhere, last = _fresh(fix, told.fixes)
     if fix:
         sheet.blank()
         sheet.say(("To mend it:", "strong"), first="  ")
@@ -92,9 +94,13 @@ def _advise(sheet: Sheet, finding: Finding, told: Told) -> None:
         told.hint = None
     add_steps(sheet, fresh)
     if elsewhere:
+        if fresh and fresh[-1].startswith(COMMAND):
+            sheet.blank()
         sheet.say(f"{'Then the' if fresh else 'The'} same commands as for {elsewhere}, above.", first="  ")
-    for start in range(len(fix)):
-        told.fixes.setdefault(fix[start:], finding.id)
+    add_steps(sheet, last)
+    for end in (len(fix), len(fix) - len(_last_look(fix))):
+        for start in range(end):
+            told.fixes.setdefault(fix[start:end], finding.id)
     sheet.blank()
 
 
@@ -118,13 +124,23 @@ def _is_general(finding: Finding) -> bool:
     return theirs and finding.page in ids() and bool(page(finding.page).recipe)
 
 
-def _fresh(fix: tuple[str, ...], given: dict[tuple[str, ...], str]) -> tuple[tuple[str, ...], str | None]:
-    """What of ``fix`` was not said above, and for which finding the rest of it was."""
-    for start in range(len(fix)):
-        end = fix[start:]
-        if end in given and any(entry.startswith(COMMAND) for entry in end):
-            return tuple(filter(None, (_LEAD_IN.sub("", entry) for entry in fix[:start]))), given[end]
-    return fix, None
+def _fresh(
+    fix: tuple[str, ...], given: dict[tuple[str, ...], str]
+) -> tuple[tuple[str, ...], str | None, tuple[str, ...]]:
+    """What of ``fix`` was not said above, for which finding the rest was, and what follows it of its own."""
+    last = _last_look(fix)
+    for least, follows in ((1, ()), (LONG, last)):
+        for start in range(len(fix) - len(follows)):
+            part = fix[start : len(fix) - len(follows)]
+            if part in given and sum(entry.startswith(COMMAND) for entry in part) >= least:
+                own = fix[:start]
+                return (*own[:-1], *filter(None, (_LEAD_IN.sub("", entry) for entry in own[-1:]))), given[part], follows
+    return fix, None, ()
+
+
+def _last_look(fix: tuple[str, ...]) -> tuple[str, ...]:
+    """The command that looks again, at the end, with the sentence before it: it names the server."""
+    return fix[-2:] if len(fix) > 2 and fix[-1].startswith(OURS[0]) else ()
 
 
 def add_steps(sheet: Sheet, fix: Sequence[str]) -> None:
