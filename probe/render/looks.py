@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
-from probe.model import EndpointReport, Kind, Severity
+from probe.model import EndpointReport, Kind, Severity, Side
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -51,11 +51,12 @@ def looks_of(report: Report) -> tuple[EndpointReport, ...]:
     """What was seen of the target: not what our own certificate changed, and not our own list."""
     if report.target.kind is Kind.FILE:
         return report.endpoints
-    return tuple(
-        look
-        for look in report.endpoints
-        if not look.observation.client_chain and (look.observation.endpoint.host or look.observation.endpoint.address)
-    )
+    return tuple(look for look in report.endpoints if not look.observation.client_chain and not _is_ours(look))
+
+
+def _is_ours(look: EndpointReport) -> bool:
+    """It is a list of a client's that nobody sent: the one that we would present."""
+    return look.observation.side is Side.CLIENT and look.observation.endpoint.address is None
 
 
 def declined(look: EndpointReport) -> bool:

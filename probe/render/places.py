@@ -121,8 +121,7 @@ def manner(chosen: Counter[Manner], every: Counter[Manner]) -> str:
 
 def _choices() -> Iterator[tuple[int, ...]]:
     """Which parts of the manner to tell: the fewest that set these looks apart."""
-    parts = range(3)
-    return chain.from_iterable(combinations(parts, number) for number in parts)
+    return chain.from_iterable(combinations(range(3), number) for number in (1, 2, 3))
 
 
 def _often(asked: Manner, chosen: Counter[Manner], every: Counter[Manner]) -> str:
@@ -154,5 +153,5 @@ def asked(looks: Looks) -> str:
     keys = [word for kind, word in KEYS.items() if any(at[1] == kind for at in manners)]
     versions = [word for kind, word in VERSIONS.items() if any(at[2] == kind for at in manners)]
     words = ["with and without SNI"] if len({at[0] for at in manners}) > 1 else []
-    words += [f"{' and '.join(names)} alone" for names in (keys, versions) if names]
+    words += [f"{how} {' and '.join(names)} alone" for how, names in (("for", keys), ("with", versions)) if names]
     return ", ".join([*words, f"{times} times"] if times > 1 else words)

@@ -186,7 +186,7 @@ def _offer_chain(sheet: Sheet, endpoint: EndpointReport, target: Target, told: T
     sheet.say("The right chain, as a file:", first="  ")
     sheet.blank()
     words = named(told.words, target.port, target.protocol, target.tls)
-    command = f"smtp-chaincheck {place(target)} --write-chain chain.pem {shlex.join(words)}"
+    command = f"smtp-chaincheck {shlex.quote(place(target))} --write-chain chain.pem {shlex.join(words)}"
     sheet.line("    ", (command.rstrip(), "command"))
 
 
