@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Manner = tuple[bool, str | None, str | None]
 """SNI was sent, the kind of key that alone was offered, the version of TLS that alone was offered."""
 
+USUAL: Manner = (True, None, None)
 LISTED = 4
 """Servers, or addresses of one server, that one line names; ``--verbose`` and JSON have all of them."""
 KEYS = {"rsa": "RSA", "ecdsa": "ECDSA"}
@@ -112,16 +113,16 @@ def manner(chosen: Counter[Manner], every: Counter[Manner]) -> str:
         return ""
     if any(chosen[asked] < every[asked] for asked in chosen):
         return "; ".join(_often(asked, chosen, every) for asked in chosen)
-    for told in _choices():
+    for told in _choices() if [*chosen] != [USUAL] else _choices(1):
         wanted = {n: {asked[n] for asked in chosen} for n in told}
         if all(asked in chosen or any(asked[n] not in wanted[n] for n in told) for asked in every):
             return ", ".join(_value(n, wanted[n], {asked[n] for asked in every}) for n in told)
     return "; ".join(_one(asked) for asked in chosen)
 
 
-def _choices() -> Iterator[tuple[int, ...]]:
+def _choices(most: int = 3) -> Iterator[tuple[int, ...]]:
     """Which parts of the manner to tell: the fewest that set these looks apart."""
-    return chain.from_iterable(combinations(range(3), number) for number in (1, 2, 3))
+    return chain.from_iterable(combinations(range(3), number) for number in range(1, most + 1))
 
 
 def _often(asked: Manner, chosen: Counter[Manner], every: Counter[Manner]) -> str:
@@ -142,7 +143,7 @@ def _value(part: int, values: set[str | bool | None], every: set[str | bool | No
         return "with SNI" if True in values else "without SNI"
     told, how = (every - values, "except ") if None in values else (values, "")
     names = (KEYS, VERSIONS)[part - 1]
-    return how + ", ".join(names.get(str(value), str(value)) for value in sorted(map(str, told)))
+    return how + ", ".join(sorted(names.get(str(value), str(value)) for value in told))
 
 
 def asked(looks: Looks) -> str:

@@ -44,10 +44,10 @@ def rows_of(looks: Looks, groups: Sequence[Group], report: Report) -> list[Row]:
 
 
 def add_table(sheet: Sheet, rows: Sequence[Row], looks: Looks) -> None:
-    """Add the rows, and how each address was asked."""
+    """Add the rows, where there are several, and how each address was asked."""
     lengths = [cell_len(sheet.shown(row.place)) for row in rows if row.status]
     room = max((length for length in lengths if length <= sheet.width - WORDS), default=0)
-    for row in rows:
+    for row in rows if len(rows) > 1 else ():
         _add(sheet, row, room)
     if words := asked(looks):
         sheet.say(f"Each address was asked {words}.", first="  ")

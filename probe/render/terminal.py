@@ -83,9 +83,8 @@ def _tell_all(sheet: Sheet, report: Report, told: Told) -> None:
     sheet.blank()
     if report.domain:
         add_domain(sheet, report.domain, verbose=told.verbose)
-    if len(rows) > 1:
-        sheet.blank()
-        add_table(sheet, rows, looks)
+    sheet.blank()
+    add_table(sheet, rows, looks)
     for finding in sorted(report.findings, key=severity, reverse=True):
         tell(sheet, finding, told)
     for group in groups:

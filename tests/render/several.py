@@ -32,7 +32,7 @@ NO_SUCH_KEY = replace(
     observation=replace(REFUSING.observation, stage=Stage.HANDSHAKE, failure=Failure(Trouble.ALERT, "alert 40")),
 )
 """A server without a certificate of the kind that alone was offered."""
-STAR = (
+STAR: tuple[dict[str, object], ...] = (
     {},
     {"sni": None},
     {"offered_key": "rsa"},
