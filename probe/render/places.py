@@ -22,6 +22,8 @@ Manner = tuple[bool, str | None, str | None]
 USUAL: Manner = (True, None, None)
 LISTED = 4
 """Servers, or addresses of one server, that one line names; ``--verbose`` and JSON have all of them."""
+BRIEF = 45
+"""Letters of a place in the first line; the longest address has 39."""
 KEYS = {"rsa": "RSA", "ecdsa": "ECDSA"}
 VERSIONS = {"TLSv1.2": "TLS 1.2", "TLSv1.3": "TLS 1.3"}
 
@@ -63,7 +65,9 @@ def _addresses(how: Mapping[str, str], named: int) -> str:
     alike: dict[str, list[str]] = {}
     for address, words in how.items():
         alike.setdefault(words, []).append(address)
-    return "; ".join(f"{_some(addresses, named)}{f' ({words})' if words else ''}" for words, addresses in alike.items())
+    return " and ".join(
+        f"{_some(addresses, named)}{f' ({words})' if words else ''}" for words, addresses in alike.items()
+    )
 
 
 def briefly(looks: Looks, every: Looks) -> str:
@@ -81,7 +85,9 @@ def briefly(looks: Looks, every: Looks) -> str:
         return name
     if family := _family(chosen, hit[0].looks):
         return f"{name} over {family}".strip()
-    return ", ".join(filter(None, (name, where(chosen, hit[0], 1))))
+    words = where(chosen, hit[0], 1)
+    brief = words if len(words) <= BRIEF else f"at {len(chosen)} of {len(hit[0].looks)} looks"
+    return ", ".join(filter(None, (name, brief)))
 
 
 def _family(looks: Looks, every: Looks) -> str:

@@ -80,7 +80,7 @@ def test_addresses_are_told_where_they_make_the_difference() -> None:
     assert where(seen, server) == "192.0.2.1, 2001:db8::1"
     assert where([seen[1], seen[7]], server) == "without SNI"
     assert where([seen[1]], server) == "192.0.2.1 (without SNI)"
-    assert where([seen[1], *seen[6:]], server) == "192.0.2.1 (without SNI); 2001:db8::1"
+    assert where([seen[1], *seen[6:]], server) == "192.0.2.1 (without SNI) and 2001:db8::1"
 
 
 def test_many_addresses_are_counted() -> None:
@@ -121,6 +121,8 @@ def test_the_first_line_has_few_words() -> None:
     assert briefly(dual[:1], [*dual, *other]) == "mx over IPv4"
     assert briefly(dual[1:2], [*dual, *other]) == "mx, 2001:db8::1"
     assert briefly([dual[0], *other], [*dual, *other]) == "mx and 1 more"
+    many = looks("192.0.2.1", "192.0.2.2", "2001:db8::1", manners=STAR)
+    assert briefly([many[0], many[6], many[13]], [*many, *other]) == "mx, at 3 of 18 looks"
 
 
 def test_how_each_address_was_asked_is_told_once() -> None:
