@@ -13,9 +13,9 @@
 # 7. 80 columns unless the terminal says otherwise; letters that it does not have are replaced.
 # 8. Every remote word passes ``clean``: ``Sheet`` lets nothing else in. Nothing is markup.
 # 9. "Could not look" is said, and never sounds like "all is well".
-# 10. Many looks (addresses, mail hosts, with and without SNI, …) are a table after the verdict: hosts by preference, what
-#    is wrong at each, and a letter for what it showed; looks with one outcome share a row. Then the findings of no single
-#    look, then each distinct chain once, the worst first. One look alone, and looks that are all alike, need no table.
+# 10. Many looks (addresses, mail hosts, with and without SNI, …) are a table after the verdict: hosts by preference,
+#    what is wrong at each, and a letter for what it showed; looks with one outcome share a row. Then the findings of
+#    no single look, then each distinct chain once, the worst first. Looks that are all alike need no table.
 
 from __future__ import annotations
 
