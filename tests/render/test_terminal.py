@@ -95,7 +95,7 @@ def _without_sgr(text: str) -> str:
     return first + "".join(part.partition("m")[2] for part in rest if set(part.partition("m")[0]) <= set("0123456789;"))
 
 
-@pytest.mark.parametrize("name", [*ALL.keys() - {"hostile"}, *SEVERAL])
+@pytest.mark.parametrize("name", [name for name in EVERY if name != "hostile"])
 def test_nothing_but_commands_is_wider_than_the_screen(name: str) -> None:
     """80 columns; commands and addresses are never broken."""
     for line in shown(EVERY[name], verbose=True).splitlines():
