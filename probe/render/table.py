@@ -86,11 +86,11 @@ def _unseen(looks: Looks, report: Report) -> Iterator[Row]:
 
 def outcome(look: EndpointReport, report: Report) -> tuple[str, str]:
     """Status and words of one look."""
-    grave = [f for f in look.findings if f.severity is not Severity.INFO]
-    ids = [*dict.fromkeys(finding.id for finding in sorted(grave, key=severity, reverse=True))]
+    told = [f for f in look.findings if f.severity is not Severity.INFO or not look.examined]
+    ids = [*dict.fromkeys(finding.id for finding in sorted(told, key=severity, reverse=True))]
     if ids:
         more = f" + {len(ids) - IDS} more" if len(ids) > IDS else ""
-        return look.status, ", ".join(ids[:IDS]) + more
+        return max(told, key=severity).severity, ", ".join(ids[:IDS]) + more
     if declined(look):
         return "info", "none such, which is no fault"
     if not look.examined:

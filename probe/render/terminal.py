@@ -27,6 +27,7 @@ from probe.catalogue.protocols import named, spoken_of
 from probe.catalogue.recipes import GENERIC, ids
 from probe.model import Kind, Severity, Side, Target
 from probe.render.chain_drawing import draw
+from probe.render.clean import clean
 from probe.render.details import add_conversation, add_details
 from probe.render.domain import add_domain
 from probe.render.facts import BY_OPTION, facts_of
@@ -88,6 +89,7 @@ def _tell_all(sheet: Sheet, report: Report, told: Told) -> None:
         add_domain(sheet, report.domain, verbose=told.verbose)
     sheet.blank()
     add_table(sheet, rows, looks)
+    _tell_left_out(sheet, report.left_out, LISTED if not told.verbose else len(report.left_out))
     for finding in sorted(report.findings, key=severity, reverse=True):
         tell(sheet, finding, told)
     for group in groups:
@@ -98,6 +100,12 @@ def _tell_all(sheet: Sheet, report: Report, told: Told) -> None:
             sheet.say((_heading(group), "strong"), first="")
         _tell_group(sheet, group, report, told)
     _tell_client(sheet, report, told)
+
+
+def _tell_left_out(sheet: Sheet, places: Sequence[str], named: int) -> None:
+    """Add what nobody looked at, and nothing where that is nothing."""
+    more = f"; {len(places) - named} more" if len(places) > named else ""
+    sheet.say("; ".join(clean(place) for place in places[:named]) + more, first="  Not looked at: ", rest="    ")
 
 
 def _tell_client(sheet: Sheet, report: Report, told: Told) -> None:

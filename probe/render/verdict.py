@@ -76,7 +76,7 @@ def _praise(report: Report, told: Told) -> tuple[str, str]:
     """Status and words where no rule objected: "right" only of a chain that OpenSSL accepts, too."""
     if report.status == "unreachable":
         return report.status, "nothing could be examined"
-    chains = [endpoint.chain for endpoint in report.endpoints if not declined(endpoint)]
+    chains = [endpoint.chain for endpoint in report.endpoints if endpoint.examined and not declined(endpoint)]
     silent = [f for e in report.endpoints if not e.observation.presented for f in e.findings]
     if report.target.kind is Kind.LISTEN and silent:
         return "info", accusation(silent[0], told.title)
@@ -86,7 +86,9 @@ def _praise(report: Report, told: Told) -> tuple[str, str]:
         return "info", f"nothing else to report (ignored: {', '.join(report.hidden)})"
     if chains and all(chain and chain.path and chain.path.valid for chain in chains):
         lists = {endpoint.observation.presented for endpoint in looks_of(report)} - {None}
-        return report.status, "every chain is right" if len(lists) > 1 else "the chain is right"
+        words = "every chain is right" if len(lists) > 1 else "the chain is right"
+        whole = not report.left_out and all(endpoint.examined for endpoint in report.endpoints)
+        return (report.status, words) if whole else ("info", f"{words} where it could be seen")
     return "info" if any(chains) else report.status, "nothing to report"
 
 

@@ -171,7 +171,8 @@ def test_commands_for_another_host_are_not_repeated() -> None:
         (replace(RIGHT, findings=(NOTE, WARNING, ERROR)), ("error", "expired, misordered")),
         (replace(RIGHT, findings=(WARNING,)), ("warning", "misordered")),
         (replace(RIGHT, findings=tuple(replace(ERROR, id=i) for i in "aabcde")), ("error", "a, b, c + 2 more")),
-        (DOWN, ("unreachable", "timeout-connect")),
+        (DOWN, ("error", "timeout-connect")),
+        (replace(DOWN, findings=(replace(ERROR, severity=Severity.INFO),)), ("info", "expired")),
         (replace(DOWN, findings=()), ("unreachable", "could not be examined")),
         (REFUSING, ("error", "starttls-refused")),
         (replace(RIGHT, hidden=("expired",)), ("info", "nothing else (ignored: expired)")),
@@ -249,3 +250,17 @@ def test_our_certificate_is_compared_below() -> None:
     told = shown(several(*looks, again, ours))
     assert told.index("Chain B") < told.index("with it:\n") < told.index("What the client sent")
     assert "    TLS           TLSv1.3                         TLSv1.2\n" in told
+
+
+def test_what_could_not_be_seen_is_no_part_of_the_praise() -> None:
+    """An address to which we have no way accuses nobody, and the report says that it is not the whole."""
+    no_way = replace(DOWN, findings=(Finding("unreachable", Severity.INFO),))
+    looks = (at(RIGHT, "mx", "192.0.2.1"), at(no_way, "mx", "2001:db8::1"))
+    told = shown(several(*looks))
+    assert told.startswith("i mx.example.com:25 — the chain is right where it could be seen (+ 1 note)\n")
+    assert "  i 2001:db8::1  A  unreachable\n" in told
+    late = several(*looks[:1], left_out=tuple(f"mx at 192.0.2.{n}:25" for n in range(9)))
+    assert shown(late, quiet=True) == "i mx.example.com:25 — the chain is right where it could be seen\n"
+    assert "  Not looked at: mx at 192.0.2.0:25; " in shown(late)
+    assert "; 5 more\n" in shown(late)
+    assert "192.0.2.8:25\n" in shown(late, verbose=True)
