@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from probe.model import Kind, Target
 from probe.render.json import SCHEMA, plain, written
 from probe.render.sheet import MARKS, Sheet
-from probe.render.terminal import place
+from probe.render.verdict import place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,12 +18,19 @@ MANY = 20
 
 
 def add_details(sheet: Sheet, report: EndpointReport) -> None:
-    """Add all of it, each part where there is something to say."""
+    """Add what is said of the list, each part where there is something to say."""
     if report.chain:
         _add_certificates(sheet, report.chain)
         _add_verdicts(sheet, report.chain)
-    _add_timing(sheet, report.observation)
-    _add_transcript(sheet, report.observation)
+
+
+def add_conversation(sheet: Sheet, observation: Observation, where: str = "") -> None:
+    """Add how long each stage took, and every line that was spoken. ``where``: it is one of several."""
+    if where:
+        sheet.blank()
+        sheet.say((where, "strong"), first="  ")
+    _add_timing(sheet, observation)
+    _add_transcript(sheet, observation)
 
 
 def _add_certificates(sheet: Sheet, chain: Chain) -> None:

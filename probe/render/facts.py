@@ -11,9 +11,9 @@ from probe.model import Confidence, Stage, Tls
 from probe.render.clean import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from probe.model import Chain, Endpoint, EndpointReport, Failure, Mta, Observation, Report, Store, Target
+    from probe.model import Chain, Endpoint, EndpointReport, Failure, Mta, Observation, Report, Store
 
 STAGES = {
     Stage.DNS: "the look-up of the name",
@@ -41,16 +41,32 @@ SOFTWARE = {
 """Software that is recognised and has no recipe, as it writes itself; the others begin with a capital letter."""
 BY_OPTION = "--mta"
 """The evidence of software that the user named."""
+ALIKE = 3
+"""Different words of looks that were alike otherwise."""
 FAILURE_LINES = 3
 """Of what the other side said at the end; ``--verbose`` has all of it."""
 
 
-def facts(endpoint: EndpointReport, report: Report, *, verbose: bool) -> Iterator[tuple[str, str]]:
+def facts_of(
+    looks: Sequence[EndpointReport], report: Report, *, verbose: bool, placed: bool
+) -> Iterator[tuple[str, str]]:
+    """The facts of looks that saw the same, each once. ``placed``: where and how they were taken has been said."""
+    found: dict[str, dict[str, None]] = {}
+    for look in looks:
+        for name, words in _facts(look, report, verbose=verbose, placed=placed):
+            found.setdefault(name, {})[words] = None
+    for name, told in found.items():
+        kept = [*told] if verbose else [*told][:ALIKE]
+        yield name, "; ".join(kept) + (f"; {len(told) - len(kept)} more" if len(told) > len(kept) else "")
+
+
+def _facts(endpoint: EndpointReport, report: Report, *, verbose: bool, placed: bool) -> Iterator[tuple[str, str]]:
     """What was spoken, with whom, where it ended, and by whose trust it is judged."""
     observation = endpoint.observation
-    yield from _server(endpoint, report.target, verbose=verbose)
+    known = observation.endpoint.address if placed else report.target.name
+    yield from _server(endpoint, known, verbose=verbose)
     if observation.tls_version:
-        yield "spoken", _speech(observation, verbose=verbose)
+        yield "spoken", _speech(observation, verbose=verbose, asked=not placed)
     if observation.retried:
         yield "retried", _retry(observation)
     if observation.failure:
@@ -72,10 +88,10 @@ def _openssl(chain: Chain, presented_by: Endpoint) -> Iterator[tuple[str, str]]:
         yield "openssl", f"accepts {what if chain.verdict_as_sent else 'the path'}"
 
 
-def _server(endpoint: EndpointReport, target: Target, *, verbose: bool) -> Iterator[tuple[str, str]]:
-    """The address, unless the first line has it, and the software; what tells it only where all is wanted."""
+def _server(endpoint: EndpointReport, known: str | None, *, verbose: bool) -> Iterator[tuple[str, str]]:
+    """The address, unless it was said, and the software; what tells it only where all is wanted."""
     address, mta = endpoint.observation.endpoint.address, endpoint.mta
-    new = address if address != target.name else None
+    new = address if address != known else None
     software = _software(mta) if mta and mta.name != GENERIC else None
     if words := ", ".join(filter(None, (new, software))):
         yield endpoint.observation.side.value, words
@@ -97,13 +113,13 @@ def software_name(name: str) -> str:
     return SOFTWARE.get(name) or clean(name, 40).capitalize()
 
 
-def _speech(observation: Observation, *, verbose: bool) -> str:
+def _speech(observation: Observation, *, verbose: bool, asked: bool) -> str:
     """Version, how TLS began, and the server name that was asked for."""
     begins = Tls.IMPLICIT if observation.retried == "implicit" else observation.endpoint.tls
     sni = None if observation.retried == "no-sni" else observation.endpoint.sni
-    asked = f", asked for {sni}" if sni else ", asked for no name"
+    name = f", asked for {sni or 'no name'}" if asked else ""
     cipher = f", {observation.cipher}" if verbose and observation.cipher else ""
-    return f"{clean(observation.tls_version or '')}{BEGINS[begins]}{asked}{cipher}"
+    return f"{clean(observation.tls_version or '')}{BEGINS[begins]}{name}{cipher}"
 
 
 def _retry(observation: Observation) -> str:

@@ -28,6 +28,8 @@ OURS = ("$ smtp-chaincheck ", "$ openssl ")
 """Commands that are the same whatever the server is."""
 CHAIN = "chain.pem"
 """The name that pages and recipes give to the file of the mended list."""
+LONG = 3
+"""So many commands are not repeated for another server, though the last look at it is another."""
 _LEAD_IN = re.compile(r"(?:(?<=[.!?]) |\A)[^.!?]*:\Z")
 """The last sentence of an entry, when it announces the command that follows."""
 _LONG = re.compile(rf"\S{{{LIMIT + 1},}}")
@@ -43,14 +45,18 @@ class Told:
     """Options of this run that a command of ours repeats."""
     written: str | None = None
     """The file into which the mended list was just written."""
-    hint: str = ""
-    """What is still to be said beside commands for no server in particular."""
+    hint: str | None = ""
+    """What is still to be said beside commands for no server in particular; None = it was said."""
     fixes: dict[tuple[str, ...], str] = field(default_factory=dict)
     """Ends of the advice given so far → the finding for which it was given."""
+    trust: str = ""
+    """By whose trust it is judged, as last said."""
+    findings: set[tuple[str, str, tuple[str, ...]]] = field(default_factory=set)
+    """Id, sentences and advice of every finding told so far."""
 
 
-def tell(sheet: Sheet, finding: Finding, told: Told) -> None:
-    """Add one finding; a note takes one line unless all is wanted."""
+def tell(sheet: Sheet, finding: Finding, told: Told, where: str = "") -> None:
+    """Add one finding; a note takes one line unless all is wanted. ``where``: not every look of these has it."""
     sure = "" if finding.confidence is Confidence.IS else f" ({finding.confidence})"
     mark = (f"{MARKS[finding.severity]} {NAMES[finding.severity]}{sure}: ", finding.severity.value)
     heading = (told.title(finding.id), "strong")
@@ -59,6 +65,12 @@ def tell(sheet: Sheet, finding: Finding, told: Told) -> None:
         return
     sheet.blank()
     sheet.say(mark, heading, f"  [{finding.id}]", first="", rest="  ")
+    sheet.say(where, first="  ")
+    if (said := (finding.id, finding.summary, finding.fix)) in told.findings:
+        sheet.say("All that was said of it above holds here, too.", first="  ")
+        sheet.blank()
+        return
+    told.findings.add(said)
     sheet.say(_LONG.sub(_cut, finding.summary.replace("\n", " ")), first="  ")
     _advise(sheet, finding, told)
     sheet.say(f"page: smtp-chaincheck explain {finding.page}", first="  ")
@@ -72,19 +84,23 @@ def _cut(word: re.Match[str]) -> str:
 
 def _advise(sheet: Sheet, finding: Finding, told: Told) -> None:
     fix = _without_writing(finding.fix, told.written) if told.written else finding.fix
-    fresh, elsewhere = _fresh(fix, told.fixes)
+    fresh, elsewhere, last = _fresh(fix, told.fixes)
     if fix:
         sheet.blank()
         sheet.say(("To mend it:", "strong"), first="  ")
     if told.hint and not elsewhere and _is_general(finding):
         sheet.say(told.hint, first="  ")
         sheet.blank()
-        told.hint = ""
+        told.hint = None
     add_steps(sheet, fresh)
     if elsewhere:
+        if fresh and fresh[-1].startswith(COMMAND):
+            sheet.blank()
         sheet.say(f"{'Then the' if fresh else 'The'} same commands as for {elsewhere}, above.", first="  ")
-    for start in range(len(fix)):
-        told.fixes.setdefault(fix[start:], finding.id)
+    add_steps(sheet, last)
+    for end in (len(fix), len(fix) - len(_last_look(fix))):
+        for start in range(end):
+            told.fixes.setdefault(fix[start:end], finding.id)
     sheet.blank()
 
 
@@ -108,13 +124,23 @@ def _is_general(finding: Finding) -> bool:
     return theirs and finding.page in ids() and bool(page(finding.page).recipe)
 
 
-def _fresh(fix: tuple[str, ...], given: dict[tuple[str, ...], str]) -> tuple[tuple[str, ...], str | None]:
-    """What of ``fix`` was not said above, and for which finding the rest of it was."""
-    for start in range(len(fix)):
-        end = fix[start:]
-        if end in given and any(entry.startswith(COMMAND) for entry in end):
-            return tuple(filter(None, (_LEAD_IN.sub("", entry) for entry in fix[:start]))), given[end]
-    return fix, None
+def _fresh(
+    fix: tuple[str, ...], given: dict[tuple[str, ...], str]
+) -> tuple[tuple[str, ...], str | None, tuple[str, ...]]:
+    """What of ``fix`` was not said above, for which finding the rest was, and what follows it of its own."""
+    last = _last_look(fix)
+    for least, follows in ((1, ()), (LONG, last)):
+        for start in range(len(fix) - len(follows)):
+            part = fix[start : len(fix) - len(follows)]
+            if part in given and sum(entry.startswith(COMMAND) for entry in part) >= least:
+                own = fix[:start]
+                return (*own[:-1], *filter(None, (_LEAD_IN.sub("", entry) for entry in own[-1:]))), given[part], follows
+    return fix, None, ()
+
+
+def _last_look(fix: tuple[str, ...]) -> tuple[str, ...]:
+    """The command that looks again, at the end, with the sentence before it: it names the server."""
+    return fix[-2:] if len(fix) > 2 and fix[-1].startswith(OURS[0]) else ()
 
 
 def add_steps(sheet: Sheet, fix: Sequence[str]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from probe.model import Severity, Stage
 from probe.render.sheet import Sheet
-from probe.render.terminal import place, verdict
+from probe.render.verdict import in_words, place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -47,7 +47,7 @@ def text(reports: Sequence[Report], took: float, *, title: Title, warn_days: int
     left = _days(reports)
     days = "" if left is None or left < 0 else f", {left} day{'' if left == 1 else 's'} left"
     more = f" (the worst of {len(reports)} hosts)" if len(reports) > 1 else ""
-    words = _plain(verdict(worst, title)) + days + more
+    words = _plain(in_words(worst, title)) + days + more
     numbers = " ".join(_numbers(reports, took, left, warn_days))
     first = f"{SERVICE} {STATES[state(worst)]} - {words} | {numbers}"
     return _bounded([first, *_lines(ordered, title)]), state(worst)

@@ -13,6 +13,9 @@
 # 7. 80 columns unless the terminal says otherwise; letters that it does not have are replaced.
 # 8. Every remote word passes ``clean``: ``Sheet`` lets nothing else in. Nothing is markup.
 # 9. "Could not look" is said, and never sounds like "all is well".
+# 10. Many looks (addresses, mail hosts, with and without SNI, …) are a table after the verdict: hosts by preference,
+#    what is wrong at each, and a letter for what it showed; looks with one outcome share a row. Then the findings of
+#    no single look, then each distinct chain once, the worst first. Looks that are all alike need no table.
 
 from __future__ import annotations
 
@@ -22,22 +25,28 @@ from typing import TYPE_CHECKING
 
 from probe.catalogue.protocols import named, spoken_of
 from probe.catalogue.recipes import GENERIC, ids
-from probe.model import Confidence, Kind, Severity, Side
+from probe.model import Kind, Severity, Side, Target
 from probe.render.chain_drawing import draw
-from probe.render.details import add_details
-from probe.render.facts import BY_OPTION, facts
+from probe.render.clean import clean
+from probe.render.details import add_conversation, add_details
+from probe.render.domain import add_domain
+from probe.render.facts import BY_OPTION, facts_of
 from probe.render.finding import Told, tell
-from probe.render.sheet import MARKS, Sheet, write
+from probe.render.looks import Group, declined, distinct, folded, looks_of, merged, severity
+from probe.render.places import LISTED, places
+from probe.render.sheet import Sheet, write
 from probe.render.side_by_side import compare
+from probe.render.table import add_table, rows_of
+from probe.render.verdict import place, verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
 
-    from probe.model import EndpointReport, Finding, Mta, Report, Skipped, Target
+    from probe.model import EndpointReport, Finding, Mta, Report, Skipped
     from probe.render.finding import Title
-    from probe.render.sheet import Part
+    from probe.render.looks import Looks
 
 OUTCOMES = ("refuses", "defers", "warns", "delivers")
 NAMED = 2
@@ -64,40 +73,102 @@ def show(
     sheet = Sheet(console.width, console.encoding)
     told = Told(lambda id_: spoken_of(report.target.protocol, title(id_)), verbose, tuple(words), written)
     if quiet:
-        sheet.line(*_verdict(report, told))
+        sheet.line(*verdict(report, told))
     else:
         _tell_all(sheet, report, told)
     write(sheet, console)
 
 
 def _tell_all(sheet: Sheet, report: Report, told: Told) -> None:
-    sheet.say(*_verdict(report, told), first="", rest="  ")
-    for finding in report.findings:
+    sheet.say(*verdict(report, told), first="", rest="  ")
+    looks = looks_of(report)
+    groups = distinct(looks)
+    rows = rows_of(looks, groups, report)
+    sheet.blank()
+    if report.domain:
+        add_domain(sheet, report.domain, verbose=told.verbose)
+    sheet.blank()
+    add_table(sheet, rows, looks)
+    _tell_left_out(sheet, report.left_out, LISTED if not told.verbose else len(report.left_out))
+    for finding in sorted(report.findings, key=severity, reverse=True):
         tell(sheet, finding, told)
-    for endpoint in report.endpoints:
+    for group in groups:
+        if not told.verbose and all(map(declined, group.looks)):
+            continue
         sheet.blank()
-        if endpoint.observation.client_chain:
-            compare(sheet, report.endpoints[0].observation, endpoint.observation)
+        if len(rows) > 1:
+            sheet.say((_heading(group), "strong"), first="")
+        _tell_group(sheet, group, report, told)
+    _tell_client(sheet, report, told)
+
+
+def _tell_left_out(sheet: Sheet, places: Sequence[str], named: int) -> None:
+    """Add what nobody looked at, and nothing where that is nothing."""
+    more = f"; {len(places) - named} more" if len(places) > named else ""
+    sheet.say("; ".join(clean(place) for place in places[:named]) + more, first="  Not looked at: ", rest="    ")
+
+
+def _tell_client(sheet: Sheet, report: Report, told: Told) -> None:
+    """What changed when we presented a certificate of ours, and what is wrong with our own list."""
+    looks = looks_of(report)
+    seen = {id(look) for look in looks}
+    for other in report.endpoints:
+        if id(other) in seen:
+            continue
+        sheet.blank()
+        if other.observation.client_chain:
+            same = [look for look in looks if look.observation.endpoint == other.observation.endpoint]
+            compare(sheet, (same or looks)[0].observation, other.observation)
         else:
-            _tell_endpoint(sheet, endpoint, report, told)
+            _tell_group(sheet, Group("", (other,)), report, told)
 
 
-def _tell_endpoint(sheet: Sheet, endpoint: EndpointReport, report: Report, told: Told) -> None:
-    for name, words in facts(endpoint, report, verbose=told.verbose):
-        sheet.say(words, first=f"  {name:<7}  ")
+def _heading(group: Group) -> str:
+    return f"Chain {group.letter}" if group.showed else f"{group.letter}: no certificates"
+
+
+def _tell_group(sheet: Sheet, group: Group, report: Report, told: Told) -> None:
+    """What looks that saw the same have in common, once."""
+    findings = folded(group.looks, apart=told.verbose)
+    endpoint = merged(group, findings)
+    _tell_facts(sheet, group, report, told)
     sheet.blank()
     draw(sheet, endpoint, at=report.at, verbose=told.verbose)
     _offer_chain(sheet, endpoint, report.target, told)
     sheet.blank()
-    told.hint = _hint(endpoint.mta)
-    for finding in sorted(endpoint.findings, key=_weight, reverse=True):
-        tell(sheet, finding, told)
+    told.hint = None if told.hint is None else _hint(endpoint.mta)
+    for finding, looks in sorted(findings, key=lambda entry: severity(entry[0]), reverse=True):
+        tell(sheet, finding, told, _where(finding, looks, group, report))
     _point_to_pages(sheet, endpoint, told)
     sheet.blank()
     _tell_senders(sheet, endpoint)
     _tell_skipped(sheet, endpoint, verbose=told.verbose)
     if told.verbose:
         add_details(sheet, endpoint)
+        for look in group.looks:
+            at = places([look], looks_of(report)) if len(group.looks) > 1 else ""
+            add_conversation(sheet, look.observation, at)
+
+
+def _tell_facts(sheet: Sheet, group: Group, report: Report, told: Told) -> None:
+    """With whom we spoke; of several looks first where they were taken; by whose trust, once."""
+    every = looks_of(report)
+    several = len(every) > 1 and bool(group.letter)
+    if several:
+        words = places(group.looks, every, len(every) if told.verbose else LISTED)
+        sheet.say(words, first="  seen     " if group.showed else "  tried    ")
+    for name, words in facts_of(group.looks, report, verbose=told.verbose, placed=several):
+        if name != "trust" or words != told.trust:
+            sheet.say(words, first=f"  {name:<7}  ")
+        told.trust = words if name == "trust" else told.trust
+
+
+def _where(finding: Finding, looks: Looks, group: Group, report: Report) -> str:
+    """At which looks of its group a finding was made, and whether its words are of one of them alone."""
+    if len(looks) < len(group.looks):
+        return f"At {len(looks)} of {len(group.looks)} looks: {places(looks, looks_of(report))}."
+    words = {f.summary for look in looks for f in look.findings if f.id == finding.id}
+    return "This is said of the first of them; --verbose says it of each." if len(words) > 1 else ""
 
 
 def _hint(mta: Mta | None) -> str:
@@ -114,80 +185,18 @@ def _point_to_pages(sheet: Sheet, endpoint: EndpointReport, told: Told) -> None:
         sheet.say(f"page: smtp-chaincheck explain {notes.pop() if len(notes) == 1 else 'ID'}", first="  ")
 
 
-def _weight(finding: Finding) -> int:
-    return list(Severity).index(finding.severity)
-
-
-def _verdict(report: Report, told: Told) -> tuple[Part, Part]:
-    """The first line: mark and place, the worst of it, how many more."""
-    findings = [*report.findings, *(f for endpoint in report.endpoints for f in endpoint.findings)]
-    grave = sorted((f for f in findings if f.severity is not Severity.INFO), key=_weight, reverse=True)
-    status, words = (report.status, _accusation(grave[0], told.title)) if grave else _praise(report, told)
-    more = _counted(len(grave) - 1, "more finding") if grave else _counted(len(findings), "note")
-    return (f"{MARKS[status]} ", status), (f"{place(report.target)} — {words}{more}", "strong")
-
-
-def verdict(report: Report, title: Title) -> str:
-    """Say in one line where it was looked and the worst of it, without a mark."""
-    told = Told(lambda id_: spoken_of(report.target.protocol, title(id_)))
-    return _verdict(report, told)[1][0]
-
-
-def _accusation(finding: Finding, title: Title) -> str:
-    sure = "" if finding.confidence is Confidence.IS else f"{finding.confidence}: "
-    return sure + _without_capital(title(finding.id))
-
-
-def _counted(number: int, what: str) -> str:
-    return f" (+ {number} {what}{'s' if number > 1 else ''})" if number > 0 else ""
-
-
-def _praise(report: Report, told: Told) -> tuple[str, str]:
-    """Status and words where no rule objected: "right" only of a chain that OpenSSL accepts, too."""
-    if report.status == "unreachable":
-        return report.status, "nothing could be examined"
-    chains = [endpoint.chain for endpoint in report.endpoints]
-    silent = [f for e in report.endpoints if not e.observation.presented for f in e.findings]
-    if report.target.kind is Kind.LISTEN and silent:
-        return "info", _accusation(silent[0], told.title)
-    if any(chains) and not report.stores:
-        return "info", "no trust anchors were given: trust was not judged"
-    if report.hidden:
-        return "info", f"nothing else to report (ignored: {', '.join(report.hidden)})"
-    if chains and all(chain and chain.path and chain.path.valid for chain in chains):
-        return report.status, "the chain is right"
-    return "info" if any(chains) else report.status, "nothing to report"
-
-
-def _without_capital(title: str) -> str:
-    """Inside a line; a name such as STARTTLS or OpenSSL keeps its letters."""
-    first = title.split(" ", 1)[0]
-    return title[:1].lower() + title[1:] if first[1:].islower() or len(first) == 1 else title
-
-
-def place(target: Target) -> str:
-    """Write the target as a user types it, port and brackets included."""
-    if target.kind is Kind.FILE:
-        return target.name
-    if target.kind is Kind.LISTEN:
-        return f"the client {target.name}"
-    return f"[{target.name}]:{target.port}" if ":" in target.name else f"{target.name}:{target.port}"
-
-
 def _offer_chain(sheet: Sheet, endpoint: EndpointReport, target: Target, told: Told) -> None:
     """Name the command that writes the mended list, where no finding below does so."""
-    if (
-        told.written
-        or target.kind is not Kind.HOST
-        or not endpoint.observation.endpoint.host
-        or not _worth_writing(endpoint)
-    ):
+    at = endpoint.observation.endpoint
+    if told.written or target.kind not in {Kind.HOST, Kind.DOMAIN} or not at.host or not _worth_writing(endpoint):
         return
+    host = target.name if target.kind is Kind.HOST else at.host
+    target = Target(host, at.port, at.protocol, at.tls)
     sheet.blank()
     sheet.say("The right chain, as a file:", first="  ")
     sheet.blank()
     words = named(told.words, target.port, target.protocol, target.tls)
-    command = f"smtp-chaincheck {place(target)} --write-chain chain.pem {shlex.join(words)}"
+    command = f"smtp-chaincheck {shlex.quote(place(target))} --write-chain chain.pem {shlex.join(words)}"
     sheet.line("    ", (command.rstrip(), "command"))
 
 

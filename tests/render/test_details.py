@@ -5,7 +5,7 @@ from dataclasses import replace
 from render.samples import GOOD_CHAIN, MX, SEEN, UNREACHABLE
 
 from probe.model import EndpointReport
-from probe.render.details import MANY, add_details
+from probe.render.details import MANY, add_conversation, add_details
 from probe.render.sheet import Sheet
 
 
@@ -13,6 +13,7 @@ def told(report: EndpointReport) -> list[str]:
     """The lines of the details."""
     sheet = Sheet()
     add_details(sheet, report)
+    add_conversation(sheet, report.observation)
     return [line.plain for line in sheet.lines]
 
 

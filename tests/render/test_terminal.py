@@ -28,6 +28,7 @@ from render.samples import (
     report,
     title,
 )
+from render.several import SEVERAL, STRANGE
 from rich.console import Console
 from shared import examples
 
@@ -47,7 +48,8 @@ from probe.model import (
     Tls,
     Trouble,
 )
-from probe.render.terminal import place, show
+from probe.render.terminal import show
+from probe.render.verdict import place
 
 GOLDEN = Path(__file__).parents[2] / "fixtures" / "golden"
 SGR = "\x1b["
@@ -65,16 +67,19 @@ def shown(told: Report, encoding: str = "utf-8", width: int = 80, *, colour: boo
     return raw.getvalue().decode(encoding)
 
 
-@pytest.mark.parametrize("name", ALL)
+EVERY = ALL | SEVERAL
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_the_report_reads_as_in_the_golden_file(name: str) -> None:
     """fixtures/golden is edited by hand and read in review."""
-    assert (GOLDEN / f"{name}.txt").read_text(encoding="utf-8") == shown(ALL[name])
+    assert (GOLDEN / f"{name}.txt").read_text(encoding="utf-8") == shown(EVERY[name])
 
 
-@pytest.mark.parametrize("name", ["missing-intermediate", "starttls-refused"])
+@pytest.mark.parametrize("name", ["missing-intermediate", "starttls-refused", "domain"])
 def test_the_whole_story_reads_as_in_the_golden_file(name: str) -> None:
     """With --verbose: every certificate, OpenSSL's word, the conversation."""
-    assert (GOLDEN / f"{name}-verbose.txt").read_text(encoding="utf-8") == shown(ALL[name], verbose=True)
+    assert (GOLDEN / f"{name}-verbose.txt").read_text(encoding="utf-8") == shown(EVERY[name], verbose=True)
 
 
 def test_the_colours_are_as_in_the_golden_file() -> None:
@@ -90,19 +95,19 @@ def _without_sgr(text: str) -> str:
     return first + "".join(part.partition("m")[2] for part in rest if set(part.partition("m")[0]) <= set("0123456789;"))
 
 
-@pytest.mark.parametrize("name", ["good", "missing-intermediate", "misordered-expired", "unreachable"])
+@pytest.mark.parametrize("name", [name for name in EVERY if name != "hostile"])
 def test_nothing_but_commands_is_wider_than_the_screen(name: str) -> None:
     """80 columns; commands and addresses are never broken."""
-    for line in shown(ALL[name], verbose=True).splitlines():
+    for line in shown(EVERY[name], verbose=True).splitlines():
         assert len(line) <= 80 or line.startswith("    ")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "koi8-r", "shift_jis"])
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", EVERY)
 def test_every_encoding_can_show_every_report(name: str, encoding: str) -> None:
     """Signs that the encoding lacks are replaced; nothing is lost and nothing raises."""
-    told = shown(ALL[name], encoding, verbose=True)
-    assert "mx.example.com:25" in told
+    told = shown(EVERY[name], encoding, verbose=True)
+    assert place(EVERY[name].target) in told
     assert "\ufffd" not in told
 
 
@@ -275,6 +280,8 @@ def test_commands_can_be_copied() -> None:
         (Target("mx.example.com", 587), "mx.example.com:587"),
         (Target("2001:db8::25"), "[2001:db8::25]:25"),
         (Target("servercert.pem", kind=Kind.FILE), "servercert.pem"),
+        (Target("example.com", kind=Kind.DOMAIN), "example.com"),
+        (Target("example.com", 2525, kind=Kind.DOMAIN), "example.com:2525"),
     ],
 )
 def test_a_place_is_written_as_it_is_typed(target: Target, expected: str) -> None:
@@ -360,6 +367,7 @@ def test_what_was_not_judged_is_named_and_explained_on_demand() -> None:
     assert "  Not judged: rule-0, rule-1 and 3 more (--verbose says why).\n" in shown(many)
 
 
+POISONED = EVERY | {"strange": STRANGE}
 HOSTILE_TEXT = st.text(st.characters(), max_size=30) | st.sampled_from(
     ["\x1b[2J", "\x1b]0;x\x07", "[red]", "[/]", "\u202e", "\x9b31m", "\r", "\ud800", ":smile:", "\x1b[31"]
 )
@@ -398,13 +406,13 @@ FIXED = {
 """Words of ours, by which things are told apart."""
 
 
-@given(st.lists(HOSTILE_TEXT, min_size=3, max_size=3), st.sampled_from(sorted(ALL)), st.booleans())
-@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(HOSTILE_TEXT, min_size=3, max_size=3), st.sampled_from(sorted(POISONED)), st.booleans())
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_a_report_holds_only_text_and_our_colours_come_out(
     poison: list[str], name: str, verbose: bool
 ) -> None:
     """No string of a Report can write to the terminal: escapes, markup, bidi, line ends."""
-    told = poisoned(ALL[name], list(poison))
+    told = poisoned(POISONED[name], list(poison))
     plain = shown(told, verbose=verbose)
     for line in plain.split("\n"):
         assert line.isprintable(), ascii(line)
