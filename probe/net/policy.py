@@ -1,7 +1,7 @@
 """What a domain announces about TLS: MTA-STS with the policy of its web host (RFC 8461), and TLS-RPT (RFC 8460).
 
-    await sts("example.com", dns, seconds=20)       # StsLook(records=("v=STSv1; id=1",), fetch=PolicyFetch(status=200, …))
-    await tls_rpt("example.com", dns, seconds=5)    # TlsRptLook(records=("v=TLSRPTv1; rua=mailto:…",))
+    await sts("example.com", dns, seconds=20)       # StsLook(("v=STSv1; id=1",), None, PolicyFetch(status=200, …))
+    await tls_rpt("example.com", dns, seconds=5)    # TlsRptLook(("v=TLSRPTv1; rua=mailto:…",))
 
 The web host's certificates are kept as they were sent and judged elsewhere; a sender refuses what fails there. Nothing
 raises for what the network does.
@@ -133,8 +133,8 @@ class _Visit:
         try:
             return await connected(addresses, self._where.port, CONNECT_SECONDS)
         except FetchError as error:
-            kinds = {ConnectionRefusedError: Trouble.REFUSED, TimeoutError: Trouble.TIMEOUT}
-            trouble = kinds.get(type(error.__cause__), Trouble.UNREACHABLE)
+            refused, late = (isinstance(error.__cause__, kind) for kind in (ConnectionRefusedError, TimeoutError))
+            trouble = Trouble.REFUSED if refused else Trouble.TIMEOUT if late else Trouble.UNREACHABLE
             raise _EndedError(Failure(trouble, str(error))) from error
 
     async def _answer(self, line: _Secured) -> None:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 MODES = ("enforce", "testing", "none")
 LONGEST_AGE = 31557600
 """Seconds: the most that max_age may be (RFC 8461 §3.2), a year."""
+LONGEST_NAME = 253
+"""Characters (RFC 1035 §2.3.4)."""
 SHORT_AGE = 86400
 """Seconds: a policy that is remembered for less protects nobody whose sender writes once a day."""
 
@@ -186,6 +188,11 @@ def _odd(age: int | None, mode: str | None) -> Iterable[Problem]:
     """Senders take an age above the most for the most."""
     if age is not None and (age > LONGEST_AGE or (mode == "enforce" and age < SHORT_AGE)):
         yield Problem("short" if age < SHORT_AGE else "long", f"max_age: {age}", fatal=False)
+
+
+def is_host(name: str) -> bool:
+    """It is a host name that may stand in a policy."""
+    return bool(_PATTERN.fullmatch(name)) and not name.startswith("*") and len(name) <= LONGEST_NAME
 
 
 def covers(pattern: str, host: str) -> bool:
