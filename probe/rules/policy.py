@@ -1,4 +1,4 @@
-"""Policies of a domain: whether MTA-STS (RFC 8461) can be taken and is satisfied, and whether TLS-RPT (RFC 8460) is read.
+"""Policies of a domain: whether MTA-STS (RFC 8461) can be taken and is satisfied, whether TLS-RPT (RFC 8460) works.
 
     of_policies(domain, reports, chain_of_the_web_host)     # findings of no single endpoint
     sts_outcome(domain, report, chain_of_the_web_host)      # StsOutcome.DELIVERS
@@ -238,21 +238,21 @@ def _mismatches(domain: Domain, reports: Sequence[EndpointReport], chain: Chain 
     taken = taken_policy(domain, chain)
     if taken is None or taken.mode not in {"enforce", "testing"}:
         return
-    told = dict.fromkeys(_unlisted(domain, taken))
     severity = Severity.ERROR if taken.mode == "enforce" else Severity.WARNING
-    base = {**_base(domain, taken.mode), "patterns": ", ".join(taken.mx), "consequence": taken.mode}
-    for host in told:
+    base = {**_base(domain, taken.mode), "patterns": ", ".join(taken.mx) or "none", "consequence": taken.mode}
+    for host in _unlisted(domain, taken):
         yield Finding("mta-sts-mismatch", severity, facts={**base, "mx_host": host})
+    told = set[tuple[str, str]]()
     for report in filter(_usual, reports):
         host, why = report.observation.endpoint.host or "", _why(taken, report)
         if why and (host, why[0]) not in told:
-            told[host, why[0]] = None
+            told.add((host, why[0]))
             yield Finding("mta-sts-mismatch", severity, facts={**base, "mx_host": host, **why[1], "case": why[0]})
 
 
 def _unlisted(domain: Domain, taken: Policy) -> list[str]:
     hosts = [mx.host for mx in domain.mx] or [domain.name]
-    return [host for host in hosts if not any(covers(pattern, host) for pattern in taken.mx)]
+    return [host for host in dict.fromkeys(hosts) if not any(covers(pattern, host) for pattern in taken.mx)]
 
 
 def _usual(report: EndpointReport) -> bool:
