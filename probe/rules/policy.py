@@ -34,6 +34,8 @@ OK = 200
 OLD_TLS = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})
 WANTED = {"version": "version: STSv1", "mode": "mode: testing", "age": "max_age: 604800"}
 """Problem id → the line that is wanted; a week is what large receivers publish."""
+REFUSED = frozenset({"eku"})
+"""Faults that OpenSSL does not mind unless it is told the purpose, as every TLS client tells it."""
 CONNECTING: Mapping[Trouble, str] = {
     Trouble.UNRESOLVED: "unresolved",
     Trouble.REFUSED: "unreachable",
@@ -112,7 +114,7 @@ def _refused(chain: Chain, host: str) -> tuple[str, Facts] | None:
     if not chain.path or not chain.path.anchored:
         lacking = chain.mended is not None and chain.mended.anchored and any(s in ABSENT for s in chain.mended.sources)
         return "incomplete" if lacking else "untrusted", {"issuer": leaf.issuer.text or leaf.label}
-    fault = next((fault for fault in chain.path.faults if fault.verify is not None), None)
+    fault = next((fault for fault in chain.path.faults if fault.verify is not None or fault.id in REFUSED), None)
     if fault and fault.id == "expired" and fault.index == 0 and leaf.not_after:
         return "expired", {"when": f"{leaf.not_after:%Y-%m-%d %H:%M} UTC"}
     if fault:
