@@ -167,8 +167,9 @@ def _broken(domain: Domain, chain: Chain | None) -> Iterator[Finding]:
     """Findings ``mta-sts-broken``: no new sender takes the policy, or it is not what was meant."""
     if domain.sts is None:
         return
+    mode = policy(domain.sts.fetch.body).mode if domain.sts.fetch else None
     for case, facts in (*_of_records(domain.sts), *_of_policy_host(domain, chain)):
-        whole = {**_base(domain), **facts, "case": case}
+        whole = {**_base(domain, mode or "testing"), **facts, "case": case}
         yield Finding("mta-sts-broken", Severity.INFO if case == "long" else Severity.WARNING, facts=whole)
 
 
