@@ -1,7 +1,7 @@
 """Policies of a domain: whether MTA-STS (RFC 8461) can be taken and is satisfied, whether TLS-RPT (RFC 8460) works.
 
-    of_policies(domain, reports, chain_of_the_web_host)     # findings of no single endpoint
-    sts_outcome(domain, report, chain_of_the_web_host)      # StsOutcome.DELIVERS
+    of_policies(domain, reports, chain)     # findings of no single endpoint; chain is that of web_host(domain)
+    sts_outcome(domain, report, chain)      # StsOutcome.DELIVERS
 
 The web host's chain is built as that of a mail server is; None = it was not built, and then counts as good.
 """
@@ -16,6 +16,7 @@ from probe.model import (
     Chain,
     Dnssec,
     Domain,
+    Endpoint,
     EndpointReport,
     Finding,
     Observation,
@@ -23,6 +24,7 @@ from probe.model import (
     Severity,
     Stage,
     StsLook,
+    Tls,
     Trouble,
 )
 from probe.pki.names import matches
@@ -31,6 +33,7 @@ from probe.wire.sts import Policy, Problem, announced, covers, is_host, policy, 
 PROBLEMS = 5
 """Problems of one policy file that are told; a web page has hundreds of lines."""
 OK = 200
+HTTPS = 443
 OLD_TLS = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})
 WANTED = {"version": "version: STSv1", "mode": "mode: testing", "age": "max_age: 604800"}
 """Problem id → the line that is wanted; a week is what large receivers publish."""
@@ -122,6 +125,17 @@ def _refused(chain: Chain, host: str) -> tuple[str, Facts] | None:
     if not matches(leaf, host):
         return "name", {"names": ", ".join(leaf.dns_names[:PROBLEMS]) or "no name at all"}
     return None
+
+
+def web_host(domain: Domain) -> Observation | None:
+    """Give the policy's web host as it would be seen of a mail server, to be completed and built as one; or None."""
+    fetch = domain.sts.fetch if domain.sts else None
+    if fetch is None or fetch.presented is None:
+        return None
+    name = f"mta-sts.{domain.name}"
+    endpoint = Endpoint(name, fetch.address, HTTPS, tls=Tls.IMPLICIT, sni=name)
+    presented, version = fetch.presented, fetch.tls_version
+    return Observation(endpoint, domain.started, Stage.DONE, presented=presented, tls_version=version)
 
 
 def of_policies(

@@ -30,10 +30,10 @@ from probe.model import (
     TlsRptLook,
     Trouble,
 )
-from probe.pipeline import Options, chain_of, judged
+from probe.judgement import Options, chain_of, judged
 from probe.pki import anchors
 from probe.pki.certificate import parse
-from probe.rules.policy import StsOutcome, of_policies, sts_outcome
+from probe.rules.policy import StsOutcome, of_policies, sts_outcome, web_host
 from probe.wire import sts
 
 MX = "mx.example.test"
@@ -71,8 +71,9 @@ def host(*sent: Forged, name: str = MX, **changes: Any) -> EndpointReport:
 
 
 def chain(*sent: Forged, pool: bool = False) -> Chain:
-    """The chain of the web host."""
-    seen = Observation(Endpoint(HOST, None, 443), NOW, Stage.DONE, presented=tuple(one.der for one in sent))
+    """The chain of the web host that presents these."""
+    seen = web_host(domain(fetched(presented=tuple(one.der for one in sent))))
+    assert seen is not None
     return chain_of(replace(seen, cached=(CAST.r3.der,) if pool else ()), OPTIONS)
 
 
@@ -184,6 +185,12 @@ def test_a_web_host_that_nobody_trusts(sent: tuple[Forged, ...], pool: bool, cas
     unlisted = domain(mx=(Mx(10, "other.example.test"),))
     assert found(unlisted, web=web) == broken(case)
     assert sts_outcome(unlisted, host(name="other.example.test"), web) is StsOutcome.NONE
+
+
+def test_no_web_host() -> None:
+    """Where no certificate came there is nothing to build."""
+    assert web_host(domain(sts=None)) is None
+    assert web_host(domain(fetched(presented=None))) is None
 
 
 def test_many_problems_are_told_as_few() -> None:
