@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from probe.model import (
-    ABSENT,
     Chain,
     Dnssec,
     Domain,
@@ -27,7 +26,7 @@ from probe.model import (
     Tls,
     Trouble,
 )
-from probe.pki.names import matches
+from probe.rules.refused import Facts, refused
 from probe.wire.sts import Policy, Problem, announced, covers, is_host, policy, reporting
 
 PROBLEMS = 5
@@ -37,8 +36,6 @@ HTTPS = 443
 OLD_TLS = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})
 WANTED = {"version": "version: STSv1", "mode": "mode: testing", "age": "max_age: 604800"}
 """Problem id → the line that is wanted; a week is what large receivers publish."""
-REFUSED = frozenset({"eku"})
-"""Faults that OpenSSL does not mind unless it is told the purpose, as every TLS client tells it."""
 CONNECTING: Mapping[Trouble, str] = {
     Trouble.UNRESOLVED: "unresolved",
     Trouble.REFUSED: "unreachable",
@@ -46,8 +43,6 @@ CONNECTING: Mapping[Trouble, str] = {
     Trouble.TIMEOUT: "late",
 }
 """What ended a fetch → case, wherever it happened."""
-
-Facts = dict[str, object]
 
 
 class StsOutcome(StrEnum):
@@ -100,31 +95,13 @@ def _bar(taken: Policy, report: EndpointReport) -> StsOutcome | None:
         return StsOutcome.NO_TLS
     if report.chain is None:
         return StsOutcome.UNKNOWN
-    return StsOutcome.CERTIFICATE if _refused(report.chain, host) else None
+    return StsOutcome.CERTIFICATE if refused(report.chain, host) else None
 
 
 def _without_tls(seen: Observation) -> bool:
     """It was reached, and TLS did not come about."""
-    refused = seen.failure is not None and seen.failure.trouble is Trouble.NO_STARTTLS
-    return refused or seen.stage in {Stage.STARTTLS, Stage.HANDSHAKE}
-
-
-def _refused(chain: Chain, host: str) -> tuple[str, Facts] | None:
-    """Why a verifying client refuses these certificates for this name, as a case with its facts; None = it does not."""
-    if chain.leaf is None:
-        return "certificate", {"fault": "empty-chain"}
-    leaf = chain.presented[chain.leaf]
-    if not chain.path or not chain.path.anchored:
-        lacking = chain.mended is not None and chain.mended.anchored and any(s in ABSENT for s in chain.mended.sources)
-        return "incomplete" if lacking else "untrusted", {"issuer": leaf.issuer.text or leaf.label}
-    fault = next((fault for fault in chain.path.faults if fault.verify is not None or fault.id in REFUSED), None)
-    if fault and fault.id == "expired" and fault.index == 0 and leaf.not_after:
-        return "expired", {"when": f"{leaf.not_after:%Y-%m-%d %H:%M} UTC"}
-    if fault:
-        return "certificate", {"fault": fault.id}
-    if not matches(leaf, host):
-        return "name", {"names": ", ".join(leaf.dns_names[:PROBLEMS]) or "no name at all"}
-    return None
+    denied = seen.failure is not None and seen.failure.trouble is Trouble.NO_STARTTLS
+    return denied or seen.stage in {Stage.STARTTLS, Stage.HANDSHAKE}
 
 
 def web_host(domain: Domain) -> Observation | None:
@@ -226,8 +203,8 @@ def _of_fetch(fetch: PolicyFetch) -> Iterator[tuple[str, Facts]]:
 
 def _of_web_host(domain: Domain, fetch: PolicyFetch, chain: Chain | None) -> Iterator[tuple[str, Facts]]:
     """Why a sender does not trust the web host."""
-    if chain and (refused := _refused(chain, f"mta-sts.{domain.name}")):
-        yield refused
+    if chain and (why := refused(chain, f"mta-sts.{domain.name}")):
+        yield why
     if fetch.tls_version in OLD_TLS:
         yield "old-tls", {"version": fetch.tls_version}
 
@@ -283,8 +260,8 @@ def _why(taken: Policy, report: EndpointReport) -> tuple[str, Facts] | None:
     if bar is StsOutcome.NO_TLS:
         return "tls", {"address": seen.endpoint.address, "said": seen.failure.text if seen.failure else ""}
     if bar is StsOutcome.CERTIFICATE and report.chain:
-        refused = _refused(report.chain, seen.endpoint.host or "")
-        return (refused[0], {"address": seen.endpoint.address, **refused[1]}) if refused else None
+        why = refused(report.chain, seen.endpoint.host or "")
+        return (why[0], {"address": seen.endpoint.address, **why[1]}) if why else None
     return None
 
 

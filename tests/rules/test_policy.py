@@ -11,6 +11,7 @@ import pytest
 from forge import CAST, NOW, Forged
 
 from probe.catalogue.advice import worded
+from probe.judgement import Options, chain_of, judged
 from probe.model import (
     Chain,
     Dnssec,
@@ -30,7 +31,6 @@ from probe.model import (
     TlsRptLook,
     Trouble,
 )
-from probe.judgement import Options, chain_of, judged
 from probe.pki import anchors
 from probe.pki.certificate import parse
 from probe.rules.policy import StsOutcome, of_policies, sts_outcome, web_host
