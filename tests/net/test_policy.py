@@ -14,11 +14,12 @@ from typing import Any
 
 import pytest
 from forge import CAST, Forged
+from net.fake_dns import Zone, resolver
 
 from probe.demo import keys
 from probe.model import Dnssec, Failure, PolicyFetch, StsLook, TlsRptLook, Trouble
 from probe.net import http, policy
-from probe.net.dns import Dns
+from probe.net.dns import Dns, DnsOptions
 from probe.net.resolve import Resolved
 
 DOMAIN = "example.test"
@@ -400,3 +401,29 @@ def test_every_cut_is_a_failure() -> None:
         assert look.fetch is not None
         assert look.fetch.failure is not None
         assert POLICY.startswith(look.fetch.body)
+
+
+def test_a_real_resolver() -> None:
+    """TXT behind a CNAME, of two strings, and the web host's address are asked of the resolver that was named."""
+    zone: Zone = {
+        f"_mta-sts.{DOMAIN} CNAME": "_mta-sts.provider.test.",
+        "_mta-sts.provider.test TXT": ['"v=STSv1; " "id=20261128"', '"v=spf1 -all"'],
+        f"_smtp._tls.{DOMAIN} TXT": '"v=TLSRPTv1; rua=mailto:a@example.test"',
+        f"{HOST} A": "127.0.0.1",
+    }
+
+    async def scene(dns: Dns) -> tuple[StsLook, TlsRptLook]:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.writelines(part for part in said() if isinstance(part, bytes))
+
+        async with serving(serve, tls()) as port:
+            look = await policy.sts(DOMAIN, dns, seconds=5, allow_private=True, port=port)
+            return look, await policy.tls_rpt(DOMAIN, dns, seconds=5)
+
+    with resolver(zone) as here:
+        look, reports = asyncio.run(scene(Dns(DnsOptions(resolver=((here.address, here.port),)))))
+    assert look.records == (RECORD,)
+    assert look.fetch is not None
+    assert look.fetch.body == POLICY
+    assert reports == TlsRptLook(("v=TLSRPTv1; rua=mailto:a@example.test",))
