@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "wire": {"model"},
     "pki": {"model", "material"},
     "catalogue": {"model", "material"},
-    "rules": {"model", "material", "pki"},
+    "rules": {"model", "material", "pki", "wire"},
     "net": {"model", "wire", "pki"},
     "render": {"model", "message", "catalogue", "changes"},
     "wording": {"model", "material", "catalogue"},

@@ -46,6 +46,10 @@ LABELS: Mapping[str, Mapping[str, str]] = {
     },
     "seconds": {"0": "less than 1"},
     "where": {"cache": "kept from an earlier run"},
+    "consequence": {
+        "enforce": "Senders that honour MTA-STS do not deliver to this host; if no other is right, mail is returned",
+        "testing": "Senders that honour MTA-STS deliver all the same and report it; in mode enforce they would refuse",
+    },
 }
 """Slot → a rule's word for programs → the word for people."""
 

@@ -1,4 +1,4 @@
-"""One careful HTTP GET, for addresses that strangers wrote into certificates.
+"""One careful HTTP GET, for addresses that strangers wrote into certificates, and the parts that a policy takes too.
 
     where = place("http://ca.example/r3.crt")           # Place(host="ca.example", port=80, target="/r3.crt", …)
     answer = await get(where, ("192.0.2.1",))           # connects to that very address, whatever the name says by now
@@ -15,13 +15,13 @@ import re
 import socket
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin
 
 import h11
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
 PORT = 80
 """The only port: a certificate must not make us knock at doors of other services."""
@@ -45,6 +45,10 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 class FetchError(Exception):
     """Why a fetch comes to nothing: a clause for people, without capital and full stop."""
+
+
+class TooLargeError(FetchError):
+    """The answer is larger than we take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,23 +108,44 @@ def _host(authority: str, port: int) -> str:
     return parts[1]
 
 
+class Line(Protocol):
+    """What carries bytes to and from a server: a socket, or TLS over one."""
+
+    async def send(self, data: bytes) -> None:
+        """Send all of it."""
+
+    async def receive(self) -> bytes:
+        """Give what came next; b"" at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Plain:
+    """A connected socket as it is."""
+
+    connection: socket.socket
+
+    async def send(self, data: bytes) -> None:
+        await asyncio.get_running_loop().sock_sendall(self.connection, data)
+
+    async def receive(self) -> bytes:
+        return await asyncio.get_running_loop().sock_recv(self.connection, HEAD_BYTES)
+
+
 async def get(where: Place, addresses: Sequence[str]) -> Answer:
     """Ask the first of the addresses that accepts; raises FetchError, or OSError when the connection breaks."""
-    with await _connected(addresses, where.port) as connection:
-        try:
-            return await _answer(connection, where)
-        except h11.RemoteProtocolError as error:
-            raise FetchError("the server's answer is broken off or is no HTTP") from error
+    with await connected(addresses, where.port, CONNECT_SECONDS) as connection:
+        return await _answer(_Plain(connection), where)
 
 
-async def _connected(addresses: Sequence[str], port: int) -> socket.socket:
-    problem = "there is no address to connect to"
+async def connected(addresses: Sequence[str], port: int, seconds: float) -> socket.socket:
+    """Connect to the first that accepts, each within so many seconds; raises FetchError, caused by the last OSError."""
+    problem, cause = "there is no address to connect to", None
     for address in addresses[:ADDRESSES]:
         try:
-            return await _connect(address, port)
+            return await _connect(address, port, seconds)
         except OSError as error:
-            problem = f"no connection to {address} port {port}: {os_word(error)}"
-    raise FetchError(problem)
+            problem, cause = f"no connection to {address} port {port}: {os_word(error)}", error
+    raise FetchError(problem) from cause
 
 
 def os_word(error: OSError) -> str:
@@ -128,11 +153,11 @@ def os_word(error: OSError) -> str:
     return os.strerror(error.errno) if error.errno else "no answer"
 
 
-async def _connect(address: str, port: int) -> socket.socket:
+async def _connect(address: str, port: int, seconds: float) -> socket.socket:
     connection = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
     try:
         connection.setblocking(False)
-        async with asyncio.timeout(CONNECT_SECONDS):
+        async with asyncio.timeout(seconds):
             await asyncio.get_running_loop().sock_connect(connection, (address, port))
     except BaseException:  # being cancelled is one
         connection.close()
@@ -140,11 +165,9 @@ async def _connect(address: str, port: int) -> socket.socket:
     return connection
 
 
-async def _answer(connection: socket.socket, where: Place) -> Answer:
-    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_BYTES)
-    await asyncio.get_running_loop().sock_sendall(connection, _request(http, where))
+async def _answer(line: Line, where: Place) -> Answer:
     body = bytearray()
-    async for event in _events(connection, http):
+    async for event in events(line, where, "application/pkix-cert, application/pkcs7-mime, */*"):
         if isinstance(event, h11.Response):
             location = _location(event, where)
             if location is not None:
@@ -153,18 +176,29 @@ async def _answer(connection: socket.socket, where: Place) -> Answer:
         elif isinstance(event, h11.Data):
             body += event.data
             if len(body) > BODY_BYTES:
-                raise FetchError(_TOO_LARGE)
+                raise TooLargeError(TOO_LARGE)
     return Answer(bytes(body))
 
 
-_TOO_LARGE = f"the answer is larger than {BODY_BYTES >> 10} KiB"
+TOO_LARGE = f"the answer is larger than {BODY_BYTES >> 10} KiB"
 
 
-def _request(http: h11.Connection, where: Place) -> bytes:
+async def events(line: Line, where: Place, accept: str) -> AsyncIterator[object]:
+    """Ask, and give h11's events until the answer is complete; raises FetchError."""
+    http = h11.Connection(h11.CLIENT, max_incomplete_event_size=HEAD_BYTES)
+    await line.send(_request(http, where, accept))
+    try:
+        async for event in _events(line, http):
+            yield event
+    except h11.RemoteProtocolError as error:
+        raise FetchError("the server's answer is broken off or is no HTTP") from error
+
+
+def _request(http: h11.Connection, where: Place, accept: str) -> bytes:
     headers = [
         ("Host", where.authority),
         ("User-Agent", "smtp-chaincheck"),
-        ("Accept", "application/pkix-cert, application/pkcs7-mime, */*"),
+        ("Accept", accept),
         ("Accept-Encoding", "identity"),
         ("Connection", "close"),
     ]
@@ -172,16 +206,16 @@ def _request(http: h11.Connection, where: Place) -> bytes:
     return (request or b"") + (http.send(h11.EndOfMessage()) or b"")
 
 
-async def _events(connection: socket.socket, http: h11.Connection) -> AsyncIterator[object]:
+async def _events(line: Line, http: h11.Connection) -> AsyncIterator[object]:
     """Give events until the message is complete; raises FetchError and h11.RemoteProtocolError."""
     received = 0
     for _ in range(PIECES):
         event = http.next_event()
         if event is h11.NEED_DATA:
-            read = await asyncio.get_running_loop().sock_recv(connection, HEAD_BYTES)
+            read = await line.receive()
             received += len(read)
             if received > RECEIVED_BYTES:
-                raise FetchError(_TOO_LARGE)
+                raise TooLargeError(TOO_LARGE)
             http.receive_data(read)
         elif isinstance(event, h11.EndOfMessage):
             return
@@ -207,10 +241,15 @@ def _refuse_unusable(response: h11.Response) -> None:
     headers = dict(response.headers)
     if response.status_code != HTTPStatus.OK:
         raise FetchError(f"the server answered {_status(response.status_code)}")
+    refuse_unwieldy(headers)
+
+
+def refuse_unwieldy(headers: Mapping[bytes, bytes]) -> None:
+    """Raise FetchError for a body that would be compressed, or larger than we take."""
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise FetchError("the answer is compressed, which we did not ask for")
     if int(headers.get(b"content-length", b"0")) > BODY_BYTES:
-        raise FetchError(_TOO_LARGE)
+        raise TooLargeError(TOO_LARGE)
 
 
 def _status(code: int) -> str:

@@ -97,8 +97,11 @@ ACROSS = frozenset({"client-cert-refused", "client-cert-tried"})
 OF_DOMAIN = frozenset({"mx-is-address", "mx-bad-name", "mx-is-cname", "mx-too-many"})
 """Ids of findings about the MX records of a domain (rules/domain.py)."""
 
+POLICIES = frozenset({"mta-sts-broken", "mta-sts-mismatch", "mta-sts-none", "tls-rpt-broken", "tls-rpt-none"})
+"""Ids of findings about what a domain announces (rules/policy.py)."""
+
 IDS: frozenset[str] = (
-    frozenset(rule.id for rule in (*RULES, *FILE_RULES, *LISTEN_RULES, *DISK_RULES)) | ACROSS | OF_DOMAIN
+    frozenset(rule.id for rule in (*RULES, *FILE_RULES, *LISTEN_RULES, *DISK_RULES)) | ACROSS | OF_DOMAIN | POLICIES
 )
 
 REVOCATION = Skipped("revocation", "revocation is not looked at")

@@ -29,6 +29,8 @@ SUBJECT = {"certificate", "subject", "issuer", "place"}
 """Facts of every rule about one certificate."""
 TALK = {"stage", "address", "seconds", "text", "reply", "symptoms", "tls_version", "cipher"}
 """Facts of every rule about the conversation or the handshake."""
+STS = {"domain", "owner", "policy_host", "url", "new_id", "policy"}
+"""Facts of everything about MTA-STS."""
 FACTS = {
     "missing-intermediate": SUBJECT | {"missing", "source", "where", "authority_key_id", "aia"},
     "misordered": {"certificate", "sent", "right"},
@@ -86,6 +88,11 @@ FACTS = {
     "refused-us": {"address"},
     "client-without-tls": {"address"},
     "client-handshake-failed": {"address", "stage", "said"},
+    "mta-sts-broken": STS,
+    "mta-sts-mismatch": STS | {"mx_host", "patterns", "consequence"},
+    "mta-sts-none": STS,
+    "tls-rpt-broken": {"domain", "report_owner"},
+    "tls-rpt-none": {"domain", "report_owner"},
     "served-differs": SUBJECT | {"file", "own", "own_from", "served_from"},
     "mx-is-address": {"records"},
     "mx-bad-name": {"records"},
@@ -112,6 +119,36 @@ WITH_CASE = {
     ("handshake-failed", "tls1.2"): {"first"},
 }
 """(id, case) → what the rule gives besides, when it says this case."""
+WITH_CASE |= {
+    ("mta-sts-broken", case): {fact}
+    for fact, cases in {
+        "said": ("dns", "unresolved", "unreachable", "late", "tls", "http"),
+        "line": ("several", "record", "html", "line", "pattern", "short", "long"),
+        "issuer": ("incomplete", "untrusted"),
+        "wanted": ("lacks",),
+        "status": ("status",),
+        "media_type": ("type",),
+        "version": ("old-tls",),
+        "when": ("expired",),
+        "names": ("name",),
+        "fault": ("certificate",),
+    }.items()
+    for case in cases
+}
+WITH_CASE |= {
+    ("mta-sts-broken", "redirect"): {"status", "location"},
+    ("mta-sts-broken", "wrong"): {"line", "wanted"},
+    ("mta-sts-mismatch", "tls"): {"address", "said"},
+    ("mta-sts-mismatch", "name"): {"address", "names"},
+    ("mta-sts-mismatch", "incomplete"): {"address", "issuer"},
+    ("mta-sts-mismatch", "untrusted"): {"address", "issuer"},
+    ("mta-sts-mismatch", "expired"): {"address", "when"},
+    ("mta-sts-mismatch", "certificate"): {"address", "fault"},
+    ("tls-rpt-broken", "dns"): {"said"},
+    ("tls-rpt-broken", "several"): {"line"},
+    ("tls-rpt-broken", "version"): {"line"},
+    ("tls-rpt-broken", "rua"): {"line"},
+}
 WITHOUT = {("handshake-refused", "no-sni"): {"alert"}, ("handshake-refused", "tls1.2"): {"alert"}}
 """(id, case) → what the rule does not give then."""
 
@@ -159,6 +196,22 @@ CASES = {
     "expired-twin": {"first"},
     "client-cert-tried": {"taken", "unasked", "needed", "same", "apart"},
     "served-differs": {"not-reloaded", "unchained", "older", "other-key", "listed", "no-leaf"},
+    "mta-sts-broken": {
+        "dns",
+        "several",
+        "record",
+        "orphan",
+        "unresolved",
+        "unreachable",
+        "late",
+        "tls",
+        "old-tls",
+        "http",
+    }
+    | {"size", "redirect", "status", "type", "html", "expired", "name", "incomplete", "untrusted", "certificate", "bom"}
+    | {"lacks", "wrong", "line", "pattern", "short", "long"},
+    "mta-sts-mismatch": {"tls", "name", "incomplete", "untrusted", "expired", "certificate"},
+    "tls-rpt-broken": {"dns", "several", "version", "rua"},
     "key-usage": {"intermediate"},
     "v1-cert": {"intermediate"},
 }

@@ -19,7 +19,7 @@ from probe.demo.cases import CASES, CONVERSATION, DEFAULT, HANDSHAKE, NOBODY, Ca
 from probe.demo.line import Line
 from probe.demo.manners import COMMANDS, FLOOD, Shop, silence
 from probe.demo.server import Stand, serve_forever, serving
-from probe.rules import ACROSS, FILE_RULES, IDS, LISTEN_RULES, OF_DOMAIN
+from probe.rules import ACROSS, FILE_RULES, IDS, LISTEN_RULES, OF_DOMAIN, POLICIES
 
 Serve = Callable[[Case], Stand]
 Connect = Callable[[Case], Client]
@@ -68,6 +68,7 @@ def test_every_finding_that_a_server_can_show_is_shown() -> None:
         "served-differs",
         *ACROSS,
         *OF_DOMAIN,
+        *POLICIES,
         *(rule.id for rule in (*FILE_RULES, *LISTEN_RULES) if rule.id != "key-mismatch"),
         "dns-failed",
         "no-mx",

@@ -1,0 +1,280 @@
+"""Policies of a domain: whether MTA-STS (RFC 8461) can be taken and is satisfied, whether TLS-RPT (RFC 8460) works.
+
+    of_policies(domain, reports, chain)     # findings of no single endpoint; chain is that of web_host(domain)
+    sts_outcome(domain, report, chain)      # StsOutcome.DELIVERS
+
+The web host's chain is built as that of a mail server is; None = it was not built, and then counts as good.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+
+from probe.model import (
+    Chain,
+    Dnssec,
+    Domain,
+    Endpoint,
+    EndpointReport,
+    Finding,
+    Observation,
+    PolicyFetch,
+    Severity,
+    Stage,
+    StsLook,
+    Tls,
+    Trouble,
+)
+from probe.rules.refused import Facts, refused
+from probe.wire.sts import Policy, Problem, announced, covers, is_host, policy, reporting
+
+PROBLEMS = 5
+"""Problems of one policy file that are told; a web page has hundreds of lines."""
+OK = 200
+HTTPS = 443
+OLD_TLS = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})
+WANTED = {"version": "version: STSv1", "mode": "mode: testing", "age": "max_age: 604800"}
+"""Problem id → the line that is wanted; a week is what large receivers publish."""
+CONNECTING: Mapping[Trouble, str] = {
+    Trouble.UNRESOLVED: "unresolved",
+    Trouble.REFUSED: "unreachable",
+    Trouble.UNREACHABLE: "unreachable",
+    Trouble.TIMEOUT: "late",
+}
+"""What ended a fetch → case, wherever it happened."""
+
+
+class StsOutcome(StrEnum):
+    """What a sender that honours MTA-STS, and knows no earlier policy, does with one mail host."""
+
+    NONE = "none"
+    """It finds no policy that it could take, or one in mode "none": it goes on as if there were none (§3.3)."""
+    UNKNOWN = "unknown"
+    """MTA-STS was not looked for, or the host could not be examined."""
+    TESTING = "testing"
+    """The policy is in mode "testing" and satisfied."""
+    TESTING_FAILS = "testing-fails"
+    """It delivers all the same, and reports (§5)."""
+    DELIVERS = "enforce-delivers"
+    UNLISTED = "enforce-unlisted"
+    """No pattern names the host (§4.1); it does not deliver there, nor in the two that follow."""
+    NO_TLS = "enforce-no-tls"
+    CERTIFICATE = "enforce-certificate"
+    """The certificate is not trusted, not in its time, or does not name the host (§4.2)."""
+
+
+def sts_outcome(domain: Domain, report: EndpointReport, policy_chain: Chain | None = None) -> StsOutcome:
+    """Say what such a sender does with the host of one endpoint."""
+    taken = taken_policy(domain, policy_chain)
+    if taken is None or taken.mode == "none":
+        return StsOutcome.NONE if domain.sts and not domain.sts.failure else StsOutcome.UNKNOWN
+    bar = _bar(taken, report)
+    if taken.mode == "testing" and bar is not StsOutcome.UNKNOWN:
+        return StsOutcome.TESTING_FAILS if bar else StsOutcome.TESTING
+    return bar or StsOutcome.DELIVERS
+
+
+def taken_policy(domain: Domain, policy_chain: Chain | None = None) -> Policy | None:
+    """Give the policy that a sender takes today; None where it finds none that it may take (RFC 8461 §3.3)."""
+    look = domain.sts
+    if look is None or look.fetch is None or announced(look.records).id is None:
+        return None
+    if any(_of_fetch(look.fetch)) or any(_of_web_host(domain, look.fetch, policy_chain)):
+        return None
+    found = policy(look.fetch.body)
+    return found if found.valid else None
+
+
+def _bar(taken: Policy, report: EndpointReport) -> StsOutcome | None:
+    """What keeps a sender in mode "enforce" from delivering to this host; None for nothing."""
+    seen, host = report.observation, report.observation.endpoint.host or ""
+    if not any(covers(pattern, host) for pattern in taken.mx):
+        return StsOutcome.UNLISTED
+    if _without_tls(seen):
+        return StsOutcome.NO_TLS
+    if report.chain is None:
+        return StsOutcome.UNKNOWN
+    return StsOutcome.CERTIFICATE if refused(report.chain, host) else None
+
+
+def _without_tls(seen: Observation) -> bool:
+    """It was reached, and TLS did not come about."""
+    denied = seen.failure is not None and seen.failure.trouble is Trouble.NO_STARTTLS
+    return denied or seen.stage in {Stage.STARTTLS, Stage.HANDSHAKE}
+
+
+def web_host(domain: Domain) -> Observation | None:
+    """Give the policy's web host as it would be seen of a mail server, to be completed and built as one; or None."""
+    fetch = domain.sts.fetch if domain.sts else None
+    if fetch is None or fetch.presented is None:
+        return None
+    name = f"mta-sts.{domain.name}"
+    endpoint = Endpoint(name, fetch.address, HTTPS, tls=Tls.IMPLICIT, sni=name)
+    presented, version = fetch.presented, fetch.tls_version
+    return Observation(endpoint, domain.started, Stage.DONE, presented=presented, tls_version=version)
+
+
+def of_policies(
+    domain: Domain, reports: Sequence[EndpointReport], policy_chain: Chain | None = None
+) -> tuple[Finding, ...]:
+    """Judge what a domain announces; a domain that takes no mail has nothing to announce.
+
+    Where senders deliver is told by ``reports``, one for each endpoint of each mail host.
+    """
+    if domain.failure and domain.failure.trouble is Trouble.NULL_MX:
+        return ()
+    found = [*_broken(domain, policy_chain), *_mismatches(domain, reports, policy_chain)]
+    secured = _announces(domain) or any(_dane(report) for report in reports)
+    if domain.sts and not domain.sts.failure and not found and not secured:
+        found.append(Finding("mta-sts-none", Severity.INFO, facts=_base(domain)))
+    return (*found, *_of_reporting(domain, secured=secured))
+
+
+def _announces(domain: Domain) -> bool:
+    return domain.sts is not None and bool(domain.sts.records)
+
+
+def _dane(report: EndpointReport) -> bool:
+    tlsa = report.observation.tlsa
+    return tlsa is not None and bool(tlsa.records) and tlsa.dnssec is Dnssec.SECURE
+
+
+def _base(domain: Domain, mode: str = "testing") -> Facts:
+    """What every finding about MTA-STS may say, the policy that would be right among it: for printf's %b."""
+    hosts = [mx.host for mx in domain.mx if is_host(mx.host)] or [domain.name]
+    lines = ("version: STSv1", f"mode: {mode}", *(f"mx: {host}" for host in hosts), "max_age: 604800")
+    return {
+        "domain": domain.name,
+        "owner": f"_mta-sts.{domain.name}",
+        "policy_host": f"mta-sts.{domain.name}",
+        "url": f"https://mta-sts.{domain.name}/.well-known/mta-sts.txt",
+        "new_id": f"{domain.started:%Y%m%d%H%M%S}",
+        "policy": "".join(f"{line}\\n" for line in lines),
+    }
+
+
+def _broken(domain: Domain, chain: Chain | None) -> Iterator[Finding]:
+    """Findings ``mta-sts-broken``: no new sender takes the policy, or it is not what was meant."""
+    if domain.sts is None:
+        return
+    mode = policy(domain.sts.fetch.body).mode if domain.sts.fetch else None
+    for case, facts in (*_of_records(domain.sts), *_of_policy_host(domain, chain)):
+        whole = {**_base(domain, mode or "testing"), **facts, "case": case}
+        yield Finding("mta-sts-broken", Severity.INFO if case == "long" else Severity.WARNING, facts=whole)
+
+
+def _of_records(look: StsLook) -> Iterator[tuple[str, Facts]]:
+    if look.failure:
+        yield "dns", {"said": look.failure.text}
+    for problem in announced(look.records).problems:
+        yield {"version": "record", "id": "record"}.get(problem.id, problem.id), {"line": problem.line}
+    if not look.records and not look.failure and look.fetch and _is_policy(look.fetch):
+        yield "orphan", {}
+
+
+def _is_policy(fetch: PolicyFetch) -> bool:
+    return fetch.status == OK and fetch.failure is None and policy(fetch.body).valid
+
+
+def _of_policy_host(domain: Domain, chain: Chain | None) -> Iterator[tuple[str, Facts]]:
+    """What is wrong with the policy that a record announces."""
+    look = domain.sts
+    if look is None or look.fetch is None or not look.records:
+        return
+    ended = tuple(_of_fetch(look.fetch))
+    yield from ended
+    yield from _of_web_host(domain, look.fetch, chain)
+    if not ended:
+        yield from _of_body(domain, look.fetch)
+
+
+def _of_fetch(fetch: PolicyFetch) -> Iterator[tuple[str, Facts]]:
+    """Why no policy came (RFC 8461 §3.3): the connection, TLS, or HTTP."""
+    if fetch.status is not None and fetch.status != OK:
+        redirected = 300 <= fetch.status < 400
+        where = {"location": fetch.location or "an address that it does not name"} if redirected else {}
+        yield "redirect" if redirected else "status", {"status": str(fetch.status), **where}
+    elif fetch.failure:
+        trouble = fetch.failure.trouble
+        later = "size" if trouble is Trouble.OVERSIZE else "http" if fetch.tls_version and fetch.presented else "tls"
+        yield CONNECTING.get(trouble, later), {"said": fetch.failure.text}
+
+
+def _of_web_host(domain: Domain, fetch: PolicyFetch, chain: Chain | None) -> Iterator[tuple[str, Facts]]:
+    """Why a sender does not trust the web host."""
+    if chain and (why := refused(chain, f"mta-sts.{domain.name}")):
+        yield why
+    if fetch.tls_version in OLD_TLS:
+        yield "old-tls", {"version": fetch.tls_version}
+
+
+def _of_body(domain: Domain, fetch: PolicyFetch) -> Iterator[tuple[str, Facts]]:
+    problems = policy(fetch.body).problems
+    for problem in problems[:PROBLEMS]:
+        yield _case_of(problem, domain)
+    kind = (fetch.media_type or "").partition(";")[0].strip().lower()
+    if kind != "text/plain" and not any(problem.id == "html" for problem in problems):
+        yield "type", {"media_type": fetch.media_type or "none"}
+
+
+def _case_of(problem: Problem, domain: Domain) -> tuple[str, Facts]:
+    """A line that is missing or wrong is told with the right one beside it."""
+    host = next((mx.host for mx in domain.mx if is_host(mx.host)), domain.name)
+    wanted = {**WANTED, "mx": f"mx: {host}"}.get(problem.id)
+    if wanted is None:
+        return problem.id, {"line": problem.line}
+    return ("wrong", {"line": problem.line, "wanted": wanted}) if problem.line else ("lacks", {"wanted": wanted})
+
+
+def _mismatches(domain: Domain, reports: Sequence[EndpointReport], chain: Chain | None) -> Iterator[Finding]:
+    """Findings ``mta-sts-mismatch``: one for each mail host and reason."""
+    taken = taken_policy(domain, chain)
+    if taken is None or taken.mode not in {"enforce", "testing"}:
+        return
+    severity = Severity.ERROR if taken.mode == "enforce" else Severity.WARNING
+    base = {**_base(domain, taken.mode), "patterns": ", ".join(taken.mx) or "none", "consequence": taken.mode}
+    for host in _unlisted(domain, taken):
+        yield Finding("mta-sts-mismatch", severity, facts={**base, "mx_host": host})
+    told = set[tuple[str, str]]()
+    for report in filter(_usual, reports):
+        host, why = report.observation.endpoint.host or "", _why(taken, report)
+        if why and (host, why[0]) not in told:
+            told.add((host, why[0]))
+            yield Finding("mta-sts-mismatch", severity, facts={**base, "mx_host": host, **why[1], "case": why[0]})
+
+
+def _unlisted(domain: Domain, taken: Policy) -> list[str]:
+    hosts = [mx.host for mx in domain.mx] or [domain.name]
+    return [host for host in dict.fromkeys(hosts) if not any(covers(pattern, host) for pattern in taken.mx)]
+
+
+def _usual(report: EndpointReport) -> bool:
+    """Seen as such a sender sees it: with SNI (RFC 8461 §7.1), and every kind of key and version offered."""
+    endpoint = report.observation.endpoint
+    return endpoint.sni is not None and endpoint.offered_key is None and endpoint.offered_tls is None
+
+
+def _why(taken: Policy, report: EndpointReport) -> tuple[str, Facts] | None:
+    bar, seen = _bar(taken, report), report.observation
+    if bar is StsOutcome.NO_TLS:
+        return "tls", {"address": seen.endpoint.address, "said": seen.failure.text if seen.failure else ""}
+    if bar is StsOutcome.CERTIFICATE and report.chain:
+        why = refused(report.chain, seen.endpoint.host or "")
+        return (why[0], {"address": seen.endpoint.address, **why[1]}) if why else None
+    return None
+
+
+def _of_reporting(domain: Domain, *, secured: bool) -> Iterator[Finding]:
+    """TLS-RPT changes no delivery; its absence matters where there is something to report about."""
+    look = domain.tls_rpt
+    if look is None:
+        return
+    base: Facts = {"domain": domain.name, "report_owner": f"_smtp._tls.{domain.name}"}
+    if look.failure:
+        yield Finding("tls-rpt-broken", Severity.INFO, facts={**base, "case": "dns", "said": look.failure.text})
+    elif not look.records and secured:
+        yield Finding("tls-rpt-none", Severity.INFO, facts=base)
+    for problem in reporting(look.records).problems:
+        case = {"several": "several", "rua": "rua"}.get(problem.id, "version")
+        yield Finding("tls-rpt-broken", Severity.INFO, facts={**base, "case": case, "line": problem.line})
