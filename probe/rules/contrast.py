@@ -100,7 +100,8 @@ def place_of(group: Group) -> dict[str, object]:
     """Give the slots that name the server in sentences and commands."""
     endpoint = group[0].observation.endpoint
     host = endpoint.host or endpoint.address or ""
-    return {"host": host, "endpoint": f"[{host}]:{endpoint.port}" if ":" in host else f"{host}:{endpoint.port}"}
+    shown_host = f"[{host}]" if ":" in host else host
+    return {"host": host, "port": str(endpoint.port), "endpoint": f"{shown_host}:{endpoint.port}"}
 
 
 def leaf_of(report: EndpointReport) -> Certificate | None:

@@ -51,8 +51,8 @@ def _by_name(seen: Sequence[EndpointReport]) -> Iterator[Finding]:
     for group in _apart([r for r in seen if not _narrow(r) and _in_tls(r)], _spot):
         asked = _labelled(group, lambda r: "with the name" if r.observation.endpoint.sni else "without a name")
         if len(asked) > 1 and (contrast := Contrast(asked)).parted:
-            sni = asked["with the name"][0].observation.endpoint.sni
-            yield contrast.finding("sni-dependent", sni=sni, where=(_address(group[0]),))
+            name = asked["with the name"][0].observation.endpoint.sni
+            yield contrast.finding("sni-dependent", asked=name, where=(_address(group[0]),))
 
 
 def _by_key(seen: Sequence[EndpointReport]) -> Iterator[Finding]:

@@ -29,6 +29,8 @@ SUBJECT = {"certificate", "subject", "issuer", "place"}
 """Facts of every rule about one certificate."""
 TALK = {"stage", "address", "seconds", "text", "reply", "symptoms", "tls_version", "cipher"}
 """Facts of every rule about the conversation or the handshake."""
+LOOKS = {"shown", "affected", "right"}
+"""Facts of every finding that compares looks."""
 FACTS = {
     "missing-intermediate": SUBJECT | {"missing", "source", "where", "authority_key_id", "aia"},
     "misordered": {"certificate", "sent", "right"},
@@ -86,6 +88,12 @@ FACTS = {
     "refused-us": {"address"},
     "client-without-tls": {"address"},
     "client-handshake-failed": {"address", "stage", "said"},
+    "sni-dependent": LOOKS | {"where", "asked"},
+    "ecdsa-rsa-differ": LOOKS | {"where"},
+    "tls-version-dependent": LOOKS | {"where"},
+    "pool-dependent": LOOKS | {"where"},
+    "address-dependent": LOOKS | {"address"},
+    "mx-dependent": LOOKS,
     "served-differs": SUBJECT | {"file", "own", "own_from", "served_from"},
     "mx-is-address": {"records"},
     "mx-bad-name": {"records"},
@@ -112,7 +120,13 @@ WITH_CASE = {
     ("handshake-failed", "tls1.2"): {"first"},
 }
 """(id, case) → what the rule gives besides, when it says this case."""
-WITHOUT = {("handshake-refused", "no-sni"): {"alert"}, ("handshake-refused", "tls1.2"): {"alert"}}
+COMPARING = ("sni-dependent", "ecdsa-rsa-differ", "tls-version-dependent", "pool-dependent", "address-dependent")
+WITHOUT = {
+    ("handshake-refused", "no-sni"): {"alert"},
+    ("handshake-refused", "tls1.2"): {"alert"},
+    **{(id_, "each"): {"right"} for id_ in (*COMPARING, "mx-dependent")},
+    **{(id_, "other"): {"right", "affected"} for id_ in COMPARING},
+}
 """(id, case) → what the rule does not give then."""
 
 CASES = {
@@ -157,6 +171,12 @@ CASES = {
     "key-unreadable": {"folder"},
     "key-misplaced": {"key-first", "key-last"},
     "expired-twin": {"first"},
+    "sni-dependent": {"each", "other"},
+    "ecdsa-rsa-differ": {"each"},
+    "tls-version-dependent": {"each", "other"},
+    "pool-dependent": {"each", "other", "unheard"},
+    "address-dependent": {"each", "other", "unheard"},
+    "mx-dependent": {"each", "unheard"},
     "client-cert-tried": {"taken", "unasked", "needed", "same", "apart"},
     "served-differs": {"not-reloaded", "unchained", "older", "other-key", "listed", "no-leaf"},
     "key-usage": {"intermediate"},

@@ -81,7 +81,7 @@ def test_a_worse_list_for_clients_without_sni_is_an_error() -> None:
     assert found.facts["affected"] == ("without a name (name-mismatch, expires-soon)",)
     assert found.facts["right"] == ("with the name",)
     assert found.facts["where"] == ("192.0.2.1",)
-    assert (found.facts["sni"], found.facts["endpoint"], found.facts["host"]) == (NAME, f"{NAME}:25", NAME)
+    assert (found.facts["asked"], found.facts["endpoint"], found.facts["host"]) == (NAME, f"{NAME}:25", NAME)
     with_name, without = told(found, "shown")
     assert with_name == f'with the name: "{NAME}" (by "Example R3", until 2026-12-31, 2 sent)'
     assert without.endswith(", 1 sent)")
