@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -378,3 +379,11 @@ async def _only_retry(seen: Observation) -> Observation:
     loop = asyncio.get_running_loop()
     run = module.Run(QUICK, loop, loop.time(), seen.started)
     return await module._retried(run, seen)
+
+
+@pytest.mark.parametrize("version", ["TLSv1.2", "TLSv1.3"])
+def test_one_version_alone_is_asked_for(version: str) -> None:
+    """The endpoint says what was offered, and the server took it."""
+    seen = asyncio.run(probed(SCRIPTS["good-starttls"], replace(QUICK, offered_tls=version, offered_key="rsa")))
+    assert (seen.endpoint.offered_tls, seen.endpoint.offered_key, seen.tls_version) == (version, "rsa", version)
+    assert seen.stage is Stage.DONE
