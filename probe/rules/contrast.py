@@ -17,8 +17,8 @@ LONGEST = 60
 UNHEARD = frozenset({Stage.DNS, Stage.CONNECT, Stage.GREETING})
 """Where an observation ended that never came to a conversation; the next address or host is tried then."""
 
-PERHAPS_OURS = frozenset({Trouble.UNRESOLVED, Trouble.TIMEOUT, Trouble.REPLY})
-"""Our resolver may have failed, our network may block the port, the server may refuse our address alone."""
+PERHAPS_OURS = frozenset({Trouble.UNRESOLVED, Trouble.UNREACHABLE, Trouble.TIMEOUT, Trouble.REPLY})
+"""Our resolver may have failed, our network may block the way, the server may refuse our address alone."""
 
 Group = tuple[EndpointReport, ...]
 Groups = Mapping[str, Group]
@@ -68,14 +68,17 @@ class Contrast:
         return Finding(id_, self.severity, facts={**place, **told, **case, **facts})
 
     def reached(self, id_: str, **facts: object) -> Finding:
-        """The same; where all that is wrong is that nobody answered, it is the case "unheard", and no error."""
+        """The same; where all that is wrong is that nobody answered, it is no error.
+
+        The case is "unheard", or "silent" where that may be our own side's doing.
+        """
         found = self.finding(id_, **facts)
         seen = [report.observation for group in self.affected.values() for report in group if troubles((report,))]
         if "case" in found.facts or any(one.stage not in UNHEARD for one in seen):
             return found
         ours = any(one.failure is not None and one.failure.trouble in PERHAPS_OURS for one in seen)
-        sure = Confidence.MAY_BE if ours else Confidence.IS
-        return replace(found, severity=Severity.WARNING, confidence=sure, facts={**found.facts, "case": "unheard"})
+        sure, case = (Confidence.MAY_BE, "silent") if ours else (Confidence.IS, "unheard")
+        return replace(found, severity=Severity.WARNING, confidence=sure, facts={**found.facts, "case": case})
 
 
 def troubles(group: Group) -> dict[str, Severity]:

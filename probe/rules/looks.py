@@ -10,7 +10,8 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import cast
 
-from probe.model import EndpointReport, Finding, Severity, Side, Stage, Tls, Trouble
+from probe.model import EndpointReport, Finding, Severity, Side, Stage, Tls
+from probe.rules.across import NO_ROUTE
 from probe.rules.contrast import Contrast, Group, Groups, few, leaf_of, troubles
 from probe.rules.handshake import declined
 
@@ -41,7 +42,7 @@ def compared(endpoints: Sequence[EndpointReport]) -> tuple[Finding, ...]:
 
 def _takes_part(report: EndpointReport) -> bool:
     seen = report.observation
-    lost = seen.failure is not None and seen.failure.trouble is Trouble.UNREACHABLE
+    lost = seen.failure is not None and not NO_ROUTE.isdisjoint(seen.failure.symptoms)
     called = seen.side is Side.SERVER and seen.endpoint.tls is not Tls.NONE
     return called and not (seen.client_chain or lost or declined(seen))
 
@@ -76,7 +77,9 @@ def _by_repeat(seen: Sequence[EndpointReport]) -> Iterator[Finding]:
     for group in _apart(seen, lambda r: r.observation.endpoint):
         answers = _apart(group, lambda r: (r.observation.presented, frozenset(troubles((r,)))))
         if len(answers) > 1:
-            counted = {f"answer {n} ({len(same)} of {len(group)})": same for n, same in enumerate(answers, start=1)}
+            counted = {
+                f"answer {n}, seen {len(same)} of {len(group)} times": same for n, same in enumerate(answers, start=1)
+            }
             yield Contrast(counted).reached("pool-dependent", where=(_address(group[0]),))
 
 
@@ -95,7 +98,7 @@ def _by_host(usual: Sequence[EndpointReport]) -> Iterator[Finding]:
         contrast = Contrast(_labelled(group, _host))
         if contrast.affected:
             found = contrast.reached("mx-dependent")
-            settled = found.facts.get("case") in {"each", "unheard"}
+            settled = found.facts.get("case") in {"each", "unheard", "silent"}
             yield found if settled else replace(found, severity=_MILDER[found.severity])
 
 

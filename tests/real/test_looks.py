@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from real.conftest import Authority
@@ -12,9 +13,9 @@ from real.servers import Start, exim, postfix
 from probe.demo import keys
 from probe.demo.cast import cast
 from probe.demo.forge import Forged
-from probe.model import EndpointReport, Severity, Target
-from probe.net.observe import ObserveOptions, observe
-from probe.pipeline import Options, judged
+from probe.judgement import Options, judged
+from probe.model import Endpoint, EndpointReport, Severity
+from probe.net.observe import ObserveOptions, begun, look
 from probe.pki import anchors
 from probe.pki.certificate import parse
 from probe.pki.pool import Pool
@@ -46,12 +47,17 @@ def files(authority: Authority, settings: str, **lists: tuple[Forged, ...]) -> F
     return Files(authority.pem("L"), keys.pem("leaf"), others=texts | table, settings=settings)
 
 
-def looked(port: int, authority: Authority, *ways: ObserveOptions) -> list[EndpointReport]:
+def looked(port: int, authority: Authority, *ways: dict[str, str | None]) -> list[EndpointReport]:
     """Look in each of these ways, and judge."""
     roots = anchors.of([parse(authority.named["R"].der)], "the test's own root", None)
     pool = Pool({authority.named[letter].der: letter for letter in "AB"})
     options = Options(anchors=roots, name=NAME, fetch=False, pool=pool)
-    return [judged(asyncio.run(observe(Target(HOST, port), way)), options) for way in ways]
+    usual = Endpoint(HOST, HOST, port, sni=NAME)
+
+    async def seen(way: dict[str, str | None]) -> EndpointReport:
+        return judged(await look(begun(ObserveOptions()), replace(usual, **way)), options)  # type: ignore[arg-type]
+
+    return [asyncio.run(seen(way)) for way in ways]
 
 
 def kinds(reports: list[EndpointReport]) -> list[str | None]:
@@ -65,14 +71,14 @@ def told(reports: list[EndpointReport]) -> list[tuple[str, Severity, object]]:
     return [(f.id, f.severity, f.facts["affected"]) for f in compared(reports)]
 
 
-EVERY_KIND = (
-    ObserveOptions(sni=NAME),
-    ObserveOptions(sni=NAME, offered_key="rsa"),
-    ObserveOptions(sni=NAME, offered_key="ecdsa"),
-    ObserveOptions(sni=NAME, offered_key="rsa", offered_tls="TLSv1.2"),
-    ObserveOptions(sni=NAME, offered_key="ecdsa", offered_tls="TLSv1.2"),
-    ObserveOptions(sni=NAME, offered_key="rsa", offered_tls="TLSv1.3"),
-    ObserveOptions(sni=NAME, offered_key="ecdsa", offered_tls="TLSv1.3"),
+EVERY_KIND: tuple[dict[str, str | None], ...] = (
+    {},
+    {"offered_key": "rsa"},
+    {"offered_key": "ecdsa"},
+    {"offered_key": "rsa", "offered_tls": "TLSv1.2"},
+    {"offered_key": "ecdsa", "offered_tls": "TLSv1.2"},
+    {"offered_key": "rsa", "offered_tls": "TLSv1.3"},
+    {"offered_key": "ecdsa", "offered_tls": "TLSv1.3"},
 )
 
 
@@ -104,6 +110,6 @@ def test_the_certificate_for_no_name(start: Start, unpacked: Unpacked, authority
     rsa = tuple(authority.named[letter] for letter in "LBA")
     other = cast(authority.now).leaf(authority.named["B"], subject="CN=old.example.test", names=("old.example.test",))
     with start(unpacked, files(authority, BY_NAME[start], rsa=rsa, other=(other,))) as server:
-        seen = looked(server.port, authority, ObserveOptions(sni=NAME), ObserveOptions(sni=None))
+        seen = looked(server.port, authority, {}, {"sni": None})
     wrong = ("without a name (missing-intermediate, name-mismatch)",)
     assert told(seen) == [("sni-dependent", Severity.ERROR, wrong)]

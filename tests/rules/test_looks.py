@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from typing import Any, cast
 
@@ -172,8 +173,8 @@ def test_members_of_a_pool_that_differ() -> None:
     """How often each answer came is told."""
     found = only(look(HERE), look(HERE, (MX,), error="missing-intermediate"), look(HERE))
     assert (found.id, found.severity) == ("pool-dependent", ERROR)
-    assert found.facts["affected"] == ("answer 2 (1 of 3) (missing-intermediate)",)
-    assert found.facts["right"] == ("answer 1 (2 of 3)",)
+    assert found.facts["affected"] == ("answer 2, seen 1 of 3 times (missing-intermediate)",)
+    assert found.facts["right"] == ("answer 1, seen 2 of 3 times",)
 
 
 def test_members_of_one_quality_are_worth_knowing() -> None:
@@ -185,7 +186,7 @@ def test_members_of_one_quality_are_worth_knowing() -> None:
 def test_a_repeated_look_that_is_turned_away_may_be_about_us() -> None:
     """Many connections from one address are slowed down by honest servers."""
     found = only(look(HERE), ended(HERE, Stage.GREETING, Trouble.REPLY, "421 too many", "banner-refused"))
-    assert (found.severity, found.confidence, found.facts["case"]) == (WARNING, Confidence.MAY_BE, "unheard")
+    assert (found.severity, found.confidence, found.facts["case"]) == (WARNING, Confidence.MAY_BE, "silent")
 
 
 def test_an_address_with_another_fault() -> None:
@@ -209,21 +210,24 @@ def test_addresses_of_one_quality_are_worth_knowing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trouble", "id_", "sure"),
+    ("trouble", "id_", "sure", "case"),
     [
-        (Trouble.REFUSED, "connect-refused", Confidence.IS),
-        (Trouble.TIMEOUT, "timeout-connect", Confidence.MAY_BE),
+        (Trouble.REFUSED, "connect-refused", Confidence.IS, "unheard"),
+        (Trouble.TIMEOUT, "timeout-connect", Confidence.MAY_BE, "silent"),
+        (Trouble.UNREACHABLE, "unreachable", Confidence.MAY_BE, "silent"),
     ],
 )
-def test_an_address_that_nobody_answers_at(trouble: Trouble, id_: str, sure: Confidence) -> None:
+def test_an_address_that_nobody_answers_at(trouble: Trouble, id_: str, sure: Confidence, case: str) -> None:
     """Senders try the next address: a warning; silence may be our own network's."""
     found = only(look(HERE), ended(THERE, Stage.CONNECT, trouble, "no", id_))
-    assert (found.severity, found.confidence, found.facts["case"]) == (WARNING, sure, "unheard")
+    assert (found.severity, found.confidence, found.facts["case"]) == (WARNING, sure, case)
 
 
 def test_an_address_for_which_we_have_no_route_accuses_nobody() -> None:
     """A computer without IPv6 knows nothing of the server's."""
     lost = ended(THERE, Stage.CONNECT, Trouble.UNREACHABLE, "Network is unreachable", "unreachable")
+    failure = Failure(Trouble.UNREACHABLE, "Network is unreachable", (f"errno:{errno.ENETUNREACH}",))
+    lost = replace(lost, observation=replace(lost.observation, failure=failure))
     assert compared([look(HERE), lost]) == ()
     assert compared([look(FIRST), replace(lost, observation=replace(lost.observation, endpoint=SECOND))]) == ()
 
@@ -252,7 +256,7 @@ def test_a_mail_host_that_is_down() -> None:
     """Its address is not known, or silent."""
     lost = ended(replace(SECOND, address=None), Stage.DNS, Trouble.UNRESOLVED, "no such name", "dns-failed")
     found = only(look(FIRST), lost)
-    assert (found.id, found.severity, found.facts["case"]) == ("mx-dependent", WARNING, "unheard")
+    assert (found.id, found.severity, found.facts["case"]) == ("mx-dependent", WARNING, "silent")
     assert found.facts["affected"] == ("mx2.example.test (dns-failed)",)
 
 
