@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from probe.material import Form
 from probe.model import Confidence, Finding, Severity, Side, Skipped
-from probe.rules import conversation, disk, file, handshake, listen, name, profile, structure, time, trust
+from probe.rules import conversation, disk, file, handshake, listen, looks, name, profile, structure, time, trust
 from probe.rules.case import Case, Need, Rule
 
 RULES: tuple[Rule, ...] = (
@@ -91,8 +91,8 @@ DISK_RULES: tuple[Rule, ...] = (disk.served_differs,)
 OF_ORDER = frozenset({"leaf-not-first", "misordered"})
 """Not asked of PKCS#7, which is a set (RFC 2315 §6.6)."""
 
-ACROSS = frozenset({"client-cert-refused", "client-cert-tried"})
-"""Ids of findings that compare connections (rules/across.py)."""
+ACROSS = frozenset({"client-cert-refused", "client-cert-tried"}) | looks.IDS
+"""Ids of findings that compare connections (rules/across.py, rules/looks.py)."""
 
 OF_DOMAIN = frozenset({"mx-is-address", "mx-bad-name", "mx-is-cname", "mx-too-many"})
 """Ids of findings about the MX records of a domain (rules/domain.py)."""
@@ -104,6 +104,8 @@ IDS: frozenset[str] = (
     frozenset(rule.id for rule in (*RULES, *FILE_RULES, *LISTEN_RULES, *DISK_RULES)) | ACROSS | OF_DOMAIN | POLICIES
 )
 
+DECLINED = "the server has no certificate of the kind, or does not speak the version, that alone was offered"
+
 REVOCATION = Skipped("revocation", "revocation is not looked at")
 
 
@@ -114,7 +116,7 @@ def judge(case: Case, ignore: Collection[str] = ()) -> tuple[tuple[Finding, ...]
     for rule in _rules(case):
         if rule.id in ignore:
             skipped.append(Skipped(rule.id, "ignored by --ignore"))
-        elif reason := rule.lacks(case):
+        elif reason := _lacks(rule, case):
             skipped.append(Skipped(rule.id, reason))
         else:
             found += _few(tuple(rule.findings(case)))
@@ -124,8 +126,12 @@ def judge(case: Case, ignore: Collection[str] = ()) -> tuple[tuple[Finding, ...]
 
 def hidden(case: Case, ignore: Collection[str]) -> tuple[str, ...]:
     """Ids of the warnings and errors that ``ignore`` leaves out here."""
-    asked = (rule for rule in _rules(case) if rule.id in ignore and not rule.lacks(case))
+    asked = (rule for rule in _rules(case) if rule.id in ignore and not _lacks(rule, case))
     return tuple({f.id: None for rule in asked for f in rule.findings(case) if f.severity is not Severity.INFO})
+
+
+def _lacks(rule: Rule, case: Case) -> str | None:
+    return DECLINED if handshake.declined(case.observation) else rule.lacks(case)
 
 
 def _rules(case: Case) -> tuple[Rule, ...]:

@@ -165,6 +165,17 @@ def _refused_for(failure: Failure | None, reasons: frozenset[str]) -> bool:
     return failure is not None and failure.trouble is Trouble.TLS and not reasons.isdisjoint(failure.symptoms)
 
 
+def declined(seen: Observation) -> bool:
+    """The server did not take an offer of one kind of key, or one version, alone: it has none such, and that is all.
+
+    OpenSSL and GnuTLS say handshake_failure or protocol_version, others close; where the version is missing, some
+    answer with an older one.
+    """
+    narrow = seen.endpoint.offered_key or seen.endpoint.offered_tls
+    ended = seen.failure is not None and seen.failure.trouble in {Trouble.ALERT, Trouble.CLOSED, Trouble.TLS}
+    return bool(narrow) and seen.stage is Stage.HANDSHAKE and seen.presented is None and ended
+
+
 def ending_alert(seen: Observation) -> int | None:
     """The number of the alert that ended the observation."""
     if seen.failure is None or seen.failure.trouble is not Trouble.ALERT or seen.stage is Stage.DONE:

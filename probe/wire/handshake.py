@@ -8,41 +8,23 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import os
 import weakref
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
+
+from OpenSSL import SSL, crypto
 
 from probe.model import Alert, Failure, Reply, Trouble
 from probe.wire import certificates, errors
 from probe.wire.certificates import Flight
 from probe.wire.dialogue import symptoms
 from probe.wire.identity import Identity
+from probe.wire.offer import EVERYTHING, LIBRARY, Offer, narrow
 from probe.wire.replies import QUOTED, BadReply, Replies, quoted
-
-# OpenSSL reads the user's configuration when it is first used; a MinProtocol or SignatureAlgorithms in it would hide
-# the very servers that we are asked about. Where somebody was quicker, _context still sets what it can by itself.
-os.environ.pop("OPENSSL_CONF", None)
-
-from OpenSSL import SSL, crypto
-
-CIPHERS = b"ALL:!aNULL:@SECLEVEL=0"
-"""Every suite with a certificate: plain ALL lets a server pick an anonymous one. Level 0 lets weak keys be seen."""
-
-SUITES = b"TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256"
-"""OpenSSL's default for TLS 1.3, all of which :mod:`probe.wire.certificates` can open."""
-
-GROUPS = b"X25519:P-256:P-384:P-521:X448:ffdhe2048:ffdhe3072:brainpoolP256r1:brainpoolP384r1:brainpoolP512r1"
-"""No ML-KEM: its ClientHello needs two packets, which some old servers do not survive. Brainpool for its leaves."""
 
 CHUNK = 16 * 1024
 """Bytes read at once from OpenSSL: one TLS record (RFC 8446 §5.1)."""
-
-TLS12 = "tls1.2"
-
-_LIBRARY: Any = getattr(SSL, "_lib", None)
-"""OpenSSL's functions by a private name of pyOpenSSL, for what has no public one; we can do without."""
 
 _CLOSE_NOTIFY = 0
 _HARMLESS = frozenset({_CLOSE_NOTIFY, 90})
@@ -56,8 +38,8 @@ class Handshake:
     ``failure``: why TLS ended. No call raises.
     """
 
-    def __init__(self, sni: str | None, *, cap: str | None = None, identity: Identity | None = None) -> None:
-        self._begin(SSL.Connection(_context(cap, identity), None))
+    def __init__(self, sni: str | None, *, offer: Offer = EVERYTHING, identity: Identity | None = None) -> None:
+        self._begin(SSL.Connection(_context(offer, identity), None))
         if name := server_name(sni):
             self._tls.set_tlsext_host_name(name)
         self._tls.set_connect_state()
@@ -233,7 +215,7 @@ def _reply_symptoms(raw: bytes) -> tuple[str, ...]:
 
 def try_identity(identity: Identity) -> None:
     """Raise ValueError, with the end of a sentence, where the TLS library cannot present it."""
-    _context(None, identity)
+    _context(EVERYTHING, identity)
 
 
 def add_identity(context: SSL.Context, identity: Identity) -> None:
@@ -255,20 +237,15 @@ def add_identity(context: SSL.Context, identity: Identity) -> None:
         raise ValueError("the key does not belong to the first certificate, or has a passphrase") from None
 
 
-@lru_cache(maxsize=8)
-def _context(cap: str | None, identity: Identity | None = None) -> SSL.Context:
+@lru_cache(maxsize=16)
+def _context(offer: Offer, identity: Identity | None = None) -> SSL.Context:
     """Made once and shared: pyOpenSSL freezes a Context at its first use."""
     context = SSL.Context(SSL.TLS_METHOD)
-    context.set_min_proto_version(0)  # the lowest that the library has
-    context.set_max_proto_version(SSL.TLS1_2_VERSION if cap == TLS12 else 0)
-    context.set_cipher_list(CIPHERS)
-    context.set_tls13_ciphersuites(SUITES)
+    narrow(context, offer)
     context.set_options(SSL.OP_LEGACY_SERVER_CONNECT)
     context.set_verify(SSL.VERIFY_NONE)
     context.set_info_callback(alerted)
     context.set_keylog_callback(_keylog)
-    if hasattr(_LIBRARY, "SSL_CTX_set1_curves_list"):
-        _LIBRARY.SSL_CTX_set1_curves_list(context._context, GROUPS)  # noqa: SLF001 - no public name; OpenSSL's default will do
     if identity:
         add_identity(context, identity)
     return context
@@ -286,11 +263,11 @@ def alerted(tls: SSL.Connection, where: int, value: int) -> None:
 
 def _queue() -> tuple[int, ...]:
     """The packed codes in OpenSSL's error queue, which stays as it is: pyOpenSSL hands out only their texts."""
-    if not hasattr(_LIBRARY, "ERR_put_error") or not _LIBRARY.ERR_peek_error():
+    if not hasattr(LIBRARY, "ERR_put_error") or not LIBRARY.ERR_peek_error():
         return ()
-    queue = tuple(iter(_LIBRARY.ERR_get_error, 0))
+    queue = tuple(iter(LIBRARY.ERR_get_error, 0))
     for code in queue:
-        _LIBRARY.ERR_put_error(code >> 23 & 0xFF, 0, code & 0x7FFFFF, b"", 0)
+        LIBRARY.ERR_put_error(code >> 23 & 0xFF, 0, code & 0x7FFFFF, b"", 0)
     return queue
 
 

@@ -29,6 +29,8 @@ def reason_to_retry(seen: Observation) -> str | None:
         return None
     if seen.endpoint.sni and any(a.received and a.fatal and a.number == UNRECOGNIZED_NAME for a in seen.alerts):
         return NO_SNI
+    if seen.endpoint.offered_key or seen.endpoint.offered_tls:
+        return None  # one kind of key, or one version, was the question: a refusal is the answer
     went_away = failure.trouble is Trouble.CLOSED and not failure.symptoms  # old servers do so at a newer ClientHello
     return TLS12 if went_away or failure.trouble in {Trouble.ALERT, Trouble.TLS} else None
 

@@ -16,6 +16,7 @@ from probe.model import Endpoint, Failure, Observation, Reply, Stage, Trouble
 from probe.wire.dialogue import Listen, Say, Step, Upgrade, converse
 from probe.wire.handshake import Handshake, tls_begins
 from probe.wire.identity import Identity
+from probe.wire.offer import Offer
 from probe.wire.record import Record
 from probe.wire.replies import BadReply, Replies, quoted
 from probe.wire.verbs import VERBS
@@ -174,7 +175,8 @@ class Session:
         self._seen["surplus"] = surplus
         self._replies = Replies()
         self._record.note("client", "<TLS: ClientHello>")
-        self._tls = Handshake(self._endpoint.sni, cap=self._cap, identity=self._identity)
+        offer = Offer(self._endpoint.offered_key, self._endpoint.offered_tls, self._cap)
+        self._tls = Handshake(self._endpoint.sni, offer=offer, identity=self._identity)
 
     def _decrypt(self, tls: Handshake, data: bytes) -> None:
         shaking = not tls.complete

@@ -14,8 +14,9 @@ from OpenSSL import SSL, crypto
 
 from probe.wire import certificates
 from probe.wire.certificates import Flight
-from probe.wire.handshake import CIPHERS, SUITES, Handshake, add_identity, alerted
+from probe.wire.handshake import Handshake, add_identity, alerted
 from probe.wire.identity import Identity
+from probe.wire.offer import CIPHERS, SUITES
 
 Context = SSL.Context
 NUMBERS = {"TLS_AES_128_GCM_SHA256": 0x1301, "TLS_AES_256_GCM_SHA384": 0x1302, "TLS_CHACHA20_POLY1305_SHA256": 0x1303}

@@ -31,6 +31,8 @@ TALK = {"stage", "address", "seconds", "text", "reply", "symptoms", "tls_version
 """Facts of every rule about the conversation or the handshake."""
 STS = {"domain", "owner", "policy_host", "url", "new_id", "policy"}
 """Facts of everything about MTA-STS."""
+LOOKS = {"shown", "affected", "right"}
+"""Facts of every finding that compares looks."""
 FACTS = {
     "missing-intermediate": SUBJECT | {"missing", "source", "where", "authority_key_id", "aia"},
     "misordered": {"certificate", "sent", "right"},
@@ -93,6 +95,12 @@ FACTS = {
     "mta-sts-none": STS,
     "tls-rpt-broken": {"domain", "report_owner"},
     "tls-rpt-none": {"domain", "report_owner"},
+    "sni-dependent": LOOKS | {"where", "asked"},
+    "ecdsa-rsa-differ": LOOKS | {"where"},
+    "tls-version-dependent": LOOKS | {"where"},
+    "pool-dependent": LOOKS | {"where"},
+    "address-dependent": LOOKS | {"address"},
+    "mx-dependent": LOOKS,
     "served-differs": SUBJECT | {"file", "own", "own_from", "served_from"},
     "mx-is-address": {"records"},
     "mx-bad-name": {"records"},
@@ -149,7 +157,13 @@ WITH_CASE |= {
     ("tls-rpt-broken", "version"): {"line"},
     ("tls-rpt-broken", "rua"): {"line"},
 }
-WITHOUT = {("handshake-refused", "no-sni"): {"alert"}, ("handshake-refused", "tls1.2"): {"alert"}}
+COMPARING = ("sni-dependent", "ecdsa-rsa-differ", "tls-version-dependent", "pool-dependent", "address-dependent")
+WITHOUT = {
+    ("handshake-refused", "no-sni"): {"alert"},
+    ("handshake-refused", "tls1.2"): {"alert"},
+    **{(id_, "each"): {"right"} for id_ in (*COMPARING, "mx-dependent")},
+    **{(id_, "other"): {"right", "affected"} for id_ in COMPARING},
+}
 """(id, case) → what the rule does not give then."""
 
 CASES = {
@@ -194,6 +208,12 @@ CASES = {
     "key-unreadable": {"folder"},
     "key-misplaced": {"key-first", "key-last"},
     "expired-twin": {"first"},
+    "sni-dependent": {"each", "other"},
+    "ecdsa-rsa-differ": {"each"},
+    "tls-version-dependent": {"each", "other"},
+    "pool-dependent": {"each", "other", "unheard", "silent"},
+    "address-dependent": {"each", "other", "unheard", "silent"},
+    "mx-dependent": {"each", "unheard", "silent"},
     "client-cert-tried": {"taken", "unasked", "needed", "same", "apart"},
     "served-differs": {"not-reloaded", "unchained", "older", "other-key", "listed", "no-leaf"},
     "mta-sts-broken": {

@@ -17,7 +17,7 @@ from probe.rules import ACROSS, IDS, RULES
 from probe.wording import slots_of
 
 PROGRAMS = (Protocol.IMAP, Protocol.POP3, Protocol.SIEVE)
-ABOUT_MX = {"null-mx", "no-mx"}
+ABOUT_MX = {"null-mx", "no-mx", "mx-dependent"}
 """Findings that other protocols than SMTP do not have."""
 MX_CASES = {"mx", "mail-host", "domain", "no-domain", "bogus"}
 """Cases that other protocols than SMTP do not have."""

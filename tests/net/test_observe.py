@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from fake_mta import Script, ending, parse, scripts, serving
 from probe.model import Endpoint, Failure, Observation, Protocol, Stage, Target, Tls, Trouble
 from probe.net import observe as module
 from probe.net.driver import Driver
-from probe.net.observe import AUTO, ObserveOptions, observe
+from probe.net.observe import AUTO, ObserveOptions, begun, look, observe
 from probe.net.resolve import Resolved
 
 SCRIPTS = {script.name: script for script in scripts()}
@@ -378,3 +379,17 @@ async def _only_retry(seen: Observation) -> Observation:
     loop = asyncio.get_running_loop()
     run = module.Run(QUICK, loop, loop.time(), seen.started)
     return await module._retried(run, seen)
+
+
+def test_one_version_alone_is_asked_for() -> None:
+    """A server of TLS 1.3 takes that, and refuses 1.2 once and for all: a narrow look is not asked again."""
+
+    async def looks() -> list[Observation]:
+        async with serving(SCRIPTS["good-starttls"]) as port:
+            whole = Endpoint("127.0.0.1", "127.0.0.1", port, sni="mx.example", offered_key="rsa")
+            return [await look(begun(QUICK), replace(whole, offered_tls=version)) for version in ("TLSv1.3", "TLSv1.2")]
+
+    newer, older = asyncio.run(looks())
+    assert (newer.tls_version, newer.stage) == ("TLSv1.3", Stage.DONE)
+    assert (older.presented, older.stage, older.retried) == (None, Stage.HANDSHAKE, None)
+    assert [line.line for line in older.transcript if line.line.startswith("<again")] == []

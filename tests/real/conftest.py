@@ -47,6 +47,7 @@ class Authority:
     """
 
     named: dict[str, Forged]
+    now: datetime
 
     def pem(self, letters: str) -> str:
         """Write certificates in that order."""
@@ -74,8 +75,9 @@ class Authority:
 @pytest.fixture(scope="session")
 def authority() -> Authority:
     """Make the certificates with dates around now: real clients look at the real clock."""
-    actors = cast(datetime.now(UTC).replace(microsecond=0))
+    now = datetime.now(UTC).replace(microsecond=0)
+    actors = cast(now)
     upper = actors.authority("Example A", "issuing-2", actors.root)
     lower = actors.authority("Example B", "issuing", upper)
     named = {"L": actors.leaf(lower), "B": lower, "A": upper, "R": actors.root, "S": actors.strange_root}
-    return Authority(named)
+    return Authority(named, now)

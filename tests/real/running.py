@@ -44,6 +44,10 @@ class Files:
     """The CA file of the configuration, for servers that have one; "" = the setting is absent."""
     together: bool = False
     """The key stands in the file of the certificates, before them."""
+    others: Mapping[str, str] = field(default_factory=dict)
+    """Name → what lies beside these files."""
+    settings: str = ""
+    """The TLS settings in the place of the usual ones; FOLDER stands for the folder of the files."""
 
 
 class NotStarted(Exception):  # noqa: N818  # what one of the servers is expected to do
@@ -256,4 +260,7 @@ def written(files: Files, folder: Path, group: int = 0) -> dict[str, Path]:
     with paths["cert"].open("a", encoding="utf-8") as file:
         file.write(files.certificates)
     paths["ca"].write_text(files.ca, encoding="utf-8")
+    for name, text in files.others.items():
+        (folder / name).write_text(text.replace("FOLDER", str(folder)), encoding="utf-8")
+        os.chown(folder / name, -1, group)
     return paths

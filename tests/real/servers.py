@@ -52,6 +52,8 @@ def postfix(unpacked: Unpacked, files: Files) -> Iterator[Server]:
 def _postfix_tls(files: Files, paths: Mapping[str, Path]) -> str:
     """Write the TLS settings (https://www.postfix.org/TLS_README.html#server_cert_key)."""
     lines = ["smtpd_tls_security_level = may"]
+    if files.settings:
+        return "\n".join([*lines, files.settings.replace("FOLDER", str(paths["cert"].parent))])
     if files.together:
         lines += [f"smtpd_tls_chain_files = {paths['cert']}"]
     else:
@@ -120,6 +122,8 @@ def exim(unpacked: Unpacked, files: Files) -> Iterator[Server]:
 
 
 def _exim_tls(files: Files, paths: Mapping[str, Path]) -> str:
+    if files.settings:
+        return files.settings.replace("FOLDER", str(paths["cert"].parent))
     lines = [f"tls_certificate = {paths['cert']}"]
     lines += [f"tls_privatekey = {paths['key']}"] * (not files.together)
     return "\n".join(lines + [f"tls_verify_certificates = {paths['ca']}"] * bool(files.ca))

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from queue import Queue
 
@@ -61,7 +61,7 @@ def clients(authority: Authority) -> Authority:
     """Add C, a leaf for a client; L is one for a server, as public CAs issue them."""
     issuer = authority.named["B"]
     leaf = cast(datetime.now(UTC).replace(microsecond=0)).leaf(issuer, eku=("clientAuth",))
-    return Authority({**authority.named, "C": leaf})
+    return replace(authority, named={**authority.named, "C": leaf})
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,8 @@ from shared import examples
 from probe.demo import flight
 from probe.model import Alert, Failure, Trouble
 from probe.wire import certificates, handshake
-from probe.wire.handshake import TLS12, Handshake, server_name
+from probe.wire.handshake import Handshake, server_name
+from probe.wire.offer import TLS12, Offer
 
 GOOD = tuple(one.der for one in chain(1)[:2])
 GARBAGE = (GOOD[0], b"this is no certificate", GOOD[1])
@@ -32,7 +33,7 @@ Mangle = Callable[[bytes], bytes]
 
 def shaken(made: SSL.Context, sni: str | None = None, *, cap: str | None = None, rounds: int = 4) -> Handshake:
     """Carry bytes to and fro until both sides have nothing more to say."""
-    shake, server = Handshake(sni, cap=cap), Server(made)
+    shake, server = Handshake(sni, offer=Offer(cap=cap)), Server(made)
     for _ in range(rounds):
         with contextlib.suppress(SSL.Error):
             server.receive(shake.take())
@@ -42,7 +43,7 @@ def shaken(made: SSL.Context, sni: str | None = None, *, cap: str | None = None,
 
 def alone(*answers: bytes, cap: str | None = None) -> Handshake:
     """A handshake that hears just this."""
-    shake = Handshake(None, cap=cap)
+    shake = Handshake(None, offer=Offer(cap=cap))
     shake.take()
     for answer in answers:
         shake.receive(answer)
@@ -346,7 +347,8 @@ def test_configuration_of_the_user(first: str, tmp_path: Path) -> None:
     (tmp_path / "openssl.cnf").write_text(
         "openssl_conf=c\n[c]\nssl_conf=s\n[s]\nsystem_default=d\n[d]\nMinProtocol=TLSv1.3\nCiphersuites=TLS_AES_128_GCM_SHA256\n"
     )
-    code = f"{first}from probe.wire.handshake import Handshake as H; print(len(H(None, cap='tls1.2').take()) > 100)"
+    asking = "Handshake(None, offer=Offer(cap='tls1.2'))"
+    code = f"{first}from probe.wire.handshake import Handshake, Offer; print(len({asking}.take()) > 100)"
     environment = {**os.environ, "OPENSSL_CONF": str(tmp_path / "openssl.cnf")}
     ran = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert "True\n" == ran.stdout
@@ -354,7 +356,7 @@ def test_configuration_of_the_user(first: str, tmp_path: Path) -> None:
 
 def test_without_private_names(monkeypatch: pytest.MonkeyPatch) -> None:
     """What pyOpenSSL has no public name for is done without: the group list, the number of a reason."""
-    monkeypatch.setattr(handshake, "_LIBRARY", None)
+    monkeypatch.setattr(handshake, "LIBRARY", None)
     handshake._context.cache_clear()  # made anew without, and with again below
     shake = alone(old_flight(old_list(())))
     handshake._context.cache_clear()

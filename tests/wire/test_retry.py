@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -42,3 +43,12 @@ def test_a_server_that_goes_away_at_our_hello_is_asked_for_less(symptoms: tuple[
     """Old servers close where a newer version is offered; one that says close_notify speaks TLS and means it."""
     failure = Failure(Trouble.CLOSED, "connection closed", symptoms)
     assert reason_to_retry(Observation(Endpoint("mx", None, 25), NOW, Stage.HANDSHAKE, failure)) == why
+
+
+@pytest.mark.parametrize("asked", [{"offered_key": "ecdsa"}, {"offered_tls": "TLSv1.3"}])
+def test_a_narrow_offer_is_not_narrowed_further(asked: dict[str, str]) -> None:
+    """Its refusal is the answer: the server has no such certificate, or does not speak that version."""
+    failure = Failure(Trouble.ALERT, "handshake failure", ("alert:40",))
+    whole = Observation(Endpoint("mx", None, 25), NOW, Stage.HANDSHAKE, failure)
+    assert reason_to_retry(whole) == TLS12
+    assert reason_to_retry(replace(whole, endpoint=replace(whole.endpoint, **asked))) is None  # type: ignore[arg-type]

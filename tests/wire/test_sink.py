@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from probe.demo import keys
 from probe.model import Endpoint, Failure, Observation, Side, Stage, Trouble
-from probe.wire.handshake import TLS12, Handshake
+from probe.wire.handshake import Handshake
 from probe.wire.identity import Identity
+from probe.wire.offer import TLS12, Offer
 from probe.wire.sink import COMMANDS, IDLE, INPUT, LINE, MESSAGE, Sink
 from probe.wire.welcome import Context, context
 
@@ -50,7 +51,7 @@ def secured(to: Sink, cap: str | None = None, presenting: Identity | None = PRES
     """Go as far as the end of the handshake."""
     told(to, b"EHLO sender.example\r\n", size)
     told(to, b"STARTTLS\r\n", size)
-    client = Handshake("mx.example", cap=cap, identity=presenting)
+    client = Handshake("mx.example", offer=Offer(cap=cap), identity=presenting)
     while data := client.take():
         client.receive(told(to, data, size) or b"")
     return client

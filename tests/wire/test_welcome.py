@@ -18,8 +18,9 @@ from OpenSSL import SSL
 from probe.demo import flight, keys
 from probe.model import Alert, Failure, Trouble
 from probe.wire import certificates
-from probe.wire.handshake import TLS12, Handshake
+from probe.wire.handshake import Handshake
 from probe.wire.identity import Identity
+from probe.wire.offer import TLS12, Offer
 from probe.wire.welcome import Welcome, context
 
 pytestmark = pytest.mark.filterwarnings("ignore:Passing pyOpenSSL")
@@ -83,7 +84,7 @@ def shaken(client: Handshake | Verifier, size: int = 1 << 16) -> Welcome:
 def test_the_list_is_seen_as_it_was_sent(order: tuple[int, ...], cap: str | None, size: int) -> None:
     """Byte for byte, in wire order, in TLS 1.2 and 1.3, however the network cuts it."""
     presenting = identity([THEIRS[n] for n in order])
-    learned = shaken(Handshake("mx.example", cap=cap, identity=presenting), size).learned()
+    learned = shaken(Handshake("mx.example", offer=Offer(cap=cap), identity=presenting), size).learned()
     assert presenting.chain == learned["presented"]
     assert ("TLSv1.2" if cap else "TLSv1.3") == learned["tls_version"]
     assert learned["client_cert_requested"] is True
@@ -92,7 +93,7 @@ def test_the_list_is_seen_as_it_was_sent(order: tuple[int, ...], cap: str | None
 @pytest.mark.parametrize("cap", [None, TLS12])
 def test_a_client_without_a_certificate_is_welcome(cap: str | None) -> None:
     """It sends an empty list, which is seen as one; the name that it asks for is kept."""
-    client = Handshake("mx.example", cap=cap)
+    client = Handshake("mx.example", offer=Offer(cap=cap))
     welcome = shaken(client)
     assert (welcome.complete, client.complete, welcome.sni) == (True, True, "mx.example")
     assert welcome.learned()["presented"] == ()
@@ -101,7 +102,7 @@ def test_a_client_without_a_certificate_is_welcome(cap: str | None) -> None:
 @pytest.mark.parametrize("cap", [None, TLS12])
 def test_the_request_names_no_ca(cap: str | None) -> None:
     """An empty list means that any CA will do, and a client keeps nothing back."""
-    client = Handshake(None, cap=cap, identity=identity(THEIRS[:1]))
+    client = Handshake(None, offer=Offer(cap=cap), identity=identity(THEIRS[:1]))
     shaken(client)
     assert client.learned()["client_cert_requested"] is True
     assert client._tls.get_client_ca_list() == []
@@ -123,9 +124,9 @@ def test_a_client_that_refuses_us_tells_why(version: int) -> None:
 def test_no_session_is_resumed(cap: str | None) -> None:
     """A client that tries to resume goes through it all again, and presents its list again."""
     presenting = identity(THEIRS[:3])
-    first = Handshake(None, cap=cap, identity=presenting)
+    first = Handshake(None, offer=Offer(cap=cap), identity=presenting)
     shaken(first)
-    second = Handshake(None, cap=cap, identity=presenting)
+    second = Handshake(None, offer=Offer(cap=cap), identity=presenting)
     if session := first._tls.get_session():
         second._tls.set_session(session)
     assert presenting.chain == shaken(second).learned()["presented"]
