@@ -43,6 +43,9 @@ from probe.pki.repair import repair
 from probe.rules import hidden, judge
 from probe.rules.across import client_certificate, eased
 from probe.rules.case import Case
+from probe.rules.domain import of_domain
+from probe.rules.looks import compared
+from probe.rules.policy import of_policies, web_host
 from probe.wording import Saying, slots_of, spoken, voice_of
 
 if TYPE_CHECKING:
@@ -184,13 +187,23 @@ def _own(seen: Observation, options: Options) -> EndpointReport:
 
 def _across(report: Report, options: Options) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
     """What no single look shows, in words; and the ids of what the user does not want to hear of it."""
-    found = [*_presented(report)]
+    found = [*_of_domain(report, options), *_presented(report), *compared(report.endpoints)]
     kept = tuple(finding for finding in found if finding.id not in options.ignore)
     grave = (finding for finding in found if finding.severity is not Severity.INFO)
     target = report.target
     place = Endpoint(target.name, None, target.port, target.protocol, target.tls)
     said = spoken(kept, None, Saying(slots_of(place, options.name), options.mta, options.words))
     return said, tuple({finding.id: None for finding in grave if finding.id in options.ignore})
+
+
+def _of_domain(report: Report, options: Options) -> Iterator[Finding]:
+    """What MX records and policies show."""
+    domain = report.domain
+    if domain is None:
+        return
+    yield from of_domain(domain)
+    web = web_host(domain)
+    yield from of_policies(domain, report.endpoints, chain_of(web, options) if web else None)
 
 
 def _presented(report: Report) -> Iterator[Finding]:

@@ -303,6 +303,8 @@ class PolicyFetch:
     """At most 64 KiB."""
     failure: Failure | None = None
     """Why no whole answer came."""
+    fetched: tuple[Fetch, ...] = ()
+    """AIA addresses that were asked on behalf of its certificates."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from probe.judgement import Options, chain_of, judged, moment_of, of_list, repor
 from probe.material import Material
 from probe.model import (
     Certificate,
+    Domain,
     Kind,
     Observation,
     Protocol,
@@ -33,6 +34,7 @@ from probe.model import (
     Tls,
 )
 from probe.pki.profile import is_root
+from probe.rules.policy import web_host
 
 if TYPE_CHECKING:
     from probe.net.observe import ObserveOptions
@@ -52,8 +54,8 @@ async def probe_host(target: Target, options: Options, known: Known | None = Non
     from probe.net.survey import survey
 
     network = options.network or ObserveOptions()
-    dns = Dns(options.dns or DnsOptions())
-    seen = await survey(target, replace(network, identity=None), dns, options.breadth, known)
+    dns, private = Dns(options.dns or DnsOptions()), options.allow_private
+    seen = await survey(target, replace(network, identity=None), dns, options.breadth, known, allow_private=private)
     if network.identity is not None:
         seen = await _presenting(seen, network)
     return report_of_survey(await completed(seen, options), options)
@@ -79,7 +81,16 @@ async def completed(survey: Survey, options: Options) -> Survey:
     whole = dict(zip(first, await asyncio.gather(*(complete(one, options) for one in first.values())), strict=True))
     found = ((seen, whole[seen.presented, seen.side]) for seen in survey.observations)
     filled = tuple(replace(seen, fetched=one.fetched, cached=one.cached) for seen, one in found)
-    return replace(survey, observations=filled)
+    return replace(survey, observations=filled, domain=await _with_policy(survey.domain, options))
+
+
+async def _with_policy(domain: Domain | None, options: Options) -> Domain | None:
+    """Look for the issuers that the web host of the policy does not send."""
+    host = web_host(domain) if domain else None
+    if not (domain and domain.sts and domain.sts.fetch and host):
+        return domain
+    fetch = replace(domain.sts.fetch, fetched=(await complete(host, options)).fetched)
+    return replace(domain, sts=replace(domain.sts, fetch=fetch))
 
 
 async def complete(observation: Observation, options: Options) -> Observation:

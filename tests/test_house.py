@@ -30,7 +30,7 @@ MAY_IMPORT = {
     "render": {"model", "message", "catalogue", "changes"},
     "wording": {"model", "material", "catalogue"},
     "judgement": {"model", "material", "catalogue", "pki", "rules", "wording"},
-    "pipeline": {"model", "material", "pki", "net", "judgement"},
+    "pipeline": {"model", "material", "pki", "rules", "net", "judgement"},
     "targets": {"model"},
     "api": {"model", "message", "pki", "pipeline", "judgement", "targets", "net", "triage"},
     "demo": {"model", "pki"},

@@ -36,6 +36,7 @@ from probe.net.observe import (
     look,
     unresolved,
 )
+from probe.net.policy import sts, tls_rpt
 from probe.net.resolve import address_of
 
 ADDRESSES = 16
@@ -52,6 +53,9 @@ TLSA_TIMEOUT = 5.0
 
 MX_TIMEOUT = 5.0
 """Seconds for the MX of a host that lets nobody in; the answer only adds a hint."""
+
+POLICY_SECONDS = 30.0
+"""For MTA-STS and TLS reporting, from DNS to the policy; a sender gives it a minute (RFC 8461 §3.3)."""
 
 UNWELCOME = frozenset({421, 554})
 """Greetings after which a polite client does not come again (RFC 5321 §3.1, §3.8)."""
@@ -112,22 +116,30 @@ class _Tour:
     dns: Dns
     breadth: Breadth
     known: Known
+    allow_private: bool
     addresses: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
-    @property
-    def resolve_seconds(self) -> float:
-        return max(min(RESOLVE_TIMEOUT, self.run.left), 0.001)
+    def at_most(self, seconds: float) -> float:
+        """So many seconds, or what is left of the total."""
+        return max(min(seconds, self.run.left), 0.001)
 
 
 async def survey(
-    target: Target, options: ObserveOptions, dns: Dns, breadth: Breadth | None = None, known: Known | None = None
+    target: Target,
+    options: ObserveOptions,
+    dns: Dns,
+    breadth: Breadth | None = None,
+    known: Known | None = None,
+    *,
+    allow_private: bool = False,
 ) -> Survey:
     """Look at everything that belongs to a target, within the total deadline of ``options``.
 
-    Raises nothing for what the network does. Cancelling it closes the connections; ``known`` keeps what was seen.
+    ``allow_private`` is about the web host of the policy. Raises nothing for what the network does. Cancelling it
+    closes the connections; ``known`` keeps what was seen.
     """
-    tour = _Tour(begun(options), dns, breadth or Breadth(), known or Known(target))
+    tour = _Tour(begun(options), dns, breadth or Breadth(), known or Known(target), allow_private)
     if target.kind is Kind.DOMAIN:
         await _domain(tour, target)
     else:
@@ -141,22 +153,33 @@ async def _suggest(tour: _Tour) -> None:
     known = tour.known
     if all(seen.stage is Stage.CONNECT for seen in known.seen.values()):
         for rank, seen in known.seen.items():
-            known.seen[rank] = await with_mail_hosts(seen, tour.dns, max(min(MX_TIMEOUT, tour.run.left), 0.001))
+            known.seen[rank] = await with_mail_hosts(seen, tour.dns, tour.at_most(MX_TIMEOUT))
 
 
 async def _domain(tour: _Tour, target: Target) -> None:
     """Look at the mail hosts of a domain, all at once."""
-    domain = await tour.dns.mail_hosts(target.name, tour.resolve_seconds)
-    tour.known.domain = domain
+    domain = tour.known.domain = await tour.dns.mail_hosts(target.name, tour.at_most(RESOLVE_TIMEOUT))
     hosts = [(replace(target, name=mx.host, kind=Kind.HOST), mx.preference) for mx in hosts_of(domain)]
-    await asyncio.gather(*(_host(tour, n, *host) for n, host in enumerate(hosts)))
+    await asyncio.gather(_policies(tour, domain), *(_host(tour, n, *host) for n, host in enumerate(hosts)))
+
+
+async def _policies(tour: _Tour, domain: Domain) -> None:
+    """Look for what the domain announces; one that takes no mail, or is not there, announces nothing."""
+    if domain.failure:
+        return
+    seconds = tour.at_most(POLICY_SECONDS)
+    found, reports = await asyncio.gather(
+        sts(domain.name, tour.dns, seconds=seconds, allow_private=tour.allow_private),
+        tls_rpt(domain.name, tour.dns, seconds=seconds),
+    )
+    tour.known.domain = replace(domain, sts=found, tls_rpt=reports)
 
 
 async def _host(tour: _Tour, number: int, target: Target, preference: int | None) -> None:
     """Look at every address of one host, and for its TLSA records meanwhile."""
     known, options = tour.known, tour.run.options
     known.waiting[number, 0, 0] = target.name
-    resolved = await tour.dns.addresses(target.name, family_of(options), tour.resolve_seconds)
+    resolved = await tour.dns.addresses(target.name, family_of(options), tour.at_most(RESOLVE_TIMEOUT))
     if resolved.failure:
         nowhere = unresolved(tour.run, target, resolved.failure)
         known.add((number, 0, 0), _preferred(nowhere, preference))
@@ -186,8 +209,7 @@ async def _tlsa(tour: _Tour, target: Target) -> TlsaAnswer | None:
     if address_of(target.name) or target.protocol not in {Protocol.SMTP, Protocol.SUBMISSION}:
         return None
     of_mx = tour.known.domain.dnssec if tour.known.domain else None
-    seconds = max(min(TLSA_TIMEOUT, tour.run.left), 0.001)
-    return await tour.dns.tlsa(target.name, target.port, of_mx, seconds)
+    return await tour.dns.tlsa(target.name, target.port, of_mx, tour.at_most(TLSA_TIMEOUT))
 
 
 async def _address(tour: _Tour, rank: Rank, endpoint: Endpoint) -> None:

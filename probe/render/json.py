@@ -143,6 +143,7 @@ def _policy(fetch: PolicyFetch | None) -> dict[str, object] | None:
         "presented": [sha256(der).hexdigest() for der in fetch.presented or ()],
         "body": plain(fetch.body.decode("utf-8", "replace")),
         "failure": _failure(fetch.failure),
+        "fetched": [plain({"url": asked.url, "problem": asked.problem}) for asked in fetch.fetched],
     }
 
 

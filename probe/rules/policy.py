@@ -9,6 +9,7 @@ The web host's chain is built as that of a mail server is; None = it was not bui
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 from probe.model import (
@@ -111,8 +112,8 @@ def web_host(domain: Domain) -> Observation | None:
         return None
     name = f"mta-sts.{domain.name}"
     endpoint = Endpoint(name, fetch.address, HTTPS, tls=Tls.IMPLICIT, sni=name)
-    presented, version = fetch.presented, fetch.tls_version
-    return Observation(endpoint, domain.started, Stage.DONE, presented=presented, tls_version=version)
+    seen = Observation(endpoint, domain.started, Stage.DONE, presented=fetch.presented)
+    return replace(seen, tls_version=fetch.tls_version, fetched=fetch.fetched)
 
 
 def of_policies(
