@@ -45,8 +45,9 @@ REPEATED = (
     "at",
     "warn_days",
     "compare",
+    "resolver",
 )
-FLAGS = ("no_sni", "no_fetch", "no_cache", "allow_private")
+FLAGS = ("no_sni", "no_fetch", "no_cache", "allow_private", "trust_ad")
 """Options that change what is seen or judged, with a value and without."""
 RESOLVER_PORT = 53
 STORES = frozenset({"mozilla", "system", "none"})
@@ -110,6 +111,7 @@ def options(arguments: Namespace) -> Options:
         mta=software(arguments.mta),
         words=repeated(arguments),
         dns=dns(arguments),
+        tlsa=arguments.tlsa,
         breadth=Breadth(arguments.thorough, arguments.repeat),
         network=network(arguments),
         on_disk=on_disk(arguments.compare),
