@@ -38,6 +38,7 @@ from probe.model import (
 from probe.pki.anchors import Anchors, mozilla
 from probe.pki.certificate import parse
 from probe.pki.chain import build
+from probe.pki.dane import needed
 from probe.pki.pool import Pool
 from probe.pki.repair import repair
 from probe.rules import hidden, judge
@@ -86,6 +87,10 @@ class Options:
     """Options of the command line that a command which we print repeats, such as ("--name", "mx.example.com")."""
     dns: DnsOptions | None = None
     """Whom to ask for names; None = the system's resolver."""
+    tlsa: bool = False
+    """Say which TLSA records to publish."""
+    domain: str | None = None
+    """The mail domain whose MX records led to these hosts; None = none did."""
     breadth: Breadth | None = None
     """How many ways to ask each address; None = one."""
     network: ObserveOptions | None = None
@@ -127,9 +132,11 @@ def judged(
     if chain is None and observation.presented is not None:
         chain = chain_of(observation, options)
     stores = options.anchors.stores
-    mending = repair(chain, at, options.anchors, _origins(observation, options)) if chain else None
+    kept = needed(observation.tlsa, chain) if chain else ()
+    mending = repair(chain, at, options.anchors, _origins(observation, options), kept) if chain else None
     reference = options.name or endpoint.host
     case = Case(observation, at, chain, mending, reference, stores, options.warn_days, material, options.on_disk)
+    case = replace(case, domain=options.domain, proposes_tlsa=options.tlsa)
     findings, skipped = judge(case, options.ignore)
     mta = Mta(options.mta, "--mta", Confidence.IS) if options.mta else recognise(observation)
     words = named(options.words, endpoint.port, endpoint.protocol, endpoint.tls)
@@ -154,7 +161,8 @@ def report_of(observation: Observation, options: Options, target: Target | None 
 
 def report_of_survey(survey: Survey, options: Options) -> Report:
     """Make the report of everything that was seen of a target, live or saved."""
-    looks = tuple(_judged_once(survey.observations, options))
+    domain = survey.target.name if survey.target.kind is Kind.DOMAIN else None
+    looks = tuple(_judged_once(survey.observations, replace(options, domain=domain)))
     endpoints = eased(looks)
     begun = [seen.started for seen in survey.observations] + ([survey.domain.started] if survey.domain else [])
     at = _aware(options.at or min(begun))

@@ -699,7 +699,7 @@ class Missing:
     subject: str
     sha256: str | None
     source: str
-    """"aia", "pool", "cache" or "unknown"."""
+    """"aia", "pool", "cache", "anchor" (a trust anchor that DANE needs in the list) or "unknown"."""
     url: str | None = None
 
 

@@ -87,7 +87,11 @@ def _is_removed(finding: Finding, mending: Repair | None) -> bool:
 
 
 OF_A_FILE = dict.fromkeys(
-    ("--client-cert", "--compare", "--sni", "--no-sni", "--protocol", "--tls", "--ehlo", "--source", "-4", "-6"), ""
+    (
+        *("--client-cert", "--compare", "--sni", "--no-sni", "--protocol", "--tls", "--ehlo", "--source", "-4", "-6"),
+        *("--resolver", "--trust-ad"),
+    ),
+    "",
 ) | {"--client-key": "--key"}
 """Options of a probe → what ``file`` calls them; "" where it has no use for them."""
 

@@ -160,10 +160,11 @@ def test_every_rule_has_a_page_and_every_page_a_use() -> None:
 
 def test_every_rule_of_a_chain_has_a_case_where_it_speaks() -> None:
     """fixtures/chains holds a chain for every finding that a chain alone can show."""
-    from probe.rules import RULES, conversation, handshake
+    from probe.rules import RULES, conversation, dane, handshake
 
     spoken = {name for case in (TOP / "fixtures/chains").glob("*/case.toml") for name in findings_of(case)}
-    elsewhere = {rule.id for rule in RULES if rule.look.__module__ in {conversation.__name__, handshake.__name__}}
+    by_more = {conversation.__name__, dane.__name__, handshake.__name__}
+    elsewhere = {rule.id for rule in RULES if rule.look.__module__ in by_more}
     handshake_alone = {"key-mismatch", "aia-problem", "client-eku"}
     for missing in sorted({rule.id for rule in RULES} - elsewhere - handshake_alone - spoken):
         pytest.fail(f"no case shows {missing}: add one to scripts/forge-fixtures and run it")

@@ -111,6 +111,7 @@ def options(arguments: Namespace) -> Options:
         mta=software(arguments.mta),
         words=repeated(arguments),
         dns=dns(arguments),
+        tlsa=arguments.tlsa,
         breadth=Breadth(arguments.thorough, arguments.repeat),
         network=network(arguments),
         on_disk=on_disk(arguments.compare),

@@ -1,14 +1,14 @@
 """The shortest edit from the list that was presented to the list that should be.
 
 Right is: the leaf, then each certificate behind one that it signed (RFC 5246 §7.4.2, RFC 8446 §4.4.2), no duplicates,
-nothing foreign, no root that is an anchor anyway, and whatever the best path needs that was not sent. Cross-signed
-certificates that open a second way upward stay: old peers may need them.
+nothing foreign, no root that is an anchor anyway (unless DANE needs it), and whatever the best path needs that was not
+sent. Cross-signed certificates that open a second way upward stay: old peers may need them.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
@@ -20,11 +20,16 @@ from probe.pki.signature import signed_by
 
 
 def repair(
-    chain: Chain, at: datetime, anchors: Anchors, origins: Mapping[str, str] = MappingProxyType({})
+    chain: Chain,
+    at: datetime,
+    anchors: Anchors,
+    origins: Mapping[str, str] = MappingProxyType({}),
+    keep: Collection[str] = (),
 ) -> Repair | None:
     """Return the edit, or None when no leaf could be read.
 
-    ``origins`` tells where certificates that nobody sent were found: digest → address or file. Where a certificate is
+    ``origins`` tells where certificates that nobody sent were found: digest → address or file. ``keep`` are digests of
+    certificates that the list must hold, be they roots: DANE needs them there (RFC 7672 §3.1.2). Where a certificate is
     damaged whose issuer was not found elsewhere, no other list is better, and everything is kept. Without any trust
     anchor nobody can say where the list should end, and nothing is called missing. A list that no peer would take,
     since an intermediate of it is expired or may not sign, or since OpenSSL refuses it with these ``anchors``, is not
@@ -35,7 +40,9 @@ def repair(
         return None
     if chain.mended is None and _damaged(chain, goal.certificates[-1]):
         return Repair(tuple(_steps(chain.presented, chain.presented)), None)
-    right, accepted = _accepted(*_lists(chain, goal, at), goal, lambda listed: _number(listed, chain, anchors, at))
+    right, accepted = _accepted(
+        *_lists(chain, goal, at, keep), goal, lambda listed: _number(listed, chain, anchors, at)
+    )
     steps = tuple(_steps(chain.presented, right))
     if chain.mended is None:
         return (
@@ -45,7 +52,8 @@ def repair(
         )
     usable = accepted and not any(fault.verify is not None and fault.index for fault in goal.faults)
     pem = bundle(right) if usable else None
-    return Repair(steps, right if usable else None, tuple(_missing(goal, origins)), pem)
+    unsent = {*keep}.difference(certificate.sha256 for certificate in chain.presented)
+    return Repair(steps, right if usable else None, tuple(_missing(goal, origins, unsent)), pem)
 
 
 Listed = tuple[Certificate, ...]
@@ -73,20 +81,25 @@ def _damaged(chain: Chain, certificate: Certificate) -> bool:
     return any(child.sha256 == certificate.sha256 and tampered(child, other) for child, other in chain.near_misses)
 
 
-def _lists(chain: Chain, goal: Path, at: datetime) -> tuple[Listed, Listed]:
+def _lists(chain: Chain, goal: Path, at: datetime, keep: Collection[str]) -> tuple[Listed, Listed]:
     """What may be right: the goal's certificates with what else was presented and may serve another peer; and alone.
 
     The first is as it was sent, where that is in order.
     """
     sent = {certificate.sha256 for certificate in chain.presented}
     above = zip(goal.certificates[1:], goal.sources[1:], strict=True)
-    needed = [c for c, source in above if not is_root(c) and (source is not Source.ANCHOR or c.sha256 in sent)]
+    needed = [c for c, source in above if c.sha256 in keep or _belongs(c, source, sent)]
     bare = (goal.certificates[0], *needed)
     stale = {position for position, _ in chain.stale}
     beside = (chain.presented[position] for position in sorted(chain.related - stale))
-    rich = tuple(dict.fromkeys((*bare, *(c for c in beside if _is_useful(c, chain, at)))))
+    rich = tuple(dict.fromkeys((*bare, *(c for c in beside if c.sha256 in keep or _is_useful(c, chain, at)))))
     as_sent = tuple(certificate for certificate in dict.fromkeys(chain.presented) if certificate in rich)
     return (as_sent if len(as_sent) == len(rich) and _in_order(as_sent) else rich), bare
+
+
+def _belongs(certificate: Certificate, source: Source, sent: Collection[str]) -> bool:
+    """Above the leaf everything does but a root, and an anchor that was not sent."""
+    return not is_root(certificate) and (source is not Source.ANCHOR or certificate.sha256 in sent)
 
 
 def _in_order(certificates: Sequence[Certificate]) -> bool:
@@ -138,9 +151,9 @@ def _longest_rise(numbers: Sequence[int]) -> list[int]:
     return rise
 
 
-def _missing(goal: Path, origins: Mapping[str, str]) -> Iterator[Missing]:
+def _missing(goal: Path, origins: Mapping[str, str], wanted: Collection[str]) -> Iterator[Missing]:
     for certificate, source in zip(goal.certificates, goal.sources, strict=True):
-        if source in ABSENT and not is_root(certificate):
+        if certificate.sha256 in wanted or (source in ABSENT and not is_root(certificate)):
             yield Missing(certificate.subject.text, certificate.sha256, source.value, origins.get(certificate.sha256))
 
 

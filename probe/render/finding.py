@@ -56,11 +56,16 @@ class Told:
 
 
 def tell(sheet: Sheet, finding: Finding, told: Told, where: str = "") -> None:
-    """Add one finding; a note takes one line unless all is wanted. ``where``: not every look of these has it."""
+    """Add one finding; a note takes one line unless all is wanted, or it brings lines for a zone file.
+
+    ``where``: not every look of these has it.
+    """
     sure = "" if finding.confidence is Confidence.IS else f" ({finding.confidence})"
     mark = (f"{MARKS[finding.severity]} {NAMES[finding.severity]}{sure}: ", finding.severity.value)
     heading = (told.title(finding.id), "strong")
-    if finding.severity is Severity.INFO and not told.verbose:
+    zone = finding.facts.get("zone")
+    lines = [str(line) for line in zone] if isinstance(zone, list | tuple) else []
+    if finding.severity is Severity.INFO and not told.verbose and not lines:
         sheet.say(mark, heading, f"  [{finding.id}]", first="", rest="  ")
         return
     sheet.blank()
@@ -72,8 +77,17 @@ def tell(sheet: Sheet, finding: Finding, told: Told, where: str = "") -> None:
         return
     told.findings.add(said)
     sheet.say(_LONG.sub(_cut, finding.summary.replace("\n", " ")), first="  ")
+    _copyable(sheet, lines)
     _advise(sheet, finding, told)
     sheet.say(f"page: smtp-chaincheck explain {finding.page}", first="  ")
+    sheet.blank()
+
+
+def _copyable(sheet: Sheet, lines: Sequence[str]) -> None:
+    """Add lines that are copied whole, with air around them."""
+    sheet.blank()
+    for line in lines:
+        sheet.line("    ", (line, "command"))
     sheet.blank()
 
 

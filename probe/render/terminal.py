@@ -180,7 +180,8 @@ def _hint(mta: Mta | None) -> str:
 
 def _point_to_pages(sheet: Sheet, endpoint: EndpointReport, told: Told) -> None:
     """Once for all notes, which have taken one line each."""
-    notes = {finding.page for finding in endpoint.findings if finding.severity is Severity.INFO}
+    short = (finding for finding in endpoint.findings if "zone" not in finding.facts)
+    notes = {finding.page for finding in short if finding.severity is Severity.INFO}
     if notes and not told.verbose:
         sheet.say(f"page: smtp-chaincheck explain {notes.pop() if len(notes) == 1 else 'ID'}", first="  ")
 

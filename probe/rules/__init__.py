@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from probe.material import Form
 from probe.model import Confidence, Finding, Severity, Side, Skipped
-from probe.rules import conversation, disk, file, handshake, listen, looks, name, profile, structure, time, trust
+from probe.rules import conversation, dane, disk, file, handshake, listen, looks, name, profile, structure, time, trust
 from probe.rules.case import Case, Need, Rule
 
 RULES: tuple[Rule, ...] = (
@@ -32,6 +32,9 @@ RULES: tuple[Rule, ...] = (
     name.name_mismatch,
     name.no_san,
     name.bad_name,
+    dane.dane_bogus,
+    dane.dane_ta_missing,
+    dane.dane_mismatch,
     structure.fragile_path,
     trust.expired_root,
     profile.not_a_ca,
@@ -50,12 +53,15 @@ RULES: tuple[Rule, ...] = (
     handshake.unexpected_message,
     handshake.handshake_refused,
     handshake.handshake_failed,
+    dane.dane_unusable,
     structure.misordered,
     time.expires_soon,
     structure.too_many_certs,
     structure.duplicate,
     structure.extra_cert,
     structure.root_included,
+    dane.dane_insecure,
+    dane.dane_rollover,
     trust.aia_problem,
     handshake.client_cert_requested,
 )
@@ -88,6 +94,9 @@ LISTEN_RULES: tuple[Rule, ...] = (
 DISK_RULES: tuple[Rule, ...] = (disk.served_differs,)
 """Where a file was named that the server is given (``--compare``)."""
 
+TLSA_RULES: tuple[Rule, ...] = (dane.tlsa_records,)
+"""Where the user asks for the records to publish (``--tlsa``)."""
+
 OF_ORDER = frozenset({"leaf-not-first", "misordered"})
 """Not asked of PKCS#7, which is a set (RFC 2315 §6.6)."""
 
@@ -101,7 +110,10 @@ POLICIES = frozenset({"mta-sts-broken", "mta-sts-mismatch", "mta-sts-none", "tls
 """Ids of findings about what a domain announces (rules/policy.py)."""
 
 IDS: frozenset[str] = (
-    frozenset(rule.id for rule in (*RULES, *FILE_RULES, *LISTEN_RULES, *DISK_RULES)) | ACROSS | OF_DOMAIN | POLICIES
+    frozenset(rule.id for rule in (*RULES, *FILE_RULES, *LISTEN_RULES, *DISK_RULES, *TLSA_RULES))
+    | ACROSS
+    | OF_DOMAIN
+    | POLICIES
 )
 
 DECLINED = "the server has no certificate of the kind, or does not speak the version, that alone was offered"
@@ -139,7 +151,7 @@ def _rules(case: Case) -> tuple[Rule, ...]:
     if case.material is None:
         if case.observation.side is Side.CLIENT:
             return LISTEN_RULES + _of_lists()
-        return RULES + DISK_RULES if case.on_disk else RULES
+        return RULES + (DISK_RULES if case.on_disk else ()) + (TLSA_RULES if case.proposes_tlsa else ())
     missing = file.leaf_missing
     if not case.material.certificates or (not missing.lacks(case) and any(missing.look(case))):
         return tuple(rule for rule in FILE_RULES if rule is not file.key_mismatch)

@@ -44,6 +44,10 @@ class Case:
     """The file that the certificates came from."""
     on_disk: OnDisk | None = None
     """What the server is given, to be compared with what it serves."""
+    domain: str | None = None
+    """The mail domain whose MX records led here."""
+    proposes_tlsa: bool = False
+    """The user asked for TLSA records to publish."""
 
     @property
     def leaf(self) -> Certificate | None:

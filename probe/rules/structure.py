@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from probe.model import ABSENT, Certificate, Confidence, Failure, Path, Severity, Trouble
 from probe.pki.anchors import UNSPECIFIED
+from probe.pki.dane import needed
 from probe.pki.profile import is_root, key_ids_differ, tampered
 from probe.pki.signature import signed_by, signed_itself
 from probe.rules.case import Case, Hit, Need, about, rule
@@ -209,15 +210,15 @@ def _foreign(case: Case, certificate: Certificate, near: set[str]) -> bool:
 
 @rule("root-included", Severity.INFO, Need.LEAF, "RFC 8446 §4.4.2, RFC 5246 §7.4.2: the root MAY be omitted")
 def root_included(case: Case) -> Iterable[Hit]:
-    """A self-signed certificate above the leaf was sent; a peer trusts it already or not at all."""
+    """A self-signed certificate above the leaf was sent; a peer trusts it already or not at all, unless by DANE."""
     if not case.chain or not case.path:
         return
-    top = case.path.certificates[-1].sha256
+    top, kept = case.path.certificates[-1].sha256, needed(case.observation.tlsa, case.chain)
     roots = tuple(
         n
         for n, c in enumerate(case.presented)
         if n != case.chain.leaf and is_root(c) and (n in case.chain.related or case.chain.gap is not None)
-        if case.path.anchored or c.sha256 != top
+        if (case.path.anchored or c.sha256 != top) and c.sha256 not in kept
     )
     if roots:
         yield Hit(roots, {"certificates": _list(case, roots)})

@@ -33,6 +33,8 @@ STS = {"domain", "owner", "policy_host", "url", "new_id", "policy"}
 """Facts of everything about MTA-STS."""
 LOOKS = {"shown", "affected", "right"}
 """Facts of every finding that compares looks."""
+DANE = {"owner", "records", "dnssec", "resolver"}
+"""Facts of every rule about TLSA records."""
 FACTS = {
     "missing-intermediate": SUBJECT | {"missing", "source", "where", "authority_key_id", "aia"},
     "misordered": {"certificate", "sent", "right"},
@@ -101,6 +103,11 @@ FACTS = {
     "pool-dependent": LOOKS | {"where"},
     "address-dependent": LOOKS | {"address"},
     "mx-dependent": LOOKS,
+    **dict.fromkeys(("dane-mismatch", "dane-insecure", "dane-bogus"), DANE),
+    "dane-ta-missing": DANE | {"missing", "record"},
+    "dane-unusable": DANE | {"useless"},
+    "dane-rollover": DANE | {"spare"},
+    "tlsa-records": {"owner", "zone", "published", "fitting"},
     "served-differs": SUBJECT | {"file", "own", "own_from", "served_from"},
     "mx-is-address": {"records"},
     "mx-bad-name": {"records"},
@@ -113,6 +120,9 @@ WITH_CASE = {
     ("connect-refused", "mx"): {"mail_hosts"},
     ("timeout-connect", "mx"): {"mail_hosts"},
     ("unreachable", "mx"): {"mail_hosts"},
+    ("dane-mismatch", "path"): {"record", "faults"},
+    ("dane-mismatch", "outranked"): {"record"},
+    ("dane-bogus", "failed"): {"text"},
     ("unparsable-cert", "field"): SUBJECT,
     ("refused-us", "is"): {"alert"},
     ("refused-us", "closed"): {"stage"},
@@ -173,6 +183,12 @@ CASES = {
     "unreachable": {"mx"},
     "mx-is-address": {"only"},
     "mx-bad-name": {"only", "null"},
+    "dane-mismatch": {"path", "outranked", "no-tls"},
+    "dane-ta-missing": {"root"},
+    "dane-insecure": {"addresses", "mx"},
+    "dane-bogus": {"failed"},
+    "dane-unusable": {"some"},
+    "tlsa-records": {"unasked", "fitting", "unfitting"},
     "handshake-refused": {"no-sni", "tls1.2"},
     "handshake-failed": {"tls1.2", "too-large"},
     "not-tls": {"implicit", "implicit-odd", "odd"},

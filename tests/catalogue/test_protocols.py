@@ -13,11 +13,14 @@ from probe.catalogue.protocols import named, phrases, spoken_of, starttls_of
 from probe.model import PORTS, Confidence, Endpoint, Finding, Protocol, Severity, Stage, Tls
 from probe.render.facts import STAGES
 from probe.render.progress import WORDS
-from probe.rules import ACROSS, IDS, RULES
+from probe.rules import ACROSS, IDS, RULES, dane
 from probe.wording import slots_of
 
 PROGRAMS = (Protocol.IMAP, Protocol.POP3, Protocol.SIEVE)
-ABOUT_MX = {"null-mx", "no-mx", "mx-dependent"}
+ABOUT_MX = {
+    *("null-mx", "no-mx", "mx-dependent"),
+    *(rule.id for rule in RULES if rule.look.__module__ == dane.__name__),
+}
 """Findings that other protocols than SMTP do not have."""
 MX_CASES = {"mx", "mail-host", "domain", "no-domain", "bogus"}
 """Cases that other protocols than SMTP do not have."""

@@ -170,6 +170,8 @@ def test_what_changes_what_is_seen_or_judged_is_repeated() -> None:
     run = probe_arguments(["mx", *words, "--verbose", "--timeout", "3", "--force"])
     assert settings.repeated(run) == tuple(words)
     assert settings.repeated(probe_arguments(["mx", "--trust", "none", "--no-sni"])) == ("--trust", "none", "--no-sni")
+    resolver = ("--resolver", "192.0.2.53", "--trust-ad")
+    assert settings.repeated(probe_arguments(["mx", *resolver])) == resolver
     assert settings.repeated(probe_arguments(["mx"])) == ()
 
 

@@ -19,7 +19,7 @@ from probe.demo.cases import CASES, CONVERSATION, DEFAULT, HANDSHAKE, NOBODY, Ca
 from probe.demo.line import Line
 from probe.demo.manners import COMMANDS, FLOOD, Shop, silence
 from probe.demo.server import Stand, serve_forever, serving
-from probe.rules import ACROSS, FILE_RULES, IDS, LISTEN_RULES, OF_DOMAIN, POLICIES
+from probe.rules import ACROSS, FILE_RULES, IDS, LISTEN_RULES, OF_DOMAIN, POLICIES, RULES, TLSA_RULES, dane
 
 Serve = Callable[[Case], Stand]
 Connect = Callable[[Case], Client]
@@ -69,6 +69,7 @@ def test_every_finding_that_a_server_can_show_is_shown() -> None:
         *ACROSS,
         *OF_DOMAIN,
         *POLICIES,
+        *(rule.id for rule in (*RULES, *TLSA_RULES) if rule.look.__module__ == dane.__name__),
         *(rule.id for rule in (*FILE_RULES, *LISTEN_RULES) if rule.id != "key-mismatch"),
         "dns-failed",
         "no-mx",

@@ -187,7 +187,18 @@ def guarded(*folders: Path) -> Path:
 def started(
     command: Sequence[str | Path], port: int, folder: Path, environment: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server in a session of its own until the block ends; NotStarted when it does not greet."""
+    """Run a mail server until the block ends; NotStarted when it does not greet."""
+    with running(command, folder, environment) as process:
+        if not _greets(process, port):
+            raise NotStarted((folder / "output").read_text(encoding="utf-8", errors="replace"), port)
+        yield process
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path], folder: Path, environment: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program in a session of its own until the block ends; what it prints is in the file ``output``."""
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(
             list(command),
@@ -199,8 +210,6 @@ def started(
             start_new_session=True,
         )
     try:
-        if not _greets(process, port):
-            raise NotStarted((folder / "output").read_text(encoding="utf-8", errors="replace"), port)
         yield process
     finally:
         _stop(process)
