@@ -7,6 +7,7 @@ import re
 import statistics
 import tomllib
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -64,16 +65,21 @@ def room(path: Path) -> str:
     return inside.parts[0] if len(inside.parts) > 1 else inside.stem
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """All of a source file's syntax."""
+    return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+
+
 def imports(path: Path) -> Iterator[str]:
     """Every module that a source file imports, wherever in the file, those for annotations alone left out."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     for_annotations = {
         id(node)
-        for branch in ast.walk(tree)
+        for branch in nodes(path)
         if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING"
         for node in ast.walk(branch)
     }
-    for node in ast.walk(tree):
+    for node in nodes(path):
         if id(node) in for_annotations:
             continue
         if isinstance(node, ast.Import):
@@ -122,7 +128,7 @@ def test_only_net_demo_and_the_command_line_know_the_time(path: Path) -> None:
 def functions() -> Iterator[tuple[str, int]]:
     """Every function of ours with its length in lines."""
     for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 where = f"{path.relative_to(TOP)}:{node.lineno} {node.name}"
                 yield where, (node.end_lineno or node.lineno) - node.lineno + 1
@@ -189,6 +195,6 @@ def test_no_avoided_words() -> None:
     """Functions and classes carry the field's words, not utils, manager, handle or process."""
     avoided = re.compile(r"^_?(?:cert_chain|ssl_|check_|data|info|result|handle|process|manager|utils)", re.IGNORECASE)
     for path in SOURCES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in nodes(path):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 assert not avoided.match(node.name), f"{path.name}: {node.name}"
