@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from probe.catalogue.advice import worded
+from probe.catalogue.advice import MENDED, worded
 from probe.catalogue.instructions import instructions
 from probe.catalogue.outcomes import sentence
 from probe.catalogue.protocols import starttls_of
@@ -47,6 +47,7 @@ def _spoken(finding: Finding, findings: Sequence[Finding], mending: Repair | Non
         saying.slots,
         can_install=_mends(mending) and not any(_needs_new_leaf(f, mending) for f in findings),
         section=_section(finding, mending),
+        voice=saying.voice,
     )
     return replace(said, fix=tuple(as_asked(line, saying.words) for line in (*said.fix, *steps)))
 
@@ -135,4 +136,5 @@ def slots_of(endpoint: Endpoint, reference: str | None = None, material: Materia
         "protocol": endpoint.protocol.value,
         "sni": endpoint.sni or "",
         "path": material.name if material else "clientcert.pem",
+        "bundle": MENDED if material else "",
     }

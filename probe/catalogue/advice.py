@@ -108,11 +108,17 @@ LOOK = "smtp-chaincheck {endpoint}"
 """What a command begins with that looks at a server."""
 CALLS = {"file": "smtp-chaincheck file {path}", "client": "smtp-chaincheck file --as client {path}"}
 """Who presented the certificates → what looks at them in its place."""
+CHAIN = "chain.pem"
+"""What pages and recipes call the file of the mended list."""
+MENDED = "mended.pem"
+"""What it is called beside a file: chain.pem is certbot's own."""
 
 
 def _called(line: str, voice: str) -> str:
     """A command that looks at what was looked at, be it no server."""
-    return line.replace(LOOK, CALLS.get(voice, LOOK)) if line.startswith(COMMAND) else line
+    if voice not in CALLS or not line.startswith(COMMAND):
+        return line
+    return line.replace(LOOK, CALLS[voice]).replace(f"--write-chain {CHAIN}", f"--write-chain {MENDED}")
 
 
 def _choose(words: Mapping[str, _Words], finding: Finding, voice: str) -> _Words:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from probe.catalogue.pages import page
+from probe.catalogue.protocols import spoken_of
 from probe.catalogue.recipes import GENERIC, Recipe, recipe
 
 SECTIONS = {"install": ("install", "reload"), "reload": ("reload",), "": ()}
@@ -23,26 +24,27 @@ def instructions(
     *,
     can_install: bool,
     section: str | None = None,
+    voice: str = "",
 ) -> tuple[str, ...]:
     """Return sentences and command lines (these begin with "$ "), filled in for this endpoint; () without a recipe.
 
     ``software`` is a recipe id; unknown software gets the generic recipe. ``can_install`` says that there is a list
     to install which differs from what is served. ``section`` ("install", "reload" or "") goes before the one that the
-    page names. The lines of one run of commands are for one shell. The last command looks again; it is left out where
-    ``slots`` has no "endpoint".
+    page names; ``voice`` is "file" where a file was judged. The lines of one run of commands are for one shell. The
+    last command looks again; it is left out where ``slots`` has no "endpoint".
     """
     wanted = page(finding_id).recipe if section is None else section
     if not SECTIONS[wanted] or (wanted == "install" and not can_install):
         return ()
     chosen = recipe(software or GENERIC)
     known = {name: value for name, value in slots.items() if name in chosen.slots and value}
-    return tuple(line for line in (*_steps(chosen, wanted, known), *_again(chosen, known)) if line)
+    return tuple(line for line in (*_steps(chosen, wanted, known, voice), *_again(chosen, known)) if line)
 
 
-def _steps(chosen: Recipe, wanted: str, known: Mapping[str, str]) -> Iterator[str]:
+def _steps(chosen: Recipe, wanted: str, known: Mapping[str, str], voice: str) -> Iterator[str]:
     more = MORE.format(id=chosen.id)
     for name in SECTIONS[wanted]:
-        yield f"{chosen.brief(name)} {more}".strip()
+        yield f"{spoken_of(voice, chosen.brief(name))} {more}".strip()
         yield from (f"$ {line}" for line in chosen.commands(name, **known))
         more = ""
 

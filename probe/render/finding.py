@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from probe.catalogue.advice import CHAIN, MENDED
 from probe.catalogue.pages import ids, page
 from probe.model import Confidence, Finding, Severity
 from probe.render.clean import LIMIT
@@ -26,8 +27,6 @@ COMMAND = "$ "
 """Begins an entry of Finding.fix that is a command."""
 OURS = ("$ smtp-chaincheck ", "$ openssl ")
 """Commands that are the same whatever the server is."""
-CHAIN = "chain.pem"
-"""The name that pages and recipes give to the file of the mended list."""
 LONG = 3
 """So many commands are not repeated for another server, though the last look at it is another."""
 _LEAD_IN = re.compile(r"(?:(?<=[.!?]) |\A)[^.!?]*:\Z")
@@ -125,7 +124,7 @@ def _without_writing(fix: tuple[str, ...], name: str) -> tuple[str, ...]:
         if entry.startswith(OURS[0]) and "--write-chain" in entry:
             kept[-1:] = [_LEAD_IN.sub("", last) for last in kept[-1:]]
             kept.append(f"{name} is written.")
-        elif entry == f"{COMMAND}C={CHAIN}":
+        elif entry in {f"{COMMAND}C={CHAIN}", f"{COMMAND}C={MENDED}"}:
             kept.append(f"{COMMAND}C={shlex.quote(name)}")
         else:
             kept.append(entry)

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from probe.catalogue import recipes
 from probe.catalogue.advice import LABELS, worded
 from probe.catalogue.pages import ids, page
 from probe.catalogue.protocols import named, phrases, spoken_of, starttls_of
+from probe.catalogue.recipes import recipe
 from probe.model import PORTS, Confidence, Endpoint, Finding, Protocol, Severity, Stage, Tls
 from probe.render.facts import STAGES
 from probe.render.progress import WORDS
@@ -102,6 +104,7 @@ def test_no_piece_is_stale() -> None:
     texts = [page(id_).title for id_ in IDS]
     texts += [text for id_ in IDS for text in page(id_).summary.values()]
     texts += [line for id_ in IDS for lines in page(id_).fix.values() for line in lines]
+    texts += [recipe(name).brief(section) for name in recipes.ids() for section in ("install", "reload")]
     texts += [*LABELS["stage"].values(), *STAGES.values(), *WORDS.values()]
     assert [] == sorted(piece for piece in phrases() if not any(piece in text for text in texts))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -419,3 +420,18 @@ def test_the_commands_of_a_report_write_what_a_recipe_takes(
     writing = [line for line in lines if "--write-chain" in line]
     assert writing
     assert all(line.endswith("--layout fullchain") for line in writing)
+
+
+@pytest.mark.parametrize("purpose", ["server", "client"])
+def test_no_remedy_writes_to_certbots_chain_pem(
+    purpose: str, judge: Callable[..., tuple[int, Any]], actors: Cast
+) -> None:
+    """In the folder that is judged that name is taken; and nobody "showed" us anything."""
+    p = parts(actors)
+    _, document = judge(p.leaf + p.root + p.r3, "--mta", "postfix", "--as", purpose)
+    lines = [line for finding in document["endpoints"][0]["findings"] for line in finding["fix"]]
+    assert any(line.startswith("$ ") and "--write-chain mended.pem" in line for line in lines)
+    assert not any(re.search(r"(?<!full)chain\.pem|showed", line) for line in lines)
+    if purpose == "server":
+        assert "$ C=mended.pem" in lines
+        assert any("`mended.pem` copied there" in line and "than the file held" in line for line in lines)
