@@ -5,8 +5,9 @@ Where it belongs there, the private key goes from the user's file into this one,
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from probe.catalogue.recipes import GENERIC, recipe
 from probe.cli import files
 from probe.cli.identity import content_of
 from probe.cli.mishap import say
-from probe.model import Severity
+from probe.model import Kind, Severity
 from probe.pki.layout import WITH_KEY, Key, belongs, blocks, key_of, laid_out
 from probe.render.clean import clean
 
@@ -29,6 +30,8 @@ OF_THE_LIST = frozenset(
     {"missing-intermediate", "misordered", "leaf-not-first", "wrong-key-intermediate", "bad-signature", "fragile-path"}
 )
 """What the list that we write mends."""
+WRITING = " --write-chain "
+MENDED = "That was so, and is mended: the file was written anew. Let the mail server read it again."
 OF_ITS_TIME = frozenset({"expired", "not-yet-valid"})
 
 
@@ -61,6 +64,8 @@ class Outcome:
     """The file for which the commands of a recipe can be used: leaf and intermediates, no key."""
     failed: bool = False
     """Something should have been written and was not."""
+    mended: bool = False
+    """It was written in the place of the file that was judged."""
 
 
 def wanted(arguments: Namespace, key: Key | None = None) -> ChainFile | None:
@@ -128,7 +133,18 @@ def write(report: Report, asked: ChainFile | None) -> Outcome:
         say(str(problem))
         return Outcome(failed=True)
     say("\n".join((_said(asked, layout, right), *remark, *_about_place(asked, kept), *_doubts(report, endpoint))))
-    return Outcome(clean(asked.name) if layout == WHOLE else None)
+    mended = report.target.kind is Kind.FILE and os.path.realpath(asked.name) == os.path.realpath(report.target.name)
+    return Outcome(clean(asked.name) if layout == WHOLE else None, mended=mended)
+
+
+def without_advice(report: Report) -> Report:
+    """What the file that was just written anew had wrong, without the advice to write it, or to install it."""
+    return replace(report, endpoints=tuple(map(_mended, report.endpoints)))
+
+
+def _mended(endpoint: EndpointReport) -> EndpointReport:
+    said = (replace(f, fix=(MENDED,)) if any(WRITING in line for line in f.fix) else f for f in endpoint.findings)
+    return replace(endpoint, findings=tuple(said))
 
 
 def _nothing(endpoint: EndpointReport | None) -> str:

@@ -77,7 +77,14 @@ def refuse_place(path: Path, how: Overwriting = NOTHING) -> None:
     if _is_output(real):
         raise ValueError(f"{shown} is where our own output goes. Choose another name.")
     content = _content(real)
-    if not _is_ours(content) and not (how.backup and _is_made_anew(content, how.key)):
+    if _is_ours(content):
+        return
+    anew = _is_made_anew(content, how.key)
+    if anew and not how.backup:
+        raise ValueError(
+            f"{shown} holds more than certificates, and perhaps a private key. Say --backup: the old file is then kept."
+        )
+    if not anew:
         raise ValueError(
             f"{shown} holds something else than certificates in PEM or what --save wrote, and perhaps a private key: "
             "it is not overwritten, even with --force.\n"

@@ -150,10 +150,11 @@ def _told(
     for report in reports:
         outcome = chain_file.write(report, asked)
         written &= not outcome.failed
+        said = chain_file.without_advice(report) if outcome.mended else report
         if show:
             sys.stdout.write("\n" if told and not arguments.quiet else "")
-            show(report, written=outcome.name)
-        told.append(report)
+            show(said, written=outcome.name)
+        told.append(said)
     if arguments.json:
         from probe.render.json import text
 

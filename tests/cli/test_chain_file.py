@@ -183,7 +183,7 @@ def test_a_file_with_that_very_key_is_replaced_and_kept(run: Run, capsys: pytest
     Path("servercert.pem").chmod(0o644)
     words = ("--write-chain", "servercert.pem", "--key", "key.pem", "--quiet")
     assert run(*words, "--force") == 2
-    assert "keep the old file by --backup" in said(capsys)
+    assert "Say --backup: the old file is then kept." in said(capsys)
     Path("servercert.pem").chmod(0o640)
     assert run(*words, "--backup") == 1
     holds("servercert.pem", key=True)

@@ -435,3 +435,28 @@ def test_no_remedy_writes_to_certbots_chain_pem(
     if purpose == "server":
         assert "$ C=mended.pem" in lines
         assert any("`mended.pem` copied there" in line and "than the file held" in line for line in lines)
+
+
+def test_what_was_mended_in_its_place_is_not_told_to_be_mended(
+    judge: Callable[..., tuple[int, Any]], actors: Cast, tmp_path: Path
+) -> None:
+    """The report is of what the file held; the advice to write it, and to install that, is gone."""
+    p = parts(actors)
+    swapped, place = p.leaf + p.root + p.r3, str(tmp_path / "servercert.pem")
+    beside = judge(swapped, "--mta", "exim", "--write-chain", str(tmp_path / "new.pem"))
+    in_place = judge(swapped, "--mta", "exim", "--write-chain", place, "--backup")
+    assert ids(in_place[1]) == ids(beside[1]) == ["misordered", "root-included"]
+    (advice, *_), (kept, *_) = ([f["fix"] for f in one[1]["endpoints"][0]["findings"]] for one in (in_place, beside))
+    assert advice == ["That was so, and is mended: the file was written anew. Let the mail server read it again."]
+    assert any("awk" in line for line in kept)
+
+
+def test_a_file_with_a_key_is_told_to_be_backed_up_at_once(
+    judge: Callable[..., tuple[int, Any]], actors: Cast, tmp_path: Path
+) -> None:
+    """--force does not suffice there; the sentence says what does, and that does."""
+    p = parts(actors)
+    place = str(tmp_path / "servercert.pem")
+    code, document = judge(p.key + p.leaf, "--write-chain", place, "--force")
+    assert (code, "Say --backup" in document["error"]) == (2, True)
+    assert "error" not in judge(p.key + p.leaf + p.root + p.r3, "--write-chain", place, "--backup")[1]
