@@ -47,6 +47,7 @@ from probe.rules.case import Case
 from probe.rules.domain import of_domain
 from probe.rules.looks import compared
 from probe.rules.policy import of_policies, web_host
+from probe.rules.twice import looked_twice
 from probe.wording import Saying, slots_of, spoken, voice_of
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def report_of_survey(survey: Survey, options: Options) -> Report:
     """Make the report of everything that was seen of a target, live or saved."""
     domain = survey.target.name if survey.target.kind is Kind.DOMAIN else None
     looks = tuple(_judged_once(survey.observations, replace(options, domain=domain)))
-    endpoints = eased(looks)
+    endpoints = looked_twice(eased(looks))
     begun = [seen.started for seen in survey.observations] + ([survey.domain.started] if survey.domain else [])
     at = _aware(options.at or min(begun))
     report = Report(survey.target, endpoints, (), options.anchors.stores, at, options.fail_on, survey.domain)

@@ -119,6 +119,8 @@ def _tell_client(sheet: Sheet, report: Report, told: Told) -> None:
         if other.observation.client_chain:
             same = [look for look in looks if look.observation.endpoint == other.observation.endpoint]
             compare(sheet, (same or looks)[0].observation, other.observation)
+            for finding in other.findings:
+                tell(sheet, finding, told)
         else:
             _tell_group(sheet, Group("", (other,)), report, told)
 

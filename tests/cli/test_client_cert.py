@@ -67,8 +67,8 @@ def words(stand: Stand, file: Path, *more: str) -> list[str]:
     [
         (None, "unasked", 0),
         (m.ask, "taken", 0),
-        (m.demand, "needed", 1),
-        (m.demand_tls12, "needed", 1),
+        (m.demand, "needed", 0),
+        (m.demand_tls12, "needed", 0),
         (refuse, None, 1),
         (refuse_tls12, None, 1),
     ],
@@ -182,3 +182,26 @@ def test_a_file_that_cannot_be_presented_is_said_before_anybody_connects(
     more = ["--client-key", str(keyfile)] if key else []
     assert main(["127.0.0.1:9", "--client-cert", str(file), *more]) == 2
     assert sentence in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize(
+    ("tune", "verdict"),
+    [
+        (m.demand, "— the chain is right"),
+        (refuse, "— the server refuses the certificate that we present as a client"),
+        (
+            refuse_all,
+            "— very likely: the server refuses the certificate that we present as a client (+ 1 more finding)",
+        ),
+    ],
+)
+def test_the_first_line_is_about_our_certificate(
+    tune: Tune, verdict: str, identity: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A demand that ours meets is a note; a refusal is told once; each finding that is counted is shown."""
+    with server(tune) as stand:
+        main(words(stand, identity))
+    first, _, rest = capsys.readouterr().out.partition("\n\n")
+    assert verdict in " ".join(first.split())
+    told = rest.count("error: ") + rest.count("error (very likely): ")
+    assert told == ("refuses" in verdict) + ("+ 1" in verdict)
