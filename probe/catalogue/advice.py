@@ -44,6 +44,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "ehlo-tls": "the answer to EHLO inside TLS",
         "done": "the end",
     },
+    "service": {"smtp": "an SMTP", "imap": "an IMAP", "pop3": "a POP3", "sieve": "a ManageSieve"},
     "seconds": {"0": "less than 1"},
     "where": {"cache": "kept from an earlier run"},
     "consequence": {

@@ -43,6 +43,8 @@ BY_OPTION = "--mta"
 """The evidence of software that the user named."""
 ALIKE = 3
 """Different words of looks that were alike otherwise."""
+UNREAD = frozenset({"file-glued", "file-not-pem"})
+"""Findings of a file that a mail server's library reads otherwise than we do, or not at all."""
 FAILURE_LINES = 3
 """Of what the other side said at the end; ``--verbose`` has all of it."""
 
@@ -73,9 +75,14 @@ def _facts(endpoint: EndpointReport, report: Report, *, verbose: bool, placed: b
         yield "ended", _ending(observation, observation.failure, verbose=verbose)
     if endpoint.chain:
         yield "trust", _trust(report, observation)
-        yield from _openssl(endpoint.chain, observation.endpoint)
+        yield from () if _is_unread(endpoint) else _openssl(endpoint.chain, observation.endpoint)
     if endpoint.on_disk and endpoint.as_on_disk:
         yield "on disk", f"{clean(endpoint.on_disk.path, 200)} holds what is served"
+
+
+def _is_unread(endpoint: EndpointReport) -> bool:
+    """A server's OpenSSL would not see the list as we read it: what it says of that list is not said of the file."""
+    return not UNREAD.isdisjoint((*endpoint.hidden, *(finding.id for finding in endpoint.findings)))
 
 
 def _openssl(chain: Chain, presented_by: Endpoint) -> Iterator[tuple[str, str]]:

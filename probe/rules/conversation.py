@@ -105,7 +105,24 @@ def not_smtp(case: Case) -> Iterable[Hit]:
     """What came is no reply of a mail server."""
     failure = case.observation.failure
     if failure and failure.trouble is Trouble.UNREADABLE and "bytes:tls" not in failure.symptoms:
-        yield Hit((), facts_of(case.observation, failure, **inside(case.observation)))
+        seen = case.observation
+        yield Hit((), facts_of(seen, failure, **(inside(seen) or _another(seen, failure))))
+
+
+_GREETINGS = {
+    Protocol.SMTP: re.compile(r"220[ -]"),
+    Protocol.IMAP: re.compile(r"\* (?:OK|PREAUTH)\b"),
+    Protocol.POP3: re.compile(r"\+OK\b"),
+    Protocol.SIEVE: re.compile(r'"IMPLEMENTATION"'),
+}
+
+
+def _another(seen: Observation, failure: Failure) -> dict[str, str]:
+    """The case "protocol" where the greeting is one of another mail protocol than the one that we spoke."""
+    if seen.stage is not Stage.GREETING:
+        return {}
+    greets = (protocol for protocol, greeting in _GREETINGS.items() if greeting.match(failure.text))
+    return next(({"case": "protocol", "service": one.value, "spoken": one.value} for one in greets), {})
 
 
 @rule("not-tls", Severity.ERROR, Need.OBSERVATION, "RFC 3207 §4, RFC 8314 §3")

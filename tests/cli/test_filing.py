@@ -460,3 +460,16 @@ def test_a_file_with_a_key_is_told_to_be_backed_up_at_once(
     code, document = judge(p.key + p.leaf, "--write-chain", place, "--force")
     assert (code, "Say --backup" in document["error"]) == (2, True)
     assert "error" not in judge(p.key + p.leaf + p.root + p.r3, "--write-chain", place, "--backup")[1]
+
+
+def test_openssl_is_not_said_to_accept_a_glued_file(
+    judge: Callable[..., tuple[int, Any]], actors: Cast, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It accepts the list that we read, and would not read it so; with --ignore that stays true."""
+    p = parts(actors)
+    place, words = tmp_path / "servercert.pem", ["--no-fetch", "--trust", str(tmp_path / "roots.pem")]
+    for content, accepted in ((p.leaf + p.r3, True), (p.leaf.rstrip("\n") + p.r3[p.r3.index("-----") :], False)):
+        judge(content)
+        for more in ([], ["--ignore", "file-glued"]):
+            main(["file", str(place), *words, *more])
+            assert ("openssl  accepts" in capsys.readouterr().out) == accepted

@@ -115,3 +115,24 @@ def test_a_pasted_url_is_repeated_by_our_commands(capsys: pytest.CaptureFixture[
     endpoint = json.loads(capsys.readouterr().out)["endpoints"][0]
     assert (code, endpoint["protocol"], endpoint["failure"]["symptoms"]) == (1, "imap", ["response:UNAVAILABLE"])
     assert [finding["id"] for finding in endpoint["findings"]] == ["starttls-refused"]
+
+
+@pytest.mark.parametrize(
+    ("script", "words", "protocol"),
+    [
+        ("imap-good-starttls", (), "imap"),
+        ("pop3-good-starttls", (), "pop3"),
+        ("sieve-good-starttls", (), "sieve"),
+        ("good-starttls", ("--protocol", "imap"), "smtp"),
+    ],
+)
+def test_another_protocol_on_an_odd_port_is_named(
+    script: str, words: tuple[str, ...], protocol: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What answers is recognised by its greeting, and the command that is printed looks at it rightly."""
+    _, wrong = probed(SCRIPTS[script], capsys, *words)
+    (finding,) = wrong["findings"]
+    assert (finding["id"], finding["facts"]["case"]) == ("not-smtp", "protocol")
+    assert finding["fix"][1].split()[3:5] == ["--protocol", protocol]
+    _, right = probed(SCRIPTS[script], capsys, "--protocol", protocol)
+    assert right["stage"] == "done"
