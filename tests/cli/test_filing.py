@@ -6,9 +6,11 @@ import io
 import json
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
+from itertools import takewhile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -473,3 +475,36 @@ def test_openssl_is_not_said_to_accept_a_glued_file(
         for more in ([], ["--ignore", "file-glued"]):
             main(["file", str(place), *words, *more])
             assert ("openssl  accepts" in capsys.readouterr().out) == accepted
+
+
+def fix_of(document: Any, wanted: str) -> list[str]:
+    """The commands of one finding."""
+    (finding,) = (one for one in document["endpoints"][0]["findings"] if one["id"] == wanted)
+    return [line.removeprefix("$ ") for line in finding["fix"] if line.startswith("$ ")]
+
+
+def test_the_key_that_fits_is_found(judge: Callable[..., tuple[int, Any]], actors: Cast, tmp_path: Path) -> None:
+    """The printed lines name it among the files of the folder, whatever else lies there."""
+    p = parts(actors)
+    folder = tmp_path / "it's a folder"
+    folder.mkdir()
+    for name, content in (("right one.key", p.key), ("wrong.key", p.other), ("locked.key", encrypted()), ("x", "x")):
+        _written(folder / name, content)
+    os.mkfifo(folder / "fifo")
+    _, document = judge(p.other + p.leaf + p.r3, name="it's a folder/servercert.pem")
+    lines = list(takewhile(lambda line: not line.startswith("smtp-chaincheck "), fix_of(document, "key-mismatch")))
+    done = subprocess.run(["sh"], input="\n".join(lines), capture_output=True, text=True, check=False, timeout=20)
+    assert (done.stdout, done.stderr) == (f"{folder}/right one.key\n", "")
+
+
+def test_a_key_on_the_wrong_side_is_put_right_by_what_is_printed(
+    judge: Callable[..., tuple[int, Any]], actors: Cast, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file itself is written anew, with its key."""
+    p = parts(actors)
+    _, document = judge(p.leaf + p.r3 + p.key, "--mta", "postfix")
+    (line,) = fix_of(document, "key-misplaced")
+    name, *words = shlex.split(line)
+    assert (name, main([*words, "--no-fetch", "--quiet"])) == ("smtp-chaincheck", 1)
+    capsys.readouterr()
+    assert ids(judge(Path(words[1]).read_bytes(), "--mta", "postfix")[1]) == []
