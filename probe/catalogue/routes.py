@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
+import re
 import tomllib
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 TABLE = Path(__file__).with_name("routes.toml")
+_SLOT = re.compile(r"\{(host|port|place|literal)\}")
 
 
 def ids() -> tuple[str, ...]:
@@ -22,9 +23,13 @@ def name(software: str) -> str:
 
 
 def steps(software: str, host: str, port: int) -> tuple[str, ...]:
-    """Return sentences, and commands behind "$ ", filled in; () for software without a route."""
-    lines = _table().get(software, {}).get("steps", ())
-    return tuple(line.replace("{host}", shlex.quote(host)).replace("{port}", str(port)) for line in lines)
+    """Return sentences, commands behind "$ " and lines of a file behind two blanks; () for software without a route."""
+    row = _table().get(software, {})
+    six = ":" in host
+    values = {"host": host, "port": str(port), "place": f"[{host}]" if six else host}
+    values["literal"] = f"IPv6:{host}" if six else host
+    lines = (six and row.get("ipv6")) or row.get("steps", ())
+    return tuple(_SLOT.sub(lambda found: values[found[1]], line) for line in lines)
 
 
 @cache

@@ -115,7 +115,7 @@ def _ready(arguments: Namespace, where: ListenOptions, port: int) -> None:
     known = routes.ids()
     if arguments.mta in known:
         for line in routes.steps(arguments.mta, ANY.get(where.host, where.host), port):
-            say(f"    {line.removeprefix('$ ')}" if line.startswith("$ ") else line)
+            say(f"    {line[2:]}" if line.startswith(("$ ", "  ")) else line)
     else:
         say(f"How to send one test message here: --mta {', '.join(known[:-1])} or {known[-1]}.")
 

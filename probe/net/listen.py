@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -19,6 +21,9 @@ from probe.wire.welcome import Context, context
 
 SESSIONS = 20
 """Clients at once; the others wait in the kernel's queue."""
+EACH = 10
+"""Clients at once from one address, or one network of IPv6: whoever says nothing keeps nobody else out."""
+CROWDED = b"421 4.7.0 Too many connections from your address\r\n"
 NAME = "listen.chaincheck.invalid"
 """Who we say we are. No host has this name: Sendmail hangs up, and bounces, where it is greeted with its own."""
 BREATH = 0.1
@@ -79,19 +84,40 @@ async def _tell(visits: asyncio.Queue[Sink], count: int | None, seen: Seen) -> N
 async def _attend(listener: socket.socket, options: ListenOptions, made: Context, visits: asyncio.Queue[Sink]) -> None:
     """Let clients in, as many as may be there at once."""
     loop = asyncio.get_running_loop()
-    free = asyncio.Semaphore(SESSIONS)
+    free, inside = asyncio.Semaphore(SESSIONS), Counter[str]()
     async with asyncio.TaskGroup() as sessions:
         while True:
             await free.acquire()
             sock, peer = await _accepted(loop, listener)
+            network = network_of(str(peer[0]))
+            if inside[network] >= EACH:
+                _turn_away(sock)
+                free.release()
+                continue
+            inside[network] += 1
             endpoint = Endpoint(None, str(peer[0]), listener.getsockname()[1])
             sink = Sink(endpoint, made, name=options.name, started=datetime.now(UTC), discard=options.discard)
             task = sessions.create_task(_session(sock, sink, options.timeout, free, visits))
-            task.add_done_callback(partial(_closed, sock))
+            task.add_done_callback(partial(_closed, sock, inside, network))
 
 
-def _closed(sock: socket.socket, _: asyncio.Task[None]) -> None:
+def network_of(address: str) -> str:
+    """What one client can have many of: an address of IPv4, and the first 64 bits of IPv6 (RFC 6177 §2)."""
+    place = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(place, ipaddress.IPv6Address) and not place.ipv4_mapped:
+        return str(ipaddress.ip_network((place, 64), strict=False))
+    return str(getattr(place, "ipv4_mapped", None) or place)
+
+
+def _turn_away(sock: socket.socket) -> None:
+    with sock, suppress(OSError):
+        sock.setblocking(False)
+        sock.send(CROWDED)
+
+
+def _closed(sock: socket.socket, inside: Counter[str], network: str, _: asyncio.Task[None]) -> None:
     """Hang up, even where the session was cancelled before its first step: that client waits for a greeting."""
+    inside[network] -= 1
     sock.close()
 
 

@@ -185,6 +185,38 @@ def test_more_than_so_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(listened(three)) == 1
 
 
+def test_one_address_cannot_keep_the_others_out() -> None:
+    """Whoever fills its share is told so at once, and another address is still let in."""
+
+    async def crowd(port: int) -> None:
+        silent = [await called(port) for _ in range(module.EACH)]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert (await reader.read()).startswith(b"421 4.7.0 ")
+        writer.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0))
+        assert (await reader.readline()).startswith(b"220 ")
+        await hung_up((reader, writer))
+        for streams in silent:
+            await hung_up(streams)
+        await delivered(port)
+
+    assert len(listened(crowd)) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "network"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2::7", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("fe80::1%eth0", "fe80::/64"),
+    ],
+)
+def test_what_one_client_can_have_many_of(address: str, network: str) -> None:
+    """A customer of IPv6 has a network; an address of IPv4 that came by a socket for both is one."""
+    assert module.network_of(address) == network
+
+
 def test_cancelling_leaves_nothing_open() -> None:
     """Ctrl-C in the midst of sessions closes every socket."""
     clients: list[socket.socket] = []

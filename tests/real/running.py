@@ -140,7 +140,8 @@ def _accounts(scratch: Path) -> dict[str, str]:
     texts = {
         "PASSWD": "".join(f"{name}:x:{number}:{number}::/:/usr/sbin/nologin\n" for name, number in users.items()),
         "GROUP": "".join(f"{name}:x:{number}:\n" for name, number in groups.items()),
-        "HOSTS": f"{HOST} {NAME} localhost {socket.gethostname()}\n",
+        # nss_wrapper does not know an address of IPv6 by itself, as the system's resolver does
+        "HOSTS": f"{HOST} {NAME} localhost {socket.gethostname()}\n::1 ::1\n",
     }
     for name, text in texts.items():
         (scratch / name.lower()).write_text(text, encoding="utf-8")

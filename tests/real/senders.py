@@ -9,11 +9,10 @@ The message waits in a queue that goes away with its folder. Sources: postconf(5
 from __future__ import annotations
 
 import os
-import re
 import smtplib
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from real import servers
@@ -34,13 +33,13 @@ from real.running import (
 from probe.catalogue import routes
 
 COMMAND = "$ "
-Send = Callable[[Unpacked, int, Files | None], str]
-"""Give what the sender logged; without files it has no certificate."""
+Send = Callable[[Unpacked, int, Files | None, str], str]
+"""Give what the sender logged; without files it has no certificate. The last is the address of the listener."""
 RECIPIENT = "probe@chaincheck.invalid"
 MESSAGE = f"From: <root@{NAME}>\nTo: <{RECIPIENT}>\nSubject: test\n\nHello.\n"
 
 
-def postfix(unpacked: Unpacked, port: int, files: Files | None) -> str:
+def postfix(unpacked: Unpacked, port: int, files: Files | None, host: str = HOST) -> str:
     """Hand it a message by SMTP; its queue manager sends it on at once."""
     with free_port() as own, scratch_folder() as folder:
         environment = unpacked.environment(folder) | {"MAIL_CONFIG": str(folder / "conf")}
@@ -48,10 +47,8 @@ def postfix(unpacked: Unpacked, port: int, files: Files | None) -> str:
         with (folder / "conf/master.cf").open("a", encoding="utf-8") as table:
             table.write(_POSTFIX_PARTS)
         command = [str(unpacked.folder / "postfix/usr/sbin/postfix"), "start-fg"]
-        _obeyed("postfix", port, {"/etc/postfix": f"{folder}/conf"}, environment)
-        kind = next(kind for kind, end in _MAPS.items() if (folder / f"conf/chaincheck.{end}").exists())
-        with (folder / "conf/main.cf").open("a", encoding="utf-8") as settings:
-            settings.write(f"transport_maps = {kind}:{folder}/conf/chaincheck\n")
+        steps = routes.steps("postfix", host, port)
+        _obeyed(steps[: steps.index("$ postfix reload")], {"/etc/postfix": f"{folder}/conf"}, environment)
         with started(command, own, folder, environment):
             with smtplib.SMTP(HOST, own) as client:
                 client.sendmail("", [RECIPIENT], MESSAGE)
@@ -64,7 +61,7 @@ def _postfix_settings(folder: Path, files: Files | None) -> str:
     With a CA file it verifies the server to which it sends.
     """
     level = "verify" if files and files.ca else "may"
-    lines = [f"smtp_tls_security_level = {level}", "smtp_tls_loglevel = 1"]
+    lines = [f"smtp_tls_security_level = {level}", "smtp_tls_loglevel = 1", "inet_protocols = all"]
     if files:
         paths = written(files, folder)
         lines += [f"smtp_tls_cert_file = {paths['cert']}", f"smtp_tls_key_file = {paths['key']}"]
@@ -72,8 +69,6 @@ def _postfix_settings(folder: Path, files: Files | None) -> str:
     return "\n".join(lines)
 
 
-_MAPS = {"lmdb": "lmdb", "hash": "db"}
-"""Kind of a map → how the name of its file ends."""
 _POSTFIX_PARTS = """\
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -88,21 +83,17 @@ scache unix - - n - 1 scache
 """
 
 
-def _obeyed(software: str, port: int, instead: Mapping[str, str], environment: Mapping[str, str]) -> None:
-    """Run the commands of its route that write a table of mail routes, with the folders of the test in them."""
-    for line in routes.steps(software, HOST, port):
-        if line.startswith(COMMAND) and next(iter(instead)) in line:
-            command = line.removeprefix(COMMAND)
-            for word, here in instead.items():
-                command = command.replace(word, here)
-            subprocess.run(["sh", "-c", command], check=True, env=environment, timeout=COMMAND_SECONDS)
+def _obeyed(steps: Sequence[str], instead: Mapping[str, str], environment: Mapping[str, str]) -> None:
+    """Run the commands of a route in one shell, with the folders of the test in them."""
+    commands = "\n".join(line.removeprefix(COMMAND) for line in steps if line.startswith(COMMAND))
+    for word, here in instead.items():
+        commands = commands.replace(word, here)
+    subprocess.run(["sh", "-e", "-c", commands], check=True, env=environment, timeout=COMMAND_SECONDS)
 
 
-def _told(software: str, port: int, pattern: str) -> str:
-    """Give the setting that a sentence of its route quotes."""
-    found = re.search(pattern, "\n".join(routes.steps(software, HOST, port)))
-    assert found, f"the route of {software} does not quote {pattern}"
-    return found[1]
+def _lines(steps: Sequence[str]) -> str:
+    """Give what a route puts into a configuration."""
+    return "\n".join(line.removeprefix("  ") for line in steps if line.startswith("  "))
 
 
 def _awaited(log: Path, word: str) -> str:
@@ -114,7 +105,7 @@ def _awaited(log: Path, word: str) -> str:
     return text
 
 
-def exim(unpacked: Unpacked, port: int, files: Files | None) -> str:
+def exim(unpacked: Unpacked, port: int, files: Files | None, host: str = HOST) -> str:
     """Let it send in the foreground. It reads its files as Debian-exim, so all lies in its reach."""
     with scratch_folder() as folder:
         near = unpacked.near(folder)
@@ -125,7 +116,7 @@ def exim(unpacked: Unpacked, port: int, files: Files | None) -> str:
         paths = written(files, folder, USERS["Debian-exim"]) if files else {}
         named = {"cert": "tls_certificate", "key": "tls_privatekey"}
         tls = "".join(f"  {named[kind]} = {path}\n" for kind, path in paths.items() if kind in named)
-        router = _told("exim", port, r"update-exim4.conf\): (.*)\. Then:").replace(", ", "\n  ")
+        router = _lines(routes.steps("exim", host, port))
         text = _EXIM_CONF.format(folder=folder, router=router, program=program, tls=tls)
         (folder / "exim.conf").write_text(text, encoding="utf-8")
         _fed([program, "-C", str(folder / "exim.conf"), "-odf", "-f", "<>", RECIPIENT], near.environment(folder))
@@ -140,8 +131,7 @@ log_file_path = {{folder}}/log/%slog
 keep_environment = LD_LIBRARY_PATH : LD_PRELOAD : ^NSS_WRAPPER_
 
 begin routers
-test:
-  {{router}}
+{{router}}
 
 begin transports
 remote_smtp:
@@ -152,7 +142,7 @@ begin retry
 """
 
 
-def sendmail(unpacked: Unpacked, port: int, files: Files | None) -> str:
+def sendmail(unpacked: Unpacked, port: int, files: Files | None, host: str = HOST) -> str:
     """Let it send in the foreground, told by -v; it wants no folder above its files that others may write."""
     with scratch_folder(guarded(unpacked.folder.parent, Path.home())) as folder:
         environment = unpacked.environment(folder)
@@ -161,13 +151,13 @@ def sendmail(unpacked: Unpacked, port: int, files: Files | None) -> str:
         servers._configure_sendmail(unpacked.folder / "sendmail", folder, port, paths)
         own = _SENDMAIL_OWN.format(**paths) if files else ""
         own += _SENDMAIL_CA.format(folder=folder, **paths) if files and files.ca else ""
-        route = _told("sendmail", port, r"(define\(`RELAY_MAILER_ARGS'.*?'\))")
-        text = _SENDMAIL_MC.format(folder=folder, route=route, own=own)
+        steps = routes.steps("sendmail", host, port)
+        text = _SENDMAIL_MC.format(folder=folder, route=_lines(steps), own=own)
         (folder / "mail/sendmail.mc").write_text(text, encoding="utf-8")
         build = ["make", "-s", "-C", str(folder / "mail")]
         subprocess.run(build, check=True, env=environment, timeout=COMMAND_SECONDS)
         instead = {"/etc/mail": f"{folder}/mail", "makemap ": f"makemap -C {folder}/mail/sendmail.cf "}
-        _obeyed("sendmail", port, instead, environment)
+        _obeyed([step for step in steps if "/etc/mail" in step], instead, environment)
         program = str(unpacked.folder / "sendmail/usr/libexec/sendmail/sendmail")
         return _fed([program, f"-C{folder / 'mail/sendmail.cf'}", "-v", "-odi", RECIPIENT], environment)
 
@@ -184,7 +174,7 @@ define(`confDEF_USER_ID', `nobody')dnl
 define(`confSERVICE_SWITCH_FILE', `{{folder}}/switch')dnl
 define(`confDONT_PROBE_INTERFACES', `True')dnl
 define(`confLOG_LEVEL', `14')dnl
-{{route}}dnl
+{{route}}
 {{own}}FEATURE(`mailertable', `hash -o {{folder}}/mail/mailertable')dnl
 MAILER(`smtp')dnl
 """

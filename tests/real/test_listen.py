@@ -12,7 +12,7 @@ from queue import Queue
 
 import pytest
 from real.conftest import Authority
-from real.running import Files, Unpacked
+from real.running import HOST, Files, Unpacked
 from real.senders import SENDERS
 
 from probe.demo import keys
@@ -44,10 +44,11 @@ class Listener:
 
 
 @contextmanager
-def listening(authority: Authority, *, discard: bool = False) -> Iterator[tuple[int, Listener]]:
+def listening(authority: Authority, *, discard: bool = False, host: str = HOST) -> Iterator[tuple[int, Listener]]:
     """Listen with a good chain until one session is over."""
     chain = tuple(authority.named[letter].der for letter in "LBA")
-    options = ListenOptions(Identity(chain, keys.pem("leaf").encode()), port=0, count=1, discard=discard)
+    identity = Identity(chain, keys.pem("leaf").encode())
+    options = ListenOptions(identity, host, port=0, count=1, discard=discard)
     listener = Listener()
     thread = threading.Thread(target=listener.serve, args=(options,), daemon=True)
     thread.start()
@@ -116,7 +117,7 @@ def test_what_a_sender_presents_is_named(row: Row, unpacked: Unpacked, clients: 
     if row.files == "":
         files = Files("This is no certificate.\n", keys.pem("leaf"))
     with listening(clients) as (port, listener):
-        log = SENDERS[row.software](unpacked, port, files)
+        log = SENDERS[row.software](unpacked, port, files, HOST)
     (seen,) = listener.seen
     report = judged(seen, clients)
     presented = None if seen.presented is None else clients.letters(tuple(parse(der).sha256 for der in seen.presented))
@@ -131,17 +132,27 @@ def test_what_a_sender_presents_is_named(row: Row, unpacked: Unpacked, clients: 
 def test_with_discard_a_message_is_gone(software: str, word: str, unpacked: Unpacked, clients: Authority) -> None:
     """The sender is content, and nothing of the message is kept."""
     with listening(clients, discard=True) as (port, listener):
-        log = SENDERS[software](unpacked, port, clients.files("CBA"))
+        log = SENDERS[software](unpacked, port, clients.files("CBA"), HOST)
     assert word in log, log
     (seen,) = listener.seen
     assert not any("Hello." in line.line for line in seen.transcript)
     assert "354 Go on" in [line.line for line in seen.transcript]
 
 
+@pytest.mark.parametrize("software", SENDERS)
+def test_a_listener_on_ipv6_is_reached(software: str, unpacked: Unpacked, clients: Authority) -> None:
+    """By the route that is printed for it, whose address each server writes in its own way."""
+    with listening(clients, host="::1") as (port, listener):
+        log = SENDERS[software](unpacked, port, clients.files("CBA"), "::1")
+    (seen,) = listener.seen
+    assert (seen.endpoint.address, seen.stage) == ("::1", Stage.DONE), log
+    assert clients.letters(tuple(parse(der).sha256 for der in seen.presented or ()))[:1] == "C", log
+
+
 def test_a_strict_sender_refuses_us(unpacked: Unpacked, clients: Authority) -> None:
     """Postfix that verifies by a store of its own looks at our certificate and leaves; that is told as it is."""
     with listening(clients) as (port, listener):
-        log = SENDERS["postfix"](unpacked, port, clients.files("CBA", ca="S"))
+        log = SENDERS["postfix"](unpacked, port, clients.files("CBA", ca="S"), HOST)
     assert {"refused-us"} <= {finding.id for finding in judged(listener.seen[0], clients).endpoints[0].findings}, log
 
 
