@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from probe.cli.arguments import UNCONNECTED, Parser, UsageError
-from probe.cli.mishap import say, tell
+from probe.cli.mishap import ended_by_signals, say, tell
 from probe.cli.options import add_judgement, add_output, seconds
 from probe.render.clean import clean
 
@@ -55,7 +55,8 @@ def listen(words: Sequence[str]) -> int:
         raise UsageError(str(mistake)) from mistake
     codes: list[int] = []
     try:
-        asyncio.run(serve(where, partial(_ready, arguments, where), partial(_seen, codes, arguments, options)))
+        with ended_by_signals():
+            asyncio.run(serve(where, partial(_ready, arguments, where), partial(_seen, codes, arguments, options)))
     except KeyboardInterrupt:
         if not codes:
             return tell("Stopped. Nobody called.", UNREACHABLE, words)
@@ -88,6 +89,10 @@ def _where(arguments: Namespace) -> ListenOptions:
     from probe.targets import target_of
     from probe.wire.identity import Identity
 
+    if "://" in arguments.place and not arguments.place.lower().startswith("smtp://"):
+        raise ValueError(
+            f"listen is an SMTP server with STARTTLS, and no other: {clean(arguments.place)} cannot be had."
+        )
     place = arguments.place if arguments.place.strip(":") else "127.0.0.1" + arguments.place.rstrip(":")
     target = target_of(f"127.0.0.1{place}" if place.startswith(":") else place, PORT)
     if arguments.count is not None and arguments.count < 1:

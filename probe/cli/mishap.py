@@ -89,6 +89,24 @@ def uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end the run as Ctrl-C does: temporary folders go, and last words are said."""
+    import signal
+
+    def end(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)  # asyncio has an answer of its own to that one
+
+    wanted = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
+    for number in wanted:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in wanted:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def say(message: str) -> None:
     """Write a message to stderr, cleaned, its lines wrapped to the width of the screen; indented ones are kept."""
     from textwrap import fill

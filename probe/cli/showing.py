@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
 from probe.cli.arguments import Parser, UsageError
+from probe.cli.mishap import ended_by_signals
 from probe.cli.options import port_number
 from probe.render.clean import clean
 
@@ -51,7 +51,7 @@ def demo(words: Sequence[str]) -> int:
     if arguments.list:
         return _list(screen)
     case = _plain(_case(arguments.serve or arguments.case))
-    with _ended_by_signals():
+    with ended_by_signals():
         return _tour(case, arguments, screen) if arguments.serve is None else _serve(case, arguments.port or 0, screen)
 
 
@@ -102,24 +102,6 @@ def _plain(case: Case) -> Case:
     """The case with a story that begins in plain words and explains its signs."""
     signs = f" ({LEGEND})" if ARROW in case.story else ""
     return replace(case, story=f"{_title(case)}. {case.story}{signs}")
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the demo as Ctrl-C does, so that its temporary folder goes, too."""
-    import signal
-
-    def end(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    wanted = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]
-    for number in wanted:
-        signal.signal(number, end)
-    try:
-        yield
-    finally:
-        for number in wanted:
-            signal.signal(number, signal.SIG_DFL)
 
 
 def _case(name: str | None) -> Case:

@@ -150,11 +150,45 @@ def test_every_route_is_for_a_mail_server_that_has_a_recipe() -> None:
     for software in routes.ids():
         steps = routes.steps(software, "127.0.0.1", 2525)
         assert any("2525" in step for step in steps), software
-        assert not any(re.search(r"\{(host|port|place)\}", step) for step in steps), software
+        assert not any(re.search(r"\{[a-z]+\}", step) for step in steps), software
     assert routes.steps("nobody", "h", 1) == ()
 
 
-@pytest.mark.parametrize("words", [("--count", "0"), ("256.1.1.1:25",), ("--key", "x"), ("--write-chain", "x")])
+@pytest.mark.parametrize(
+    ("software", "written"),
+    [
+        ("postfix", "smtp:[::1]:2525"),
+        ("exim", '"</ [::1]:2525"'),
+        ("sendmail", "relay:[IPv6:::1]"),
+        ("qmail", "IPv4 alone"),
+        ("opensmtpd", "smtp+tls://[::1]:2525 "),
+    ],
+)
+def test_an_address_of_ipv6_is_written_as_each_reads_it(software: str, written: str) -> None:
+    """In brackets, with its tag, or not at all."""
+    assert written in "\n".join(routes.steps(software, "::1", 2525))
+
+
+def test_a_router_is_a_block_to_paste() -> None:
+    """Its lines keep their indentation, and stand apart from the sentences."""
+    with listener("--mta", "exim") as (process, _):
+        process.send_signal(signal.SIGINT)
+        assert process.stderr
+        err = process.stderr.read()
+    assert "\n    chaincheck:\n      driver = manualroute\n      domains = chaincheck.invalid\n" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--count", "0"),
+        ("256.1.1.1:25",),
+        ("imap://127.0.0.1:2525",),
+        ("smtps://127.0.0.1",),
+        ("--key", "x"),
+        ("--write-chain", "x"),
+    ],
+)
 def test_what_cannot_be_is_said_before_we_listen(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     """The exit code is 2."""
     assert main(["listen", *words]) == 2
@@ -170,14 +204,28 @@ def call(port: int) -> str:
             return stream.read().decode()
 
 
-@pytest.mark.parametrize("words", [(), ("--json",)])
-def test_nobody_called(words: tuple[str, ...]) -> None:
-    """Ctrl-C before any session: exit code 3, and with --json a document all the same."""
+@pytest.mark.parametrize(("words", "number"), [((), signal.SIGINT), (("--json",), signal.SIGTERM)])
+def test_nobody_called(words: tuple[str, ...], number: signal.Signals) -> None:
+    """Ctrl-C, or systemd's end, before any session: exit code 3, and with --json a document all the same."""
     with listener(*words) as (process, _):
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 3
     assert "Nobody called." in (json.loads(out)["error"] if words else err)
+
+
+def test_the_end_from_outside_is_summed_up() -> None:
+    """SIGTERM after a session: how many there were, the worst of their exit codes, and no traceback."""
+    with listener("--no-fetch", "--trust", "none") as (process, port):
+        call(port)
+        assert process.stdout
+        first = process.stdout.readline()
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as silent:
+            silent.recv(3)
+            process.send_signal(signal.SIGTERM)
+            _, err = process.communicate(timeout=PATIENCE)
+    assert first
+    assert (process.returncode, "Stopped. 1 session seen." in err, "Traceback" in err) == (0, True, False), err
 
 
 @pytest.mark.parametrize("words", [(), ("--json",)])
