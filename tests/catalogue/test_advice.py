@@ -257,3 +257,13 @@ def test_a_shell_agrees(value: str, tmp_path: Path) -> None:
 def test_names_are_the_slots_of_a_template() -> None:
     """Only plain words in braces are slots."""
     assert names("{a} {b_c} {a} {0} {d!r} {e.f} {{g}}") == {"a", "b_c", "g"}
+
+
+@pytest.mark.parametrize("case", ["is", "intermediate"])
+def test_a_client_of_version_1_is_told_of_clients(case: str) -> None:
+    """No name of a host counts for it, and no sender refuses it."""
+    finding = Finding("v1-cert", Severity.WARNING, facts={"case": case, "certificate": "#1 of 1"})
+    said = worded(finding, {"name": "the sending server"}, "client")
+    everything = " ".join((said.summary, *said.fix))
+    assert "most never ask for" in said.summary
+    assert not any(word in everything for word in ("subjectAltName", "Senders", "MTA-STS", "this server"))

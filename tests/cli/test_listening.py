@@ -22,6 +22,7 @@ from probe.catalogue.recipes import ids
 from probe.cli import main
 from probe.demo import keys
 from probe.demo.cast import cast
+from probe.wire.sink import REFUSAL
 
 PATIENCE = 20
 
@@ -266,3 +267,10 @@ def test_the_first_line_says_that_nothing_was_presented(tmp_path: Path) -> None:
         send(port, context)
         out, _ = process.communicate(timeout=PATIENCE)
     assert "presents no certificate" in out.partition("\n\n")[0]
+
+
+def test_our_own_refusal_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever finds it in a log learns what it is, and how to end it; ``explain listen`` is that page."""
+    for words in ([REFUSAL], ["listen"]):
+        assert main(["explain", *words]) == 0
+        assert "on purpose" in capsys.readouterr().out
