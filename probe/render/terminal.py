@@ -53,6 +53,8 @@ NAMED = 2
 """Rules that could not run and are named; with longer ids there is no room for a third on one line."""
 NEVER_JUDGED = frozenset({"revocation"})
 """What no run looks at is said in the manual and by ``--verbose``, not under every good report."""
+FOR_ONE_SERVER = frozenset({"key-missing", "key-misplaced", "key-type", "key-unreadable"})
+"""What a file can have wrong for one mail server alone: nobody misses it who named none."""
 
 
 def show(
@@ -231,7 +233,9 @@ def _tell_skipped(sheet: Sheet, endpoint: EndpointReport, *, verbose: bool) -> N
         for reason, entries in groupby(sorted(endpoint.skipped, key=_reason), key=_reason):
             sheet.say(f"{', '.join(entry.id for entry in entries)}: {reason}", first="  not judged  ")
         return
-    names = [entry.id for entry in endpoint.skipped if entry.id not in NEVER_JUDGED]
+    chosen = endpoint.mta is not None and endpoint.mta.evidence == BY_OPTION
+    silent = NEVER_JUDGED if chosen else NEVER_JUDGED | FOR_ONE_SERVER
+    names = [entry.id for entry in endpoint.skipped if entry.id not in silent]
     seen = endpoint.observation
     if names and seen.presented is not None and (seen.presented or seen.side is Side.SERVER):
         more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""

@@ -508,3 +508,16 @@ def test_a_key_on_the_wrong_side_is_put_right_by_what_is_printed(
     assert (name, main([*words, "--no-fetch", "--quiet"])) == ("smtp-chaincheck", 1)
     capsys.readouterr()
     assert ids(judge(Path(words[1]).read_bytes(), "--mta", "postfix")[1]) == []
+
+
+def test_what_waits_for_a_mail_server_is_not_missed_before_one_is_named(
+    judge: Callable[..., tuple[int, Any]], actors: Cast, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file without its key is told that the pair was not judged, and nothing of what --mta would ask for."""
+    p = parts(actors)
+    judge(p.key + p.leaf + p.r3)
+    words = ["file", str(tmp_path / "servercert.pem"), "--no-fetch", "--trust", str(tmp_path / "roots.pem")]
+    main(words)
+    assert "Not judged: name-mismatch (" in capsys.readouterr().out
+    main([*words, "--verbose"])
+    assert "key-missing" in capsys.readouterr().out

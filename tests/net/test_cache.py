@@ -153,6 +153,39 @@ def test_several_processes_may_use_it_at_once(kept: Cache) -> None:
     assert {path.name for path in kept.folder.iterdir()} == {f"{one.sha256}.der" for one in (UPPER, LOWER)}
 
 
+def keep_in_turn(folder: Path) -> None:
+    """What one of several processes does where there is room for one certificate alone."""
+    cache.COUNT = 1
+    for _ in range(30):
+        for one in (UPPER, LOWER):
+            Cache(folder).keep([one])
+            assert set(Cache(folder).signers([LEAF])) <= {UPPER, LOWER}
+
+
+def test_what_another_process_takes_away_meanwhile_is_no_error(kept: Cache) -> None:
+    """Each makes room for its own; what is there at the end is whole."""
+    context = multiprocessing.get_context("fork")
+    workers = [context.Process(target=keep_in_turn, args=(kept.folder,)) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    names = {path.name for path in kept.folder.iterdir()}
+    assert names <= {f"{one.sha256}.der" for one in (UPPER, LOWER)}
+    assert len(names) >= 1
+
+
+def test_a_namesake_is_never_taken_for_the_issuer(kept: Cache) -> None:
+    """Whoever can write into the folder can put a CA of the same name there, rightly named: it has signed nothing."""
+    twin = parse(CAST.authority("Example I2", "issuing-3").der)
+    assert (twin.subject.key, twin.sha256 != UPPER.sha256) == (UPPER.subject.key, True)
+    kept.keep([twin])
+    assert kept.signers([LEAF]) == ()
+    kept.keep([UPPER])
+    assert kept.signers([LEAF]) == (UPPER,)
+
+
 @pytest.mark.parametrize(
     ("environment", "folder"),
     [

@@ -120,6 +120,25 @@ def test_the_recipe_mends_the_chain(
         assert openssl_accepts(server.port, tmp_path / "root.pem", unpacked.environment(tmp_path))
 
 
+@pytest.mark.parametrize("start", [dovecot, haraka])
+def test_a_daemon_that_has_not_read_its_file_is_told_by_compare(
+    start: Start, unpacked: Unpacked, authority: Authority, tmp_path: Path
+) -> None:
+    """The mended file lies on disk, and the old one is served until the reload that the report prints."""
+    with start(unpacked, authority.files("L")) as server:
+        file = Path(str(server.slots["cert"]))
+        compared = ("--compare", str(file), "--mta", server.software)
+        assert certificate_findings(report(server, authority, tmp_path, *compared)[1]) == ["missing-intermediate"]
+        file.write_bytes(authority.saved("LBA", tmp_path / "whole.pem").read_bytes())
+        _, stale = report(server, authority, tmp_path, *compared)
+        assert "served-differs" in certificate_findings(stale)
+        (fix,) = [entry["fix"] for entry in stale["findings"] if entry["id"] == "served-differs"]
+        assert {*recipe(server.software).commands("reload")} <= {line.removeprefix("$ ") for line in fix}
+        follow(recipe(server.software), "reload", server)
+        assert settled(server.port, right(authority)) == right(authority)
+        assert report(server, authority, tmp_path, *compared)[0] == 0
+
+
 @pytest.mark.parametrize("start", [postfix, exim, sendmail])
 def test_after_a_wrong_key_the_right_one_and_the_reload_bring_tls_back(
     start: Start, unpacked: Unpacked, authority: Authority, tmp_path: Path
