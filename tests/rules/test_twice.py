@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 
 from probe.cli.explaining import title
+from probe.judgement import Options, judged
 from probe.model import Endpoint, EndpointReport, Observation, Report, Stage, Target
-from probe.pipeline import Options, judged
 from probe.pki import anchors, pem
 from probe.pki.certificate import parse
 from probe.render.terminal import show
