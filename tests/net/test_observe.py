@@ -187,9 +187,8 @@ def test_silent_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def run() -> Observation:
         monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", never)
-        return await observe(target(25), ObserveOptions())
+        return await look(begun(ObserveOptions()), Endpoint("127.0.0.1", "127.0.0.1", 25), 0.05)
 
-    monkeypatch.setattr(module, "CONNECT_TIMEOUT", 0.05)
     seen = asyncio.run(run())
     assert (Stage.CONNECT, Failure(Trouble.TIMEOUT, "no answer")) == (seen.stage, seen.failure)
 
