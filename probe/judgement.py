@@ -42,7 +42,7 @@ from probe.pki.dane import needed
 from probe.pki.pool import Pool
 from probe.pki.repair import repair
 from probe.rules import hidden, judge
-from probe.rules.across import client_certificate, eased
+from probe.rules.across import client_certificate
 from probe.rules.case import Case
 from probe.rules.domain import of_domain
 from probe.rules.looks import compared
@@ -122,11 +122,16 @@ def _fetched(observation: Observation) -> tuple[Certificate, ...]:
 
 
 def judged(
-    observation: Observation, options: Options, material: Material | None = None, chain: Chain | None = None
+    observation: Observation,
+    options: Options,
+    material: Material | None = None,
+    chain: Chain | None = None,
+    *,
+    others_open: bool = False,
 ) -> EndpointReport:
     """Judge one endpoint, or the certificates of a file: chain, repair, findings in words.
 
-    ``chain`` is the one of this observation, where it was built already.
+    ``chain`` is the one of this observation, where it was built already; ``others_open`` as in ``Case``.
     """
     endpoint = observation.endpoint
     at = moment_of(observation, options).replace(microsecond=0)  # certificates count whole seconds
@@ -137,7 +142,7 @@ def judged(
     mending = repair(chain, at, options.anchors, _origins(observation, options), kept) if chain else None
     reference = options.name or endpoint.host
     case = Case(observation, at, chain, mending, reference, stores, options.warn_days, material, options.on_disk)
-    case = replace(case, domain=options.domain, proposes_tlsa=options.tlsa)
+    case = replace(case, domain=options.domain, proposes_tlsa=options.tlsa, others_open=others_open)
     findings, skipped = judge(case, options.ignore)
     mta = Mta(options.mta, "--mta", Confidence.IS) if options.mta else recognise(observation)
     words = named(options.words, endpoint.port, endpoint.protocol, endpoint.tls)
@@ -164,7 +169,7 @@ def report_of_survey(survey: Survey, options: Options) -> Report:
     """Make the report of everything that was seen of a target, live or saved."""
     domain = survey.target.name if survey.target.kind is Kind.DOMAIN else None
     looks = tuple(_judged_once(survey.observations, replace(options, domain=domain)))
-    endpoints = looked_twice(eased(looks))
+    endpoints = looked_twice(looks)
     begun = [seen.started for seen in survey.observations] + ([survey.domain.started] if survey.domain else [])
     at = _aware(options.at or min(begun))
     report = Report(survey.target, endpoints, (), options.anchors.stores, at, options.fail_on, survey.domain)
@@ -175,6 +180,7 @@ def report_of_survey(survey: Survey, options: Options) -> Report:
 def _judged_once(observations: Sequence[Observation], options: Options) -> Iterator[EndpointReport]:
     """Judge every look; a chain that several of them show is built, and OpenSSL asked about it, once."""
     chains: dict[object, Chain] = {}
+    entered = {_door(seen) for seen in observations if seen.stage not in {Stage.DNS, Stage.CONNECT}}
     for seen in observations:
         if seen.side is Side.CLIENT and seen.endpoint.tls is Tls.NONE and seen.endpoint.address is None:
             yield _own(seen, options)
@@ -183,7 +189,11 @@ def _judged_once(observations: Sequence[Observation], options: Options) -> Itera
         key = (seen.presented, seen.fetched, seen.cached, seen.key_proved, seen.side, day)
         if seen.presented is not None and key not in chains:
             chains[key] = chain_of(seen, options)
-        yield judged(seen, options, chain=chains.get(key))
+        yield judged(seen, options, chain=chains.get(key), others_open=_door(seen) in entered)
+
+
+def _door(seen: Observation) -> tuple[str | None, int]:
+    return seen.endpoint.host, seen.endpoint.port
 
 
 def _own(seen: Observation, options: Options) -> EndpointReport:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import errno
-from collections.abc import Sequence
-from dataclasses import replace
-
-from probe.model import Confidence, EndpointReport, Finding, Observation, Severity, Stage, Trouble
+from probe.model import Confidence, Finding, Observation, Severity, Stage, Trouble
 from probe.rules.handshake import demands, ending_alert, named_alert
 
 WITHIN_TLS = frozenset({Stage.HANDSHAKE, Stage.EHLO_TLS})
@@ -35,25 +31,3 @@ def _unchanged(without: Observation, presenting: Observation) -> str:
     if without.stage in WITHIN_TLS and presenting.stage is Stage.DONE:
         return "needed"
     return "same" if without.stage is presenting.stage else "apart"
-
-
-NO_ROUTE = frozenset(f"errno:{number}" for number in (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT))
-"""Our own computer has no way there, most often none for IPv6: that is no fault of the server."""
-
-
-def eased(endpoints: Sequence[EndpointReport]) -> tuple[EndpointReport, ...]:
-    """Lower what is said of an address that lets nobody in, where another of the same host does: senders go on."""
-    open_hosts = {look.observation.endpoint.host for look in endpoints if look.observation.stage not in SHUT}
-    return tuple(_eased(look) if look.observation.endpoint.host in open_hosts else look for look in endpoints)
-
-
-SHUT = frozenset({Stage.DNS, Stage.CONNECT})
-
-
-def _eased(look: EndpointReport) -> EndpointReport:
-    failure = look.observation.failure
-    if failure is None or look.observation.stage is not Stage.CONNECT:
-        return look
-    weight = Severity.INFO if NO_ROUTE.intersection(failure.symptoms) else Severity.WARNING
-    findings = (replace(f, severity=weight) if f.severity is Severity.ERROR else f for f in look.findings)
-    return replace(look, findings=tuple(findings))

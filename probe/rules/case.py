@@ -46,6 +46,8 @@ class Case:
     """What the server is given, to be compared with what it serves."""
     domain: str | None = None
     """The mail domain whose MX records led here."""
+    others_open: bool = False
+    """Another address of this host lets us in at this port, and so senders, too."""
     proposes_tlsa: bool = False
     """The user asked for TLSA records to publish."""
 

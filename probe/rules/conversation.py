@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from probe.model import Failure, Observation, Protocol, Severity, Stage, Tls, Trouble
 from probe.rules.case import Case, Hit, Need, Rule, rule
@@ -60,9 +62,21 @@ def _ended(rule_id: str, cite: str, trouble: Trouble, *stages: Stage) -> Rule:
     def look(case: Case) -> Iterable[Hit]:
         seen = case.observation
         if seen.failure and seen.failure.trouble is trouble and (not stages or seen.stage in stages):
-            yield Hit((), facts_of(seen, seen.failure, **inside(seen), **elsewhere(seen)))
+            facts = facts_of(seen, seen.failure, **inside(seen), **elsewhere(seen))
+            yield _eased(Hit((), facts), case) if seen.stage is Stage.CONNECT and case.others_open else Hit((), facts)
 
     return Rule(rule_id, Severity.ERROR, Need.OBSERVATION, cite, look)
+
+
+NO_ROUTE = frozenset(f"errno:{number}" for number in (errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT))
+"""Our own computer has no way there, most often none for IPv6: that is no fault of the server."""
+
+
+def _eased(hit: Hit, case: Case) -> Hit:
+    """Senders go on to the address that lets them in; where we have no way ourselves, nothing is known of this one."""
+    lost = case.observation.failure and NO_ROUTE.intersection(case.observation.failure.symptoms)
+    weight = Severity.INFO if lost else Severity.WARNING
+    return replace(hit, severity=weight, facts={**hit.facts, "case": "no-route" if lost else "other"})
 
 
 ENDINGS = (

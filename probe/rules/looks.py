@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import cast
 
 from probe.model import EndpointReport, Finding, Severity, Side, Stage, Tls
-from probe.rules.across import NO_ROUTE
 from probe.rules.contrast import Contrast, Group, Groups, few, leaf_of, troubles
+from probe.rules.conversation import NO_ROUTE
 from probe.rules.handshake import declined
 
 IDS = frozenset(

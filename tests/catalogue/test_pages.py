@@ -179,9 +179,9 @@ WITHOUT = {
 
 CASES = {
     "dns-failed": {"mx", "mail-host", "domain", "no-domain", "bogus"},
-    "connect-refused": {"mx"},
-    "timeout-connect": {"mx"},
-    "unreachable": {"mx"},
+    "connect-refused": {"mx", "other"},
+    "timeout-connect": {"mx", "other"},
+    "unreachable": {"mx", "other", "no-route"},
     "mx-is-address": {"only"},
     "mx-bad-name": {"only", "null"},
     "dane-mismatch": {"path", "outranked", "no-tls"},
