@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from probe.catalogue.protocols import named
 from probe.catalogue.recognise import recognise
+from probe.catalogue.senders import refusals
 from probe.material import Material
 from probe.model import (
     Certificate,
@@ -25,6 +26,7 @@ from probe.model import (
     Observation,
     OnDisk,
     Protocol,
+    Refusal,
     Report,
     Severity,
     Side,
@@ -47,6 +49,7 @@ from probe.rules.case import Case
 from probe.rules.domain import of_domain
 from probe.rules.looks import compared
 from probe.rules.policy import of_policies, web_host
+from probe.rules.traits import traits
 from probe.rules.twice import looked_twice
 from probe.wording import Saying, slots_of, spoken, voice_of
 
@@ -146,7 +149,17 @@ def judged(
     saying = Saying(slots, software, words, voice_of(observation))
     said = spoken(findings, mending, saying)
     left_out = hidden(case, options.ignore)
-    return EndpointReport(observation, chain, said, mending, mta, (), skipped, left_out, options.on_disk)
+    told = _senders(case)
+    return EndpointReport(observation, chain, said, mending, mta, told, skipped, left_out, options.on_disk)
+
+
+def _senders(case: Case) -> tuple[Refusal, ...]:
+    """Tell what senders do with a server; of a client, and of a file, there is nothing to tell."""
+    endpoint = case.observation.endpoint
+    if case.observation.side is Side.CLIENT or endpoint.tls is Tls.NONE:
+        return ()
+    found = traits(case)
+    return refusals(found, endpoint.protocol) if found is not None else ()
 
 
 def _origins(observation: Observation, options: Options) -> Mapping[str, str]:
