@@ -21,9 +21,9 @@ from probe.demo.cases import CASES, CONVERSATION, NOBODY, Case
 from probe.demo.cast import NAME, Act, Cast
 from probe.demo.scenes import Scene
 from probe.demo.server import Stand, serving
+from probe.judgement import Options
 from probe.model import Refusal, Report, Target
 from probe.net.observe import ObserveOptions
-from probe.judgement import Options
 from probe.pipeline import probe_host
 from probe.pki import anchors
 from probe.pki.certificate import parse

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from probe.demo.scenes import SCENES, Scene
-from probe.model import Endpoint, Failure, Fetch, Observation, Protocol, Refusal, Stage, Tls, Trouble
 from probe.judgement import Options, judged
+from probe.model import Endpoint, Failure, Fetch, Observation, Protocol, Refusal, Stage, Tls, Trouble
 from probe.pki import anchors
 from probe.pki.certificate import parse
 from probe.pki.chain import build
