@@ -24,6 +24,8 @@ DH_MINIMUM, RSA_MINIMUM = 1024, 1024
 """Bits below which nobody of today goes on."""
 DH_MODERN = 2048
 """112 bits of security, which OpenSSL's level 2 asks for."""
+ANY_PURPOSE = "2.5.29.37.0"
+"""anyExtendedKeyUsage (RFC 5280 §4.2.1.12), which OpenSSL does not take for TLS."""
 NO_DANE = frozenset({"none", "insecure"})
 NO_POLICY = frozenset({"none"})
 
@@ -113,16 +115,21 @@ def _of_path(case: Case) -> Iterator[str]:
 def _faults(path: Path) -> Iterator[str]:
     for fault in path.faults:
         certificate = path.certificates[fault.index]
-        if fault.id == "weak-signature":
-            yield "sha1" if certificate.signature_hash == "sha1" else "md5"
-        elif (
-            fault.id == "weak-key" and (certificate.key.bits or 0) < RSA_MINIMUM and certificate.key.algorithm == "rsa"
-        ):
-            yield "tiny-key"
-        elif fault.id == "fragile-path":  # what OpenSSL makes of the list as sent tells more
-            yield from ("self-issued",) * (fault.note == "self-issued")
-        else:
-            yield f"{fault.id}-ca" if fault.index and fault.id in _LEAF_OR_CA else fault.id
+        match fault.id:
+            case "weak-signature":
+                yield "sha1" if certificate.signature_hash == "sha1" else "md5"
+            case "weak-key" if certificate.key.curve == "explicit":
+                yield "explicit-curve"
+            case "weak-key" if certificate.key.algorithm == "rsa" and (certificate.key.bits or 0) < RSA_MINIMUM:
+                yield "tiny-key"
+            case "eku" if fault.index and path.anchored and certificate is path.certificates[-1]:
+                yield "eku-root"
+            case "eku" if ANY_PURPOSE in (certificate.eku or ()):
+                yield "eku-any-ca" if fault.index else "eku-any"
+            case "fragile-path":  # what OpenSSL makes of the list as sent tells more
+                yield from ("self-issued",) * (fault.note == "self-issued")
+            case _:
+                yield f"{fault.id}-ca" if fault.index and fault.id in _LEAF_OR_CA else fault.id
 
 
 def _unanchored(case: Case, path: Path) -> Iterator[str]:

@@ -19,6 +19,7 @@ from real.witnesses import Call, Told
 
 from probe.demo.cases import CASES, CONVERSATION, NOBODY, Case
 from probe.demo.cast import NAME, Act, Cast
+from probe.demo.forge import Forged
 from probe.demo.scenes import Scene
 from probe.demo.server import Stand, serving
 from probe.judgement import Options
@@ -34,6 +35,54 @@ pytestmark = pytest.mark.real
 SILENT = (*CONVERSATION, NOBODY)
 """Cases in which no client comes as far as TLS."""
 SERVED = tuple(case for case in CASES if case not in SILENT)
+
+
+MORE = (
+    Scene(
+        "eku-any",
+        "root → R3 → mx, sent as mx, R3; mx is for any purpose, and does not name TLS servers",
+        lambda cast: cast.act(cast.leaf(eku=("any",)), cast.r3),
+        "",
+    ),
+    Scene(
+        "eku-any-intermediate",
+        "root → R3 → mx, sent as mx, R3; R3 is for any purpose, and does not name TLS servers",
+        lambda cast: below(cast, cast.authority("Example R3", "issuing", cast.root, eku=("any",))),
+        "",
+    ),
+    Scene(
+        "eku-root",
+        "root → R3 → mx, sent as mx, R3; the root is for e-mail signatures alone",
+        lambda cast: Act((cast.mx, cast.r3), (cast.authority("Example Root X1", "root", eku=("emailProtection",)),)),
+        "",
+    ),
+    Scene(
+        "expired-cross-first",
+        "old root → R3 and root → R3 → mx, sent as mx, an expired R3 by the old root, R3 by the root",
+        lambda cast: cast.act(
+            cast.mx, cast.authority("Example R3", "issuing", cast.old_root, **cast.days(-2000, -10)), cast.r3
+        ),
+        "",
+    ),
+    Scene(
+        "weak-twin",
+        "root → R3 → mx, sent as mx, an R3 signed with SHA-1, and the R3 of today",
+        lambda cast: cast.act(cast.mx, cast.authority("Example R3", "issuing", cast.root, digest="sha1"), cast.r3),
+        "",
+    ),
+    Scene(
+        "key-usage-none",
+        "root → R3 → mx, sent as mx, R3; mx's key may only sign revocation lists",
+        lambda cast: cast.act(cast.leaf(key_usage=("cRLSign",)), cast.r3),
+        "",
+    ),
+)
+"""Chains at which libraries part, and which the demo does not show."""
+
+
+def below(cast: Cast, issuing: Forged) -> Act:
+    """Send a leaf below this CA, and the CA."""
+    return cast.act(cast.leaf(issuing), issuing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +163,8 @@ LENT = "missing-and-lent"
 @pytest.fixture(scope="module")
 def stage(library: Library, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Serve every case in which a client comes as far as TLS, and one more."""
-    with staged((*SERVED, lending(library)), tmp_path_factory.mktemp("anchors")) as whole:
+    more = (Case(scene.id, f"{scene.story}.", (), scene) for scene in MORE)
+    with staged((*SERVED, *more, lending(library)), tmp_path_factory.mktemp("anchors")) as whole:
         yield whole
 
 

@@ -136,7 +136,7 @@ def postfix(unpacked: Unpacked, folder: Path, calls: Sequence[Call]) -> Told:
             _output(command, environment), "Verified TLS connection", "(failed|rror|Untrusted)", but="error:"
         )
 
-    version = _output([str(programs / "postconf"), "-d", "-h", "mail_version"], environment).strip()
+    version = _output([str(programs / "postconf"), "-d", "-h", "mail_version"], environment).splitlines()[0]
     return _each(f"Postfix {version}", calls, call_by)
 
 
