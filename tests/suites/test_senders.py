@@ -14,7 +14,8 @@ from probe.rules.traits import traits
 SEEN = {"openssl": 19, "gnutls": 16, "go": 45}
 """Library → how many of the 45 valid graphs it accepts.
 
-OpenSSL 3.0.19 by verify -purpose sslserver -auth_level 1, GnuTLS 3.7.9 by gnutls_x509_trust_list_verify_crt2, Go 1.27.3.
+OpenSSL 3.0.19 (verify -purpose sslserver -auth_level 1), GnuTLS 3.7.9 (gnutls_x509_trust_list_verify_crt2), Go
+1.27.3 (x509.Certificate.Verify).
 """
 OF_NAMES = {"name-unknown"}
 STORE = Store("the case", None, 1)
