@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -48,8 +48,12 @@ class Sender:
 def refusals(traits: Collection[str], protocol: str, only: str | None = None) -> tuple[Refusal, ...]:
     """Tell what everybody who speaks the protocol does, worst first; ``only`` those who ask for "dane" or "sts"."""
     meeting = [one for one in senders() if _meets(one, traits, protocol) and only in {None, one.asks}]
-    found = [_refusal(one, traits) for one in meeting]
-    return tuple(sorted(found, key=lambda refusal: OUTCOMES.index(refusal.outcome)))
+    return worst_first(_refusal(one, traits) for one in meeting)
+
+
+def worst_first(told: Iterable[Refusal]) -> tuple[Refusal, ...]:
+    """Sort rows as they are told."""
+    return tuple(sorted(told, key=lambda refusal: OUTCOMES.index(refusal.outcome)))
 
 
 def _meets(sender: Sender, traits: Collection[str], protocol: str) -> bool:

@@ -52,7 +52,7 @@ def of_dane(outcome: str | None) -> frozenset[str]:
 
 
 def of_sts(outcome: str | None) -> frozenset[str]:
-    """Give the trait of what an MTA-STS sender finds: "none", "testing", "deliver", "refuse" or "unknown"."""
+    """Give the trait of what an MTA-STS sender does, a word of policy.StsOutcome; none where it finds no policy."""
     return frozenset() if outcome is None or outcome in NO_POLICY else frozenset({f"sts-{outcome}"})
 
 

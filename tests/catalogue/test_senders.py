@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from probe.catalogue.senders import BREAK, OUTCOMES, TABLE, clauses, refusals, senders, verifiers
+from probe.catalogue.senders import BREAK, OUTCOMES, TABLE, clauses, refusals, senders, verifiers, worst_first
 from probe.model import Protocol
+from probe.rules.policy import StsOutcome
+from probe.rules.traits import of_sts
 
 ROWS = tomllib.loads(TABLE.read_text(encoding="utf-8"))
 USUAL = {"in-clear", "unverified", "nothing"}
@@ -102,13 +104,32 @@ def test_a_dane_sender_looks_at_tlsa_alone(trait: str, outcome: str) -> None:
 
 @pytest.mark.parametrize(
     ("trait", "outcome"),
-    [("sts-deliver", "delivers"), ("sts-testing", "delivers"), ("sts-refuse", "defers"), ("sts-unknown", "unknown")],
+    [
+        ("sts-enforce-delivers", "delivers"),
+        ("sts-testing-fails", "delivers"),
+        ("sts-enforce-unlisted", "defers"),
+        ("sts-enforce-certificate", "defers"),
+        ("sts-unknown", "unknown"),
+    ],
 )
 def test_a_policy_is_obeyed_by_those_who_know_it(trait: str, outcome: str) -> None:
     """RFC 8461 §5: in enforce mode the message is not delivered, and tried again; the row can be had alone."""
     (row,) = refusals({trait}, Protocol.SMTP, "sts")
     assert (row.sender, row.outcome) == ("MTA-STS senders", outcome)
     assert "MTA-STS senders" not in outcomes()
+
+
+def test_every_word_of_a_policy_is_in_the_table() -> None:
+    """Whatever the rules find of it has its clause."""
+    found = [of_sts(word) for word in StsOutcome]
+    assert {trait for traits in found for trait in traits} == {name for name in clauses() if name.startswith("sts-")}
+
+
+def test_rows_from_elsewhere_are_sorted_in() -> None:
+    """A policy is judged when the whole domain is known, and its row takes its place among the others."""
+    late = refusals({"sts-enforce-no-tls"}, Protocol.SMTP, "sts")
+    rows = worst_first((*refusals((), Protocol.SMTP), *late))
+    assert rows[0] == late[0]
 
 
 def test_without_tls_no_library_says_anything() -> None:
