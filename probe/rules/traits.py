@@ -10,9 +10,12 @@ from collections.abc import Iterator
 
 from probe.model import Certificate, Chain, Failure, Observation, Path, Source, Stage, Trouble
 from probe.pki.anchors import UNSPECIFIED
+from probe.pki.dane import Outcome
 from probe.pki.profile import TLS_KEY_USAGES, is_root
 from probe.rules.case import Case
+from probe.rules.dane import dane_outcome
 from probe.rules.handshake import OLD_VERSIONS
+from probe.rules.policy import StsOutcome
 
 JAVA_LIST = 10
 """Java accepts a list of so many certificates (sun.security.ssl.SSLConfiguration, maxCertificateChainLength)."""
@@ -26,34 +29,31 @@ DH_MODERN = 2048
 """112 bits of security, which OpenSSL's level 2 asks for."""
 ANY_PURPOSE = "2.5.29.37.0"
 """anyExtendedKeyUsage (RFC 5280 §4.2.1.12), which OpenSSL does not take for TLS."""
-NO_DANE = frozenset({"none", "insecure"})
-NO_POLICY = frozenset({"none"})
+NO_DANE = frozenset({Outcome.NONE, Outcome.INSECURE})
 
 _OF_TLS = frozenset({Trouble.ALERT, Trouble.TLS, Trouble.NOT_TLS})
 _LEAF_OR_CA = frozenset({"expired", "not-yet-valid", "eku", "weak-key"})
 """Faults of which it matters whether the server's own certificate has them."""
 
 
-def traits(case: Case, *, dane: str | None = None) -> frozenset[str] | None:
-    """Tell what senders mind; None where the server was not seen far enough to say anything.
-
-    ``dane`` is what a DANE sender finds: a word of pki.dane.Outcome, None where nobody looked.
-    """
+def traits(case: Case) -> frozenset[str] | None:
+    """Tell what senders mind; None where the server was not seen far enough to say anything."""
     seen = case.observation
     if not (seen.presented is not None or _without_tls(seen)):
         return None
-    found = {*_of_connection(seen), *_of_list(case), *of_dane(dane)}
+    found = {*_of_connection(seen), *_of_list(case), *_of_dane(case)}
     return frozenset(found | set(_of_path(case)) | set(_of_name(case)) if case.leaf else found)
 
 
-def of_dane(outcome: str | None) -> frozenset[str]:
-    """Give the trait of what a DANE sender finds; none where it finds no DANE."""
-    return frozenset() if outcome is None or outcome in NO_DANE else frozenset({f"dane-{outcome}"})
+def _of_dane(case: Case) -> Iterator[str]:
+    """Give what a DANE sender finds; nothing where it finds no DANE."""
+    if (outcome := dane_outcome(case)) not in NO_DANE:
+        yield f"dane-{outcome}"
 
 
-def of_sts(outcome: str | None) -> frozenset[str]:
-    """Give the trait of what an MTA-STS sender does, a word of policy.StsOutcome; none where it finds no policy."""
-    return frozenset() if outcome is None or outcome in NO_POLICY else frozenset({f"sts-{outcome}"})
+def of_sts(outcome: StsOutcome) -> frozenset[str]:
+    """Give the trait of what an MTA-STS sender does; none where it finds no policy."""
+    return frozenset() if outcome is StsOutcome.NONE else frozenset({f"sts-{outcome}"})
 
 
 def _without_tls(seen: Observation) -> bool:

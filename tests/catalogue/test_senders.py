@@ -9,8 +9,9 @@ import pytest
 
 from probe.catalogue.senders import BREAK, OUTCOMES, TABLE, clauses, refusals, senders, verifiers, worst_first
 from probe.model import Protocol
+from probe.pki.dane import Outcome
 from probe.rules.policy import StsOutcome
-from probe.rules.traits import of_sts
+from probe.rules.traits import NO_DANE, of_sts
 
 ROWS = tomllib.loads(TABLE.read_text(encoding="utf-8"))
 USUAL = {"in-clear", "unverified", "nothing"}
@@ -119,10 +120,11 @@ def test_a_policy_is_obeyed_by_those_who_know_it(trait: str, outcome: str) -> No
     assert "MTA-STS senders" not in outcomes()
 
 
-def test_every_word_of_a_policy_is_in_the_table() -> None:
-    """Whatever the rules find of it has its clause."""
-    found = [of_sts(word) for word in StsOutcome]
-    assert {trait for traits in found for trait in traits} == {name for name in clauses() if name.startswith("sts-")}
+def test_every_word_of_dane_and_of_a_policy_is_in_the_table() -> None:
+    """Whatever the rules find of them has its clause."""
+    found = {trait for word in StsOutcome for trait in of_sts(word)}
+    assert found == {name for name in clauses() if name.startswith("sts-")}
+    assert {f"dane-{word}" for word in set(Outcome) - NO_DANE} == {n for n in clauses() if n.startswith("dane-")}
 
 
 def test_rows_from_elsewhere_are_sorted_in() -> None:

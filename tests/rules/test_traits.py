@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -10,15 +11,37 @@ from forge import CAST, NAME, NOW, Forged, chain
 from hypothesis import given
 from hypothesis import strategies as st
 
+from probe.catalogue.senders import OUTCOMES
 from probe.demo.scenes import SCENES, Scene
-from probe.judgement import Options, judged
-from probe.model import Endpoint, Failure, Fetch, Observation, Protocol, Refusal, Stage, Tls, Trouble
+from probe.judgement import Options, judged, report_of_survey
+from probe.model import (
+    Dnssec,
+    Domain,
+    Endpoint,
+    Failure,
+    Fetch,
+    Kind,
+    Mx,
+    Observation,
+    PolicyFetch,
+    Protocol,
+    Refusal,
+    Stage,
+    StsLook,
+    Survey,
+    Target,
+    Tls,
+    Tlsa,
+    TlsaAnswer,
+    Trouble,
+)
 from probe.pki import anchors
 from probe.pki.certificate import parse
 from probe.pki.chain import build
 from probe.pki.pool import Pool
 from probe.rules.case import Case
-from probe.rules.traits import of_dane, of_sts, traits
+from probe.rules.policy import StsOutcome
+from probe.rules.traits import of_sts, traits
 
 SEEN = Observation(Endpoint(NAME, "192.0.2.25", 25), NOW, Stage.DONE, tls_version="TLSv1.3")
 LIBRARIES = ("OpenSSL 3 (level 2)", "GnuTLS", "Java", "Go", "Node")
@@ -132,11 +155,27 @@ def test_without_anchors_or_name_nothing_is_said_of_them() -> None:
     assert _plain(traits(replace(case, reference=None))) == {"no-anchors", "name-unknown"}
 
 
-def test_dane_and_policies_are_traits_where_there_are_any() -> None:
-    """No DANE and no policy are no traits: those senders then do as the others."""
-    assert of_dane(None) == of_dane("none") == of_dane("insecure") == of_sts(None) == of_sts("none") == frozenset()
-    assert of_dane("ta-missing") | of_sts("testing") == {"dane-ta-missing", "sts-testing"}
-    assert "dane-match" in (traits(of_list(chain(1)[:2], chain(1)[2:]), dane="match") or ())
+def test_a_policy_is_a_trait_where_there_is_one() -> None:
+    """No policy is no trait: those senders then do as the others."""
+    assert of_sts(StsOutcome.NONE) == frozenset()
+    assert of_sts(StsOutcome.TESTING) == {"sts-testing"}
+
+
+@pytest.mark.parametrize(
+    ("dnssec", "fits", "expected"),
+    [
+        (Dnssec.SECURE, True, {"dane-match"}),
+        (Dnssec.SECURE, False, {"dane-mismatch"}),
+        (Dnssec.INSECURE, False, set()),
+        (Dnssec.BOGUS, True, {"dane-bogus"}),
+    ],
+)
+def test_dane_is_a_trait_where_dnssec_vouches_for_it(dnssec: Dnssec, fits: bool, expected: set[str]) -> None:
+    """A record of usage 3 for the leaf's key, or for another's."""
+    key = parse((CAST.mx if fits else CAST.r3).der).key.spki
+    record = Tlsa(3, 1, 1, sha256(key).digest())
+    answer = TlsaAnswer(f"_25._tcp.{NAME}", (record,), dnssec, dnssec)
+    assert _plain(traits(of_list((CAST.mx, CAST.r3), (CAST.root,), tlsa=answer))) == expected
 
 
 @given(st.permutations(range(4)), st.integers(0, 4))
@@ -188,3 +227,36 @@ def test_a_mailbox_has_mail_programs_and_no_mail_servers() -> None:
 def test_of_clients_and_files_nothing_is_told() -> None:
     """Nobody sends mail to a file."""
     assert told(replace(SEEN, endpoint=Endpoint(None, None, 25, tls=Tls.NONE), presented=(CAST.mx.der,))) == {}
+
+
+def surveyed(mode: str, *, listed: str = NAME) -> dict[str, Refusal]:
+    """What is told of a good mail host whose domain has a policy in this mode, for this host."""
+    web = CAST.leaf(subject="CN=mta-sts.example.test", names=("mta-sts.example.test",))
+    text = f"version: STSv1\nmode: {mode}\nmx: {listed}\nmax_age: 604800\n"
+    fetch = PolicyFetch(
+        "https://mta-sts.example.test/", "192.0.2.1", (web.der, CAST.r3.der), "TLSv1.3", 200, "text/plain"
+    )
+    look = StsLook(("v=STSv1; id=1",), None, replace(fetch, body=text.encode()))
+    domain = Domain("example.test", NOW, (Mx(10, NAME),), sts=look)
+    seen = replace(SEEN, endpoint=Endpoint(NAME, "192.0.2.25", 25), presented=(CAST.mx.der, CAST.r3.der))
+    trusted = anchors.of([parse(CAST.root.der)], "test")
+    survey = Survey(Target("example.test", kind=Kind.DOMAIN), (seen,), domain)
+    report = report_of_survey(survey, Options(anchors=trusted, fetch=False))
+    rows = report.endpoints[0].refused_by
+    assert [OUTCOMES.index(row.outcome) for row in rows] == sorted(OUTCOMES.index(row.outcome) for row in rows)
+    return {row.sender: row for row in rows}
+
+
+@pytest.mark.parametrize(
+    ("mode", "listed", "outcome"),
+    [
+        ("enforce", NAME, "delivers"),
+        ("enforce", "other.example.test", "defers"),
+        ("testing", "other.example.test", "delivers"),
+        ("none", NAME, None),
+    ],
+)
+def test_a_policy_of_the_domain_has_its_row(mode: str, listed: str, outcome: str | None) -> None:
+    """Those who honour MTA-STS stand among the others, and only where there is a policy."""
+    row = surveyed(mode, listed=listed).get("MTA-STS senders")
+    assert (row.outcome if row else None) == outcome
