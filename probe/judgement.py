@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from probe.catalogue.protocols import named
 from probe.catalogue.recognise import recognise
+from probe.catalogue.senders import refusals, worst_first
 from probe.material import Material
 from probe.model import (
     Certificate,
     Chain,
     Confidence,
+    Domain,
     Endpoint,
     EndpointReport,
     Finding,
@@ -25,6 +27,7 @@ from probe.model import (
     Observation,
     OnDisk,
     Protocol,
+    Refusal,
     Report,
     Severity,
     Side,
@@ -46,7 +49,8 @@ from probe.rules.across import client_certificate
 from probe.rules.case import Case
 from probe.rules.domain import of_domain
 from probe.rules.looks import compared
-from probe.rules.policy import of_policies, web_host
+from probe.rules.policy import StsOutcome, of_policies, sts_outcome, web_host
+from probe.rules.traits import of_sts, traits
 from probe.rules.twice import looked_twice
 from probe.wording import Saying, slots_of, spoken, voice_of
 
@@ -151,7 +155,17 @@ def judged(
     saying = Saying(slots, software, words, voice_of(observation))
     said = spoken(findings, mending, saying)
     left_out = hidden(case, options.ignore)
-    return EndpointReport(observation, chain, said, mending, mta, (), skipped, left_out, options.on_disk)
+    told = _senders(case)
+    return EndpointReport(observation, chain, said, mending, mta, told, skipped, left_out, options.on_disk)
+
+
+def _senders(case: Case) -> tuple[Refusal, ...]:
+    """Tell what senders do with a server; of a client, and of a file, there is nothing to tell."""
+    endpoint = case.observation.endpoint
+    if case.observation.side is Side.CLIENT or endpoint.tls is Tls.NONE:
+        return ()
+    found = traits(case)
+    return refusals(found, endpoint.protocol) if found is not None else ()
 
 
 def _origins(observation: Observation, options: Options) -> Mapping[str, str]:
@@ -169,12 +183,33 @@ def report_of_survey(survey: Survey, options: Options) -> Report:
     """Make the report of everything that was seen of a target, live or saved."""
     domain = survey.target.name if survey.target.kind is Kind.DOMAIN else None
     looks = tuple(_judged_once(survey.observations, replace(options, domain=domain)))
-    endpoints = looked_twice(looks)
+    endpoints = _with_policy(looked_twice(looks), survey.domain, options)
     begun = [seen.started for seen in survey.observations] + ([survey.domain.started] if survey.domain else [])
     at = _aware(options.at or min(begun))
     report = Report(survey.target, endpoints, (), options.anchors.stores, at, options.fail_on, survey.domain)
     findings, left_out = _across(report, options)
     return replace(report, left_out=survey.left_out, findings=findings, hidden_across=left_out)
+
+
+def _with_policy(
+    endpoints: tuple[EndpointReport, ...], domain: Domain | None, options: Options
+) -> tuple[EndpointReport, ...]:
+    """Add what senders do that honour MTA-STS, which the whole domain has to be known for."""
+    if domain is None or domain.sts is None:
+        return endpoints
+    policy = _policy_chain(domain, options)
+    return tuple(_obeying(one, sts_outcome(domain, one, policy)) if one.refused_by else one for one in endpoints)
+
+
+def _obeying(endpoint: EndpointReport, outcome: StsOutcome) -> EndpointReport:
+    told = refusals(of_sts(outcome), endpoint.observation.endpoint.protocol, "sts")
+    return replace(endpoint, refused_by=worst_first((*endpoint.refused_by, *told)))
+
+
+def _policy_chain(domain: Domain, options: Options) -> Chain | None:
+    """The chain of the web host that gave the policy."""
+    web = web_host(domain)
+    return chain_of(web, options) if web else None
 
 
 def _judged_once(observations: Sequence[Observation], options: Options) -> Iterator[EndpointReport]:
@@ -221,8 +256,7 @@ def _of_domain(report: Report, options: Options) -> Iterator[Finding]:
     if domain is None:
         return
     yield from of_domain(domain)
-    web = web_host(domain)
-    yield from of_policies(domain, report.endpoints, chain_of(web, options) if web else None)
+    yield from of_policies(domain, report.endpoints, _policy_chain(domain, options))
 
 
 def _presented(report: Report) -> Iterator[Finding]:

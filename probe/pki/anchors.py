@@ -179,6 +179,18 @@ def verdict(presented: Sequence[Certificate], anchors: Anchors | Sequence[Certif
     return Verdict(0, 0, "ok")
 
 
+def route(presented: Sequence[Certificate], anchors: Anchors, at: datetime) -> tuple[bytes, ...]:
+    """Ask OpenSSL, as ``verdict`` does, which chain it settles on: DER, leaf first; () where it accepts none."""
+    try:
+        leaf, *others = [_loaded(one.der) for one in presented]
+        found = crypto.X509StoreContext(_store(anchors, _utc(at)), leaf, others).get_verified_chain()
+    except (crypto.X509StoreContextError, crypto.Error):
+        return ()
+    finally:
+        _forget_errors()
+    return tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, one) for one in found)
+
+
 class _UnreadableError(ValueError):
     """OpenSSL cannot read a certificate, so that it cannot be asked."""
 

@@ -12,10 +12,10 @@ from datetime import datetime
 from types import MappingProxyType
 
 from probe.model import ABSENT, Certificate, Chain, Fault, Gap, Path, Side, Source, Verdict
-from probe.pki.anchors import UNSPECIFIED, Anchors, verdict
+from probe.pki.anchors import UNSPECIFIED, Anchors, route, verdict
 from probe.pki.graph import BySubject, Graph, graph
 from probe.pki.paths import KNOWN, SENT, TOLERANCES, Search
-from probe.pki.profile import EVERY_DAY, may_sign
+from probe.pki.profile import EVERY_DAY, may_sign, own_faults
 from probe.pki.signature import signed_by, signed_itself
 
 
@@ -41,7 +41,7 @@ def build(
     sent, sent_cut = _anchored(over_sent)
     path = sent[0] if sent else over_sent.longest()
     every, cut = (sent, False) if path.valid else _anchored(over_known)
-    judged, as_sent = _verdicts(path, presented, position, anchors, at)
+    judged, as_sent = _verdicts(path, presented, position, anchors, at, sides=sides)
     mended = _better(every, path := _told(path, judged)) or (None if every else _topped(over_known))
     return Chain(
         presented=presented,
@@ -195,7 +195,13 @@ def _stale(known: Graph, presented: Sequence[Certificate], at: datetime) -> Iter
 
 
 def _verdicts(
-    path: Path, presented: Sequence[Certificate], position: int, anchors: Anchors, at: datetime
+    path: Path,
+    presented: Sequence[Certificate],
+    position: int,
+    anchors: Anchors,
+    at: datetime,
+    *,
+    sides: Collection[Side],
 ) -> tuple[Verdict, Verdict | None]:
     """OpenSSL on the claimed path with its anchor, and on the list as sent with all anchors, as a peer asks it."""
     readable = [c for c in presented if c.problem is None]
@@ -204,4 +210,28 @@ def _verdicts(
         return as_sent, as_sent
     below = [c for c, source in zip(path.certificates, path.sources, strict=True) if source is not Source.ANCHOR]
     judged = verdict(below or path.certificates[:1], path.certificates[-1:], at)
-    return judged, verdict(readable, anchors, at) if position == 0 else None
+    if position != 0:
+        return judged, None
+    as_sent = verdict(readable, anchors, at)
+    return judged, (as_sent.number == 0 and _misled(path, readable, anchors, at, sides)) or as_sent
+
+
+REFUSED_BY_PEERS = {
+    "eku": (26, "unsuitable certificate purpose"),
+    "client-eku": (26, "unsuitable certificate purpose"),
+    "weak-signature": (68, "CA signature digest algorithm too weak"),
+}
+"""Fault → X509_V_ERR number and text of peers, who set a purpose and a security level, which we cannot."""
+
+
+def _misled(
+    path: Path, readable: Sequence[Certificate], anchors: Anchors, at: datetime, sides: Collection[Side]
+) -> Verdict | None:
+    """Tell whether peers leave the claimed path for a certificate that they then refuse."""
+    beside = {c.der: c for c in readable if c not in path.certificates}
+    own = {der: list(own_faults(c, 1, at, is_anchor=False, sides=sides)) for der, c in beside.items()}
+    told = {der: REFUSED_BY_PEERS[f.id] for der, faults in own.items() for f in faults if f.id in REFUSED_BY_PEERS}
+    if not told or any(fault.id in REFUSED_BY_PEERS for fault in path.faults):
+        return None
+    taken = enumerate(route(readable, anchors, at))
+    return next((Verdict(told[der][0], depth, told[der][1]) for depth, der in taken if der in told), None)

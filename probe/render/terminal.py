@@ -34,6 +34,7 @@ from probe.render.facts import BY_OPTION, facts_of
 from probe.render.finding import Told, tell
 from probe.render.looks import Group, declined, distinct, folded, looks_of, merged, severity
 from probe.render.places import LISTED, places
+from probe.render.senders import tell_senders
 from probe.render.sheet import Sheet, write
 from probe.render.side_by_side import compare
 from probe.render.table import add_table, rows_of
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from probe.render.finding import Title
     from probe.render.looks import Looks
 
-OUTCOMES = ("refuses", "defers", "warns", "delivers")
 NAMED = 2
 """Rules that could not run and are named; with longer ids there is no room for a third on one line."""
 NEVER_JUDGED = frozenset({"revocation"})
@@ -145,7 +145,7 @@ def _tell_group(sheet: Sheet, group: Group, report: Report, told: Told) -> None:
         tell(sheet, finding, told, _where(finding, looks, group, report))
     _point_to_pages(sheet, endpoint, told)
     sheet.blank()
-    _tell_senders(sheet, endpoint)
+    tell_senders(sheet, endpoint, verbose=told.verbose)
     _tell_skipped(sheet, endpoint, verbose=told.verbose)
     if told.verbose:
         add_details(sheet, endpoint)
@@ -214,17 +214,6 @@ def _worth_writing(endpoint: EndpointReport) -> bool:
     trusted = any(path and path.anchored for path in (chain.path, chain.mended))
     said = any("--write-chain" in entry for finding in grave for entry in finding.fix)
     return trusted and not said and any(step.do != "keep" for step in mending.steps)
-
-
-def _tell_senders(sheet: Sheet, endpoint: EndpointReport) -> None:
-    """Who delivers and who does not, one line an outcome, the worst first."""
-    if not endpoint.refused_by:
-        return
-    sheet.say("What senders do:", first="  ")
-    for outcome in OUTCOMES:
-        if senders := [refusal.sender for refusal in endpoint.refused_by if refusal.outcome == outcome]:
-            sheet.say(", ".join(senders), first=f"    {outcome:<8}  ")
-    sheet.blank()
 
 
 def _tell_skipped(sheet: Sheet, endpoint: EndpointReport, *, verbose: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 from forge import CAST, NOW, Forged, certificate, chain
@@ -212,3 +213,18 @@ def test_a_self_signed_leaf_is_its_own_path() -> None:
     assert len(found.path.certificates) == 1
     assert found.verdict is not None
     assert (found.verdict.number, found.verdict.depth) == (18, 0)
+
+
+@pytest.mark.parametrize(
+    ("worse", "number"), [({"digest": "sha1"}, 68), ({"eku": ("emailProtection",)}, 26), ({"pathlen": 3}, 0)]
+)
+def test_where_peers_take_a_worse_twin_the_verdict_on_the_list_is_theirs(worse: dict[str, Any], number: int) -> None:
+    """Purpose and security level, which every handshake has, are counted in; the claimed path stays the good one."""
+    twin = CAST.authority("Example R3", "issuing", CAST.root, **worse)
+    found = built(CAST.mx, twin, CAST.r3)
+    assert found.verdict_as_sent is not None
+    assert found.verdict_as_sent.number == number
+    if number:
+        assert path_of(found) == digests(CAST.mx, CAST.r3, CAST.root)
+    assert (good := built(CAST.mx, CAST.r3, twin).verdict_as_sent)
+    assert good.number == 0

@@ -1,0 +1,46 @@
+"""What senders do with an endpoint, as a short table: outcome, senders, and why."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from probe.catalogue.senders import BREAK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from probe.model import EndpointReport, Refusal
+    from probe.render.sheet import Sheet
+
+GOOD = "delivers"
+BAD = frozenset({"refuses", "defers", "warns"})
+WIDTH = 8
+"""Of the longest outcome."""
+
+
+def tell_senders(sheet: Sheet, endpoint: EndpointReport, *, verbose: bool) -> None:
+    """Say who refuses and why, the worst first; nothing where nobody does; with ``verbose`` where it is known from."""
+    told = endpoint.refused_by
+    if not told or not (verbose or BAD.intersection(refusal.outcome for refusal in told)):
+        return
+    sheet.say("What senders do:", first="  ")
+    for refusal in told if verbose else ():
+        sheet.say(f"{refusal.sender}: {_clause(refusal)}", first=f"    {refusal.outcome:<{WIDTH}}  ")
+        sheet.say(refusal.why.partition(BREAK)[2], first=" " * (WIDTH + 6))
+    for outcome, who, why in () if verbose else _folded(told):
+        sheet.say(f"{who}: {why}" if outcome != GOOD else who, first=f"    {outcome:<{WIDTH}}  ")
+    sheet.blank()
+
+
+def _folded(told: Iterable[Refusal]) -> Iterator[tuple[str, str, str]]:
+    """Put together whoever does the same for the same reason; those who deliver are one, whatever their reason."""
+    for outcome, alike in groupby(told, key=lambda refusal: refusal.outcome):
+        reasons: dict[str, list[str]] = {}
+        for refusal in alike:
+            reasons.setdefault("" if outcome == GOOD else _clause(refusal), []).append(refusal.sender)
+        yield from ((outcome, ", ".join(senders), why) for why, senders in reasons.items())
+
+
+def _clause(refusal: Refusal) -> str:
+    return refusal.why.partition(BREAK)[0]
