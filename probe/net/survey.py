@@ -7,6 +7,7 @@ as it comes, and where the time is up, or somebody loses patience, ``Known`` sti
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -205,11 +206,19 @@ def _preferred(seen: Observation, preference: int | None) -> Observation:
 
 
 async def _tlsa(tour: _Tour, target: Target) -> TlsaAnswer | None:
-    """DANE is for names, and among mail servers for those that speak SMTP (RFC 7672 §1.3)."""
-    if address_of(target.name) or target.protocol not in {Protocol.SMTP, Protocol.SUBMISSION}:
+    """DANE is for names, and among mail servers for those that speak SMTP (RFC 7672 §1.3).
+
+    For an address it is asked by the name that the server is to have there; of a loopback address the world knows
+    nothing, and only a resolver that was named is asked.
+    """
+    name: str | None = target.name
+    if address := address_of(target.name):
+        private = ipaddress.ip_address(address).is_loopback and not tour.dns.options.resolver
+        name = None if private else endpoint_of(target, None, tour.run.options).sni
+    if not name or target.protocol not in {Protocol.SMTP, Protocol.SUBMISSION}:
         return None
     of_mx = tour.known.domain.dnssec if tour.known.domain else None
-    return await tour.dns.tlsa(target.name, target.port, of_mx, tour.at_most(TLSA_TIMEOUT))
+    return await tour.dns.tlsa(name, target.port, of_mx, tour.at_most(TLSA_TIMEOUT))
 
 
 async def _address(tour: _Tour, rank: Rank, endpoint: Endpoint) -> None:

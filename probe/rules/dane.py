@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from probe.model import Confidence, Dnssec, Severity, Tlsa, TlsaAnswer, Trouble
 from probe.pki.dane import DANE_TA, Fit, Outcome, fits, is_usable, named, outcome, proposed, status
+from probe.pki.names import is_host_name
 from probe.pki.profile import is_root
 from probe.rules.case import Case, Hit, Need, rule
 
@@ -100,10 +101,10 @@ def dane_rollover(case: Case) -> Iterable[Hit]:
 @rule("tlsa-records", Severity.INFO, Need.LEAF, "RFC 7672 §3.1; RFC 7671 §8")
 def tlsa_records(case: Case) -> Iterable[Hit]:
     """The records to publish for this chain, beside those that are published; for those who ask by ``--tlsa``."""
-    endpoint, answer, chain = case.observation.endpoint, case.observation.tlsa, case.chain
-    if not chain or not endpoint.host:
+    answer, chain, host = case.observation.tlsa, case.chain, _mail_host(case)
+    if not chain or not host:
         return
-    owner = answer.name if answer else f"_{endpoint.port}._tcp.{endpoint.host}"
+    owner = answer.name if answer else f"_{case.observation.endpoint.port}._tcp.{host}"
     wanted = proposed(chain)
     published = answer.records if answer and not answer.failure else ()
     holding = [fit.record for fit in _fits(case) if fit.holds]
@@ -114,6 +115,13 @@ def tlsa_records(case: Case) -> Iterable[Hit]:
         "fitting": [_short(record) for record in holding[:_MOST]],
     }
     yield Hit((), {**facts, "case": _state(published, holding, asked=answer is not None)})
+
+
+def _mail_host(case: Case) -> str | None:
+    """The name that senders look up: an address has no records, but the server behind it has a name."""
+    own = case.leaf.dns_names if case.leaf else ()
+    names = (case.observation.endpoint.host, case.reference, *own)
+    return next((name for name in names if name and is_host_name(name)), None)
 
 
 _MOST = 20
@@ -139,7 +147,7 @@ def _fits(case: Case) -> tuple[Fit, ...]:
 def _names(case: Case) -> frozenset[str]:
     """The TLSA base domain, and the mail domain whose MX led here (RFC 7672 §3.2.2)."""
     answer, host = case.observation.tlsa, case.observation.endpoint.host
-    base = answer.base if answer and answer.base else host
+    base = (answer.base or answer.name.partition("._tcp.")[2]) if answer else host
     return frozenset(name for name in (base, case.domain) if name)
 
 
