@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 def check(host: str | Target, options: Options | None = None) -> Report:
     """Probe one mail server and report; blocks for at most ``options.network.timeout`` seconds and 5 s for AIA.
 
-    ``host`` is what the command line takes: a name, an address, either with a port, or a pasted URL. What the network
-    or the server does is in the report. Raises ValueError when ``host`` names no host, and RuntimeError inside a
+    ``host`` is what the command line takes: a name, an address, either with a port, a pasted URL, or a mail address,
+    which means all mail hosts of its domain. What the network or the server does is in the report. Raises ValueError when ``host`` names no host, and RuntimeError inside a
     running event loop, where ``acheck`` belongs.
     """
     return asyncio.run(acheck(host, options))
