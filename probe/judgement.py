@@ -261,11 +261,11 @@ def _of_domain(report: Report, options: Options) -> Iterator[Finding]:
 
 def _presented(report: Report) -> Iterator[Finding]:
     """What our own certificate changed."""
-    for look in report.endpoints:
-        if look.observation.client_chain:
-            place = look.observation.endpoint
-            without = next(one.observation for one in report.endpoints if one.observation.endpoint == place)
-            yield client_certificate(without, look.observation)
+    presenting = [look.observation for look in report.endpoints if look.observation.client_chain]
+    without = {look.observation.endpoint: look.observation for look in reversed(report.endpoints)}
+    for seen in presenting:
+        if seen is not without[seen.endpoint]:
+            yield client_certificate(without[seen.endpoint], seen)
 
 
 def report_of_certificates(certificates: Sequence[bytes], options: Options, now: datetime) -> Report:

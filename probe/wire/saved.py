@@ -89,6 +89,8 @@ def _record(kind: Any, value: dict[str, Any], where: str) -> Any:
         _refuse("reply", value, where)
     if kind is Exchange and fields.get("sender") not in {"server", "client"}:
         _refuse("line of a transcript", value, where)
+    if kind is Survey and not (fields.get("observations") or fields.get("domain")):
+        _refuse("survey", value, where)
     if kind in {Endpoint, Target} and not 0 < fields.get("port", 25) < 1 << 16:
         _refuse("endpoint", value, where)
     try:
