@@ -284,22 +284,32 @@ def rehearse(script: Script, connection: int = 0, tls: Tls | None = None) -> Obs
 
 
 @contextlib.asynccontextmanager
-async def serving(script: Script, *, haste: float = 0.03, host: str = "127.0.0.1") -> AsyncIterator[int]:
-    """Serve a script on loopback, its pauses shortened by ``haste``; gives the port. The last connection repeats."""
+async def serving(
+    script: Script,
+    *,
+    haste: float = 0.03,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    visit: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
+) -> AsyncIterator[int]:
+    """Serve a script on loopback, its pauses shortened by ``haste``; gives the port. The last connection repeats.
+
+    ``visit`` is entered for each client.
+    """
     served: list[asyncio.Task[None]] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         steps = script.connections[min(len(served), len(script.connections) - 1)]
         served.append(cast("asyncio.Task[None]", asyncio.current_task()))
         try:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError), visit():
                 await _perform(Player(steps), reader, writer, haste)
         finally:
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()
 
-    server = await asyncio.start_server(serve, host, 0)
+    server = await asyncio.start_server(serve, host, port)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:

@@ -85,11 +85,14 @@ class Known:
     waiting: dict[Rank, str] = field(default_factory=dict)
     """Looks that were begun or are to come, and are not done."""
     left_out: list[str] = field(default_factory=list)
+    tlsa: dict[tuple[int, int], TlsaAnswer] = field(default_factory=dict)
+    """Number of the host, port → what DNS says of DANE there."""
 
     @property
     def survey(self) -> Survey:
         """As a value."""
-        looks = tuple(seen for _, seen in sorted(self.seen.items(), key=lambda entry: entry[0]))
+        ranked = sorted(self.seen.items(), key=lambda entry: entry[0])
+        looks = tuple(replace(seen, tlsa=self.tlsa.get((rank[0], seen.endpoint.port))) for rank, seen in ranked)
         unseen = dict.fromkeys((*self.left_out, *self.waiting.values()))
         return Survey(self.target, looks, self.domain, tuple(unseen))
 
@@ -102,11 +105,10 @@ class Known:
         self.waiting.pop(rank, None)
         self.seen[rank] = seen
 
-    def attach(self, host: int, port: int, answer: TlsaAnswer) -> None:
-        """Note what DNS says of DANE at every look at that host and port."""
-        for rank, seen in self.seen.items():
-            if rank[0] == host and seen.endpoint.port == port:
-                self.seen[rank] = replace(seen, tlsa=answer)
+    def leave_out(self, rank: Rank, named: str) -> None:
+        """Note a look that will not be taken."""
+        self.waiting.pop(rank, None)
+        self.left_out.append(named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,16 +198,14 @@ async def _host(tour: _Tour, number: int, target: Target, preference: int | None
     async with asyncio.TaskGroup() as group:
         for n, place in enumerate(places):
             group.create_task(_address(tour, (number, n, 0), place))
-        answer = group.create_task(_tlsa(tour, target))
-    if found := answer.result():
-        known.attach(number, target.port, found)
+        group.create_task(_tlsa(tour, number, target))
 
 
 def _preferred(seen: Observation, preference: int | None) -> Observation:
     return replace(seen, endpoint=replace(seen.endpoint, mx_preference=preference))
 
 
-async def _tlsa(tour: _Tour, target: Target) -> TlsaAnswer | None:
+async def _tlsa(tour: _Tour, number: int, target: Target) -> None:
     """DANE is for names, and among mail servers for those that speak SMTP (RFC 7672 §1.3).
 
     For an address it is asked by the name that the server is to have there; of a loopback address the world knows
@@ -216,20 +216,24 @@ async def _tlsa(tour: _Tour, target: Target) -> TlsaAnswer | None:
         private = ipaddress.ip_address(address).is_loopback and not tour.dns.options.resolver
         name = None if private else endpoint_of(target, None, tour.run.options).sni
     if not name or target.protocol not in {Protocol.SMTP, Protocol.SUBMISSION}:
-        return None
+        return
     of_mx = tour.known.domain.dnssec if tour.known.domain else None
-    return await tour.dns.tlsa(name, target.port, of_mx, tour.at_most(TLSA_TIMEOUT))
+    found = await tour.dns.tlsa(name, target.port, of_mx, tour.at_most(TLSA_TIMEOUT))
+    tour.known.tlsa[number, target.port] = found
 
 
 async def _address(tour: _Tour, rank: Rank, endpoint: Endpoint) -> None:
-    """Take all looks at one address, one after the other."""
+    """Take all looks at one address, one after the other, until the time is up or the server wants no more of them."""
     async with tour.addresses[endpoint.address or ""], tour.places:
-        first = await _look(tour, rank, endpoint)
+        if tour.run.left <= 0 and tour.known.seen:
+            tour.known.leave_out(rank, _named(endpoint))
+            return
+        first = last = await _look(tour, rank, endpoint)
         for n, (place, seconds) in enumerate(_further(endpoint, first, tour.breadth), start=1):
-            if tour.run.left <= 0 or _unwelcome(first):
-                tour.known.left_out.append(_named(place))
+            if tour.run.left <= 0 or _unwelcome(last):
+                tour.known.leave_out((*rank[:2], n), _named(place))
             else:
-                await _look(tour, (*rank[:2], n), place, seconds)
+                last = await _look(tour, (*rank[:2], n), place, seconds)
 
 
 async def _look(tour: _Tour, rank: Rank, endpoint: Endpoint, seconds: float = CONNECT_TIMEOUT) -> Observation:
