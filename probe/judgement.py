@@ -56,8 +56,8 @@ from probe.wording import Saying, slots_of, spoken, voice_of
 
 if TYPE_CHECKING:
     from probe.net.cache import Cache
-    from probe.net.dns import DnsOptions
     from probe.net.observe import ObserveOptions
+    from probe.net.servers import DnsOptions
     from probe.net.survey import Breadth
 
 CALLER = "the sending server"
