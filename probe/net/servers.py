@@ -6,7 +6,7 @@ import ipaddress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from probe.model import Dnssec, Failure
+from probe.model import Dnssec, Failure, bracketed
 
 PORT = 53
 
@@ -19,9 +19,7 @@ class Server(NamedTuple):
 
     def __str__(self) -> str:
         """As --resolver takes it."""
-        if self.port == PORT:
-            return self.address
-        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+        return self.address if self.port == PORT else f"{bracketed(self.address)}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from probe.model import (
     Target,
     TlsaAnswer,
     Trouble,
+    bracketed,
 )
 from probe.net.dns import MX_TIMEOUT, Dns, hosts_of, with_mail_hosts
 from probe.net.observe import (
@@ -270,7 +271,7 @@ def _unwelcome(seen: Observation) -> bool:
 def _named(endpoint: Endpoint) -> str:
     """Name a look for people."""
     address = endpoint.address or ""
-    shown = f"[{address}]:{endpoint.port}" if ":" in address else f"{address}:{endpoint.port}"
+    shown = f"{bracketed(address)}:{endpoint.port}"
     where = shown if endpoint.host == endpoint.address else f"{endpoint.host} at {shown}"
     ways = [way for way in (endpoint.offered_key, endpoint.offered_tls) if way]
     return ", ".join((where, *ways))

@@ -132,7 +132,7 @@ def judge(case: Case, ignore: Collection[str] = ()) -> tuple[tuple[Finding, ...]
             skipped.append(Skipped(rule.id, reason))
         else:
             found += _few(tuple(rule.findings(case)))
-    worst_first = sorted(found, key=lambda f: (_WEIGHT.index(f.severity), _CERTAINTY.index(f.confidence)))
+    worst_first = sorted(found, key=lambda f: (-f.severity.rank, _CERTAINTY.index(f.confidence)))
     return tuple(worst_first), (*skipped, REVOCATION)
 
 
@@ -178,5 +178,4 @@ def _few(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
 TOLD_SINGLY = 5
 """Findings of one id that are told one by one; no honest server has more."""
 
-_WEIGHT = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 _CERTAINTY = (Confidence.IS, Confidence.VERY_LIKELY, Confidence.MAY_BE)

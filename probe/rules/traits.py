@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from probe.model import Certificate, Chain, Failure, Observation, Path, Source, Stage, Trouble
 from probe.pki.anchors import UNSPECIFIED
 from probe.pki.dane import Outcome
+from probe.pki.names import cn_would_match, matches
 from probe.pki.profile import TLS_KEY_USAGES, is_root
 from probe.rules.case import Case
 from probe.rules.dane import dane_outcome
@@ -187,8 +188,6 @@ def _named_by(child: Certificate, issuer: Certificate) -> bool:
 
 
 def _of_name(case: Case) -> Iterator[str]:
-    from probe.pki.names import cn_would_match, matches
-
     if not case.leaf:
         return
     if case.reference is None:
