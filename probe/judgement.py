@@ -45,13 +45,12 @@ from probe.pki.dane import needed
 from probe.pki.pool import Pool
 from probe.pki.repair import repair
 from probe.rules import hidden, judge
-from probe.rules.across import client_certificate
 from probe.rules.case import Case
 from probe.rules.domain import of_domain
 from probe.rules.looks import compared
 from probe.rules.policy import StsOutcome, of_policies, sts_outcome, web_host
+from probe.rules.presenting import changed, looked_twice
 from probe.rules.traits import of_sts, traits
-from probe.rules.twice import looked_twice
 from probe.wording import Saying, slots_of, spoken, voice_of
 
 if TYPE_CHECKING:
@@ -241,7 +240,7 @@ def _own(seen: Observation, options: Options) -> EndpointReport:
 
 def _across(report: Report, options: Options) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
     """What no single look shows, in words; and the ids of what the user does not want to hear of it."""
-    found = [*_of_domain(report, options), *_presented(report), *compared(report.endpoints)]
+    found = [*_of_domain(report, options), *changed(report.endpoints), *compared(report.endpoints)]
     kept = tuple(finding for finding in found if finding.id not in options.ignore)
     grave = (finding for finding in found if finding.severity is not Severity.INFO)
     target = report.target
@@ -257,15 +256,6 @@ def _of_domain(report: Report, options: Options) -> Iterator[Finding]:
         return
     yield from of_domain(domain)
     yield from of_policies(domain, report.endpoints, _policy_chain(domain, options))
-
-
-def _presented(report: Report) -> Iterator[Finding]:
-    """What our own certificate changed."""
-    presenting = [look.observation for look in report.endpoints if look.observation.client_chain]
-    without = {look.observation.endpoint: look.observation for look in reversed(report.endpoints)}
-    for seen in presenting:
-        if seen is not without[seen.endpoint]:
-            yield client_certificate(without[seen.endpoint], seen)
 
 
 def report_of_certificates(certificates: Sequence[bytes], options: Options, now: datetime) -> Report:

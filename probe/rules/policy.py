@@ -31,6 +31,9 @@ from probe.rules.handshake import OLD_VERSIONS
 from probe.rules.refused import Facts, refused
 from probe.wire.sts import Policy, Problem, announced, covers, is_host, policy, reporting
 
+IDS = frozenset({"mta-sts-broken", "mta-sts-mismatch", "mta-sts-none", "tls-rpt-broken", "tls-rpt-none"})
+"""What ``of_policies`` may find."""
+
 PROBLEMS = 5
 """Problems of one policy file that are told; a web page has hundreds of lines."""
 OK = 200
