@@ -319,7 +319,7 @@ class PolicyFetch:
 
 @dataclass(frozen=True, slots=True)
 class StsLook:
-    """What was found of MTA-STS: the TXT records, and the policy where one is announced."""
+    """What was found of MTA-STS: the TXT records, and the policy, be it announced or not."""
 
     records: tuple[str, ...] = ()
     """TXT records at _mta-sts.DOMAIN, as sent, those of other services left out."""
@@ -351,7 +351,7 @@ class Domain:
     dnssec: Dnssec = Dnssec.UNKNOWN
     """Of the MX records."""
     resolver: str | None = None
-    """Who answered: an address, or the words "the system's resolver"."""
+    """The DNS server that answered; None = none did, or nobody was asked."""
     failure: Failure | None = None
     """Why there is no host to ask: NULL_MX, NO_MX or UNRESOLVED."""
     sts: StsLook | None = None
