@@ -33,8 +33,8 @@ def check(host: str | Target, options: Options | None = None) -> Report:
     """Probe one mail server and report; blocks for at most ``options.network.timeout`` seconds and 5 s for AIA.
 
     ``host`` is what the command line takes: a name, an address, either with a port, a pasted URL, or a mail address,
-    which means all mail hosts of its domain. What the network or the server does is in the report. Raises ValueError when ``host`` names no host, and RuntimeError inside a
-    running event loop, where ``acheck`` belongs.
+    which means all mail hosts of its domain. What the network or the server does is in the report. Raises ValueError
+    when ``host`` names no host, and RuntimeError inside a running event loop, where ``acheck`` belongs.
     """
     return asyncio.run(acheck(host, options))
 

@@ -81,7 +81,7 @@ async def _resolve(name: str, family: int, seconds: float) -> Resolved:
         return Resolved((name,))
     try:
         async with asyncio.timeout(seconds):
-            return Resolved(await _addresses(name, FAMILIES[family]))
+            return Resolved(await system_addresses(name, FAMILIES[family]))
     except TimeoutError:
         return Resolved(failure=Failure(Trouble.UNRESOLVED, f"no answer from the resolver in {seconds:.3g} s"))
     except OSError as error:
@@ -89,8 +89,11 @@ async def _resolve(name: str, family: int, seconds: float) -> Resolved:
         return Resolved(failure=failure, absent=error.errno in NO_ADDRESS and not address_of(name))
 
 
-async def _addresses(name: str, family: int) -> tuple[str, ...]:
-    """Ask getaddrinfo in a thread of its own: it cannot be cancelled, and nobody shall have to wait for it at exit."""
+async def system_addresses(name: str, family: int = socket.AF_UNSPEC) -> tuple[str, ...]:
+    """Addresses by the system's resolver, each once, in its order; raises OSError.
+
+    getaddrinfo has a thread of its own: it cannot be cancelled, and nobody shall have to wait for it at exit.
+    """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[tuple[str, ...]] = loop.create_future()
 
