@@ -45,19 +45,18 @@ from probe.pki.dane import needed
 from probe.pki.pool import Pool
 from probe.pki.repair import repair
 from probe.rules import hidden, judge
-from probe.rules.across import client_certificate
 from probe.rules.case import Case
 from probe.rules.domain import of_domain
 from probe.rules.looks import compared
-from probe.rules.policy import StsOutcome, of_policies, sts_outcome, web_host
+from probe.rules.policy import of_policies, sts_outcome, web_host
+from probe.rules.presenting import changed, looked_twice
 from probe.rules.traits import of_sts, traits
-from probe.rules.twice import looked_twice
 from probe.wording import Saying, slots_of, spoken, voice_of
 
 if TYPE_CHECKING:
     from probe.net.cache import Cache
-    from probe.net.dns import DnsOptions
     from probe.net.observe import ObserveOptions
+    from probe.net.servers import DnsOptions
     from probe.net.survey import Breadth
 
 CALLER = "the sending server"
@@ -183,33 +182,28 @@ def report_of_survey(survey: Survey, options: Options) -> Report:
     """Make the report of everything that was seen of a target, live or saved."""
     domain = survey.target.name if survey.target.kind is Kind.DOMAIN else None
     looks = tuple(_judged_once(survey.observations, replace(options, domain=domain)))
-    endpoints = _with_policy(looked_twice(looks), survey.domain, options)
+    policy = _policy_chain(survey.domain, options)
+    endpoints = tuple(_obeying(look, survey.domain, policy) for look in looked_twice(looks))
     begun = [seen.started for seen in survey.observations] + ([survey.domain.started] if survey.domain else [])
     at = _aware(options.at or min(begun))
     report = Report(survey.target, endpoints, (), options.anchors.stores, at, options.fail_on, survey.domain)
-    findings, left_out = _across(report, options)
+    findings, left_out = _across(report, policy, options)
     return replace(report, left_out=survey.left_out, findings=findings, hidden_across=left_out)
 
 
-def _with_policy(
-    endpoints: tuple[EndpointReport, ...], domain: Domain | None, options: Options
-) -> tuple[EndpointReport, ...]:
-    """Add what senders do that honour MTA-STS, which the whole domain has to be known for."""
-    if domain is None or domain.sts is None:
-        return endpoints
-    policy = _policy_chain(domain, options)
-    return tuple(_obeying(one, sts_outcome(domain, one, policy)) if one.refused_by else one for one in endpoints)
-
-
-def _obeying(endpoint: EndpointReport, outcome: StsOutcome) -> EndpointReport:
-    told = refusals(of_sts(outcome), endpoint.observation.endpoint.protocol, "sts")
-    return replace(endpoint, refused_by=worst_first((*endpoint.refused_by, *told)))
-
-
-def _policy_chain(domain: Domain, options: Options) -> Chain | None:
+def _policy_chain(domain: Domain | None, options: Options) -> Chain | None:
     """The chain of the web host that gave the policy."""
-    web = web_host(domain)
+    web = web_host(domain) if domain else None
     return chain_of(web, options) if web else None
+
+
+def _obeying(endpoint: EndpointReport, domain: Domain | None, policy: Chain | None) -> EndpointReport:
+    """Add what senders do that honour MTA-STS, which the whole domain has to be known for."""
+    if domain is None or domain.sts is None or not endpoint.refused_by:
+        return endpoint
+    found = of_sts(sts_outcome(domain, endpoint, policy))
+    told = refusals(found, endpoint.observation.endpoint.protocol, "sts")
+    return replace(endpoint, refused_by=worst_first((*endpoint.refused_by, *told)))
 
 
 def _judged_once(observations: Sequence[Observation], options: Options) -> Iterator[EndpointReport]:
@@ -239,9 +233,9 @@ def _own(seen: Observation, options: Options) -> EndpointReport:
     return judged(seen, bare, Material(name, certificates=seen.presented or ()))
 
 
-def _across(report: Report, options: Options) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
+def _across(report: Report, policy: Chain | None, options: Options) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
     """What no single look shows, in words; and the ids of what the user does not want to hear of it."""
-    found = [*_of_domain(report, options), *_presented(report), *compared(report.endpoints)]
+    found = [*_of_domain(report, policy), *changed(report.endpoints), *compared(report.endpoints)]
     kept = tuple(finding for finding in found if finding.id not in options.ignore)
     grave = (finding for finding in found if finding.severity is not Severity.INFO)
     target = report.target
@@ -250,22 +244,13 @@ def _across(report: Report, options: Options) -> tuple[tuple[Finding, ...], tupl
     return said, tuple({finding.id: None for finding in grave if finding.id in options.ignore})
 
 
-def _of_domain(report: Report, options: Options) -> Iterator[Finding]:
+def _of_domain(report: Report, policy: Chain | None) -> Iterator[Finding]:
     """What MX records and policies show."""
     domain = report.domain
     if domain is None:
         return
     yield from of_domain(domain)
-    yield from of_policies(domain, report.endpoints, _policy_chain(domain, options))
-
-
-def _presented(report: Report) -> Iterator[Finding]:
-    """What our own certificate changed."""
-    presenting = [look.observation for look in report.endpoints if look.observation.client_chain]
-    without = {look.observation.endpoint: look.observation for look in reversed(report.endpoints)}
-    for seen in presenting:
-        if seen is not without[seen.endpoint]:
-            yield client_certificate(without[seen.endpoint], seen)
+    yield from of_policies(domain, report.endpoints, policy)
 
 
 def report_of_certificates(certificates: Sequence[bytes], options: Options, now: datetime) -> Report:

@@ -20,6 +20,11 @@ class Severity(StrEnum):
     WARNING = "warning"
     ERROR = "error"
 
+    @property
+    def rank(self) -> int:
+        """Its place among the three; the worst has the highest."""
+        return tuple(Severity).index(self)
+
 
 class Confidence(StrEnum):
     """How sure a finding is; there are three words and no others."""
@@ -82,6 +87,11 @@ PORTS: Mapping[int, tuple[Protocol, Tls]] = {
     4190: (Protocol.SIEVE, Tls.STARTTLS),
 }
 """What a port speaks, and how TLS begins there (RFC 8314 §7, RFC 6409 §3.1, RFC 5804 §1.8; 24 is usual for LMTP)."""
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands before a port: an IPv6 address in brackets (RFC 3986 §3.2.2)."""
+    return f"[{host}]" if ":" in host else host
 
 
 class Kind(StrEnum):
@@ -309,7 +319,7 @@ class PolicyFetch:
 
 @dataclass(frozen=True, slots=True)
 class StsLook:
-    """What was found of MTA-STS: the TXT records, and the policy where one is announced."""
+    """What was found of MTA-STS: the TXT records, and the policy, be it announced or not."""
 
     records: tuple[str, ...] = ()
     """TXT records at _mta-sts.DOMAIN, as sent, those of other services left out."""
@@ -341,7 +351,7 @@ class Domain:
     dnssec: Dnssec = Dnssec.UNKNOWN
     """Of the MX records."""
     resolver: str | None = None
-    """Who answered: an address, or the words "the system's resolver"."""
+    """The DNS server that answered; None = none did, or nobody was asked."""
     failure: Failure | None = None
     """Why there is no host to ask: NULL_MX, NO_MX or UNRESOLVED."""
     sts: StsLook | None = None
@@ -649,6 +659,16 @@ class Chain:
     verdict_as_sent: Verdict | None = None
     """OpenSSL on everything presented, as a peer runs it."""
 
+    @property
+    def own(self) -> Certificate | None:
+        """The leaf itself."""
+        return None if self.leaf is None else self.presented[self.leaf]
+
+    @property
+    def lacks_known(self) -> bool:
+        """An intermediate that nobody sent was found elsewhere: that can be said without any trust anchor."""
+        return self.mended is not None and not ABSENT.isdisjoint(self.mended.sources)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -811,7 +831,7 @@ class Report:
         """0 nothing at or above ``fail_on``, 1 something, 3 the host could not be examined (docs/json.md)."""
         if self.status == "unreachable":
             return 3
-        return int(any(_RANK[finding.severity] >= _RANK[self.fail_on] for finding in self._all))
+        return int(any(finding.severity.rank >= self.fail_on.rank for finding in self._all))
 
     @property
     def hidden(self) -> tuple[str, ...]:
@@ -823,8 +843,5 @@ class Report:
         return self.findings + tuple(f for endpoint in self.endpoints for f in endpoint.findings)
 
 
-_RANK = {severity: rank for rank, severity in enumerate(Severity)}
-
-
 def _worst(findings: tuple[Finding, ...]) -> str:
-    return max((f.severity for f in findings), key=_RANK.__getitem__, default="ok")
+    return max((f.severity for f in findings), key=lambda severity: severity.rank, default="ok")

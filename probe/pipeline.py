@@ -1,6 +1,6 @@
 """The whole story: Target → Observation → Chain → findings → Report.
 
-1. observe    the network, once, at one endpoint (net.observe); nothing is judged here
+1. observe    the network: every look at every address (net.survey); nothing is judged here
 2. complete   issuers that nobody sent: kept ones (net.cache), then fetched by AIA, level by level (net.issuers)
 3. build      the presented certificates become a Chain, and the Chain a Repair (pki)
 4. judge      every rule looks at the Case (rules)
@@ -49,8 +49,9 @@ async def probe_host(target: Target, options: Options, known: Known | None = Non
 
     Never raises for what the network or the server does. ``known`` fills as looks are done, for whoever interrupts it.
     """
-    from probe.net.dns import Dns, DnsOptions
+    from probe.net.dns import Dns
     from probe.net.observe import ObserveOptions
+    from probe.net.servers import DnsOptions
     from probe.net.survey import survey
 
     network = options.network or ObserveOptions()
@@ -63,16 +64,15 @@ async def probe_host(target: Target, options: Options, known: Known | None = Non
 
 async def _presenting(seen: Survey, network: ObserveOptions) -> Survey:
     """Look once more at the first server that let us in, now presenting our certificate; and at what we present."""
-    from probe.net.observe import observe
+    from probe.net.observe import begun, look
 
     first = next((one for one in seen.observations if one.stage not in {Stage.DNS, Stage.CONNECT}), None)
     if first is None:
         return seen
     there = first.endpoint
-    target = Target(there.address or seen.target.name, there.port, there.protocol, there.tls)
-    presenting = await observe(target, replace(network, sni=there.sni))
+    presenting = await look(begun(network), there)
     ours = of_list(presenting.client_chain, presenting.started, Side.CLIENT)
-    return replace(seen, observations=(*seen.observations, replace(presenting, endpoint=there), ours))
+    return replace(seen, observations=(*seen.observations, presenting, ours))
 
 
 async def completed(survey: Survey, options: Options) -> Survey:

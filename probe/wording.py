@@ -11,7 +11,7 @@ from probe.catalogue.instructions import instructions
 from probe.catalogue.outcomes import sentence
 from probe.catalogue.protocols import starttls_of
 from probe.material import Material
-from probe.model import Endpoint, Finding, Observation, Repair, Severity, Side, Tls
+from probe.model import Endpoint, Finding, Observation, Repair, Severity, Side, Tls, bracketed
 
 LEAF_IS_LOST = frozenset({"expired", "not-yet-valid", "key-mismatch", "bad-signature"})
 """Findings after which the leaf is of no use, and neither is a list that begins with it."""
@@ -126,12 +126,11 @@ def voice_of(observation: Observation) -> str:
 def slots_of(endpoint: Endpoint, reference: str | None = None, material: Material | None = None) -> dict[str, str]:
     """What pages and recipes may say of the endpoint, or of the file."""
     host = endpoint.host or endpoint.address or "the server"
-    shown = f"[{host}]" if ":" in host else host
     return {
         "host": host,
         "name": reference or host,
         "port": str(endpoint.port),
-        "endpoint": "" if endpoint.tls is Tls.NONE else f"{shown}:{endpoint.port}",
+        "endpoint": "" if endpoint.tls is Tls.NONE else f"{bracketed(host)}:{endpoint.port}",
         "starttls": f"-starttls {starttls_of(endpoint.protocol)}" if endpoint.tls is Tls.STARTTLS else "",
         "protocol": endpoint.protocol.value,
         "sni": endpoint.sni or "",

@@ -8,6 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from probe.model import bracketed
+
 TABLE = Path(__file__).with_name("routes.toml")
 _SLOT = re.compile(r"\{(host|port|place|literal)\}")
 
@@ -26,7 +28,7 @@ def steps(software: str, host: str, port: int) -> tuple[str, ...]:
     """Return sentences, commands behind "$ " and lines of a file behind two blanks; () for software without a route."""
     row = _table().get(software, {})
     six = ":" in host
-    values = {"host": host, "port": str(port), "place": f"[{host}]" if six else host}
+    values = {"host": host, "port": str(port), "place": bracketed(host)}
     values["literal"] = f"IPv6:{host}" if six else host
     lines = (six and row.get("ipv6")) or row.get("steps", ())
     return tuple(_SLOT.sub(lambda found: values[found[1]], line) for line in lines)

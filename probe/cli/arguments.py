@@ -29,8 +29,20 @@ VERBS = ("explain", "triage", "file", "listen", "diff", "demo")
 LATER = ("sweep",)
 """Verbs that DESIGN names and this version does not have; a host of that name needs ``--`` before it."""
 WIDTH = 80
-UNSAID = ("protocol", "tls", "sni", "ehlo", "source", "client_cert", "client_key", "save", "saved", "compare")
-UNCONNECTED = dict.fromkeys((*UNSAID, "resolver")) | {
+UNSAID = (
+    "protocol",
+    "tls",
+    "sni",
+    "ehlo",
+    "source",
+    "client_cert",
+    "client_key",
+    "save",
+    "saved",
+    "compare",
+    "resolver",
+)
+UNCONNECTED = dict.fromkeys(UNSAID) | {
     **dict.fromkeys(("no_sni", "mx", "thorough", "trust_ad", "tlsa", "watch", "nagios"), False),
     "timeout": 60.0,
     "greeting_timeout": 40.0,

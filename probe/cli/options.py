@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import argparse
-
-TYPE_CHECKING = False
-"""As in typing, whose import takes half as long as Python's own start."""
-if TYPE_CHECKING:
-    from probe.cli.arguments import Parser
+from argparse import ArgumentParser, ArgumentTypeError
 
 PROTOCOLS = ("smtp", "submission", "lmtp", "imap", "pop3", "sieve")
 LAYOUTS = ("fullchain", "chain", "leaf", "key-first", "key-last")
@@ -16,8 +11,6 @@ LONGEST_WAIT = 3600.0
 """Seconds. A probe that needs longer has been forgotten by whoever started it."""
 MOST_LOOKS = 100
 """Connections of --repeat: a pool of more members is not found out politely."""
-
-
 SHORTEST_PAUSE = 5.0
 """Seconds between two looks of --watch: nobody mends faster, and servers can count connections a minute (of Postfix:
 smtpd_client_connection_rate_limit)."""
@@ -25,7 +18,7 @@ LONGEST_WATCH = 7 * 86400.0
 """Seconds. A watch of more than a week is a matter for --nagios."""
 
 
-def add_connection(parser: Parser) -> None:
+def add_connection(parser: ArgumentParser) -> None:
     """Add what says how to connect, and what to present."""
     group = parser.add_argument_group("the connection")
     add = group.add_argument
@@ -56,7 +49,7 @@ def add_connection(parser: Parser) -> None:
     add("--source", metavar="ADDRESS", help="local address to connect from")
 
 
-def add_domain(parser: Parser) -> None:
+def add_domain(parser: ArgumentParser) -> None:
     """Add the options that widen the look: all hosts of a domain, all its policies, all ways to ask."""
     add = parser.add_argument_group("the whole picture").add_argument
     add("--mx", action="store_true", help="HOST is a mail domain: look at all its mail hosts (so does user@DOMAIN)")
@@ -66,13 +59,13 @@ def add_domain(parser: Parser) -> None:
         help="ask each address with and without SNI, for RSA and ECDSA, with TLS 1.2 and 1.3, and at the other mail "
         "ports that answer",
     )
-    add("--repeat", type=looks, default=1, metavar="N", help="ask each address N times: members of a pool may differ")
+    add("--repeat", type=_looks, default=1, metavar="N", help="ask each address N times: members of a pool may differ")
     add("--resolver", metavar="ADDRESS", help="ask this DNS server (default: those of the system)")
     add("--trust-ad", action="store_true", help="believe that resolver's word on DNSSEC, though it is not on loopback")
     add("--tlsa", action="store_true", help="print the TLSA records to publish, and how to change them")
 
 
-def add_judgement(parser: Parser) -> None:
+def add_judgement(parser: ArgumentParser) -> None:
     """Add the options that say how to judge; the verb ``file`` has them, too."""
     add = parser.add_argument_group("the judgement").add_argument
     add("--name", metavar="NAME", help="name that the certificate must have (default: the host)")
@@ -109,7 +102,7 @@ def add_judgement(parser: Parser) -> None:
     )
 
 
-def add_writing(parser: Parser, key: str) -> None:
+def add_writing(parser: ArgumentParser, key: str) -> None:
     """Add what says how the mended list is written, for ``probe.cli.chain_file``; ``key`` is the help of --key."""
     add = parser.add_argument_group("the mended chain").add_argument
     add("--write-chain", metavar="FILE", help="write it as PEM, leaf first")
@@ -125,7 +118,7 @@ def add_writing(parser: Parser, key: str) -> None:
     add("--force", action="store_true", help="overwrite it (and the file of --save)")
 
 
-def add_saving(parser: Parser) -> None:
+def add_saving(parser: ArgumentParser) -> None:
     """Add what keeps an observation, and what brings one back."""
     add = parser.add_argument_group("the observation").add_argument
     add("--save", metavar="FILE", help="keep what the network did, for --from and bug reports")
@@ -133,7 +126,7 @@ def add_saving(parser: Parser) -> None:
     add("--compare", metavar="FILE", help="say where it differs from the certificate file that the server is given")
 
 
-def add_time(parser: Parser) -> None:
+def add_time(parser: ArgumentParser) -> None:
     """Add what looks again and again, within one run."""
     add = parser.add_argument_group("over time").add_argument
     add("--watch", action="store_true", help="look again until the chain is right, or the verdict is another")
@@ -147,13 +140,13 @@ def add_time(parser: Parser) -> None:
     add("--watch-limit", type=_limit, default=86400.0, metavar="SECONDS", help="end then (default: 86400, one day)")
 
 
-def add_nagios(parser: Parser) -> None:
+def add_nagios(parser: ArgumentParser) -> None:
     """Add what makes a monitoring plugin of a run."""
     add = parser.add_argument_group("monitoring").add_argument
     add("--nagios", action="store_true", help="answer as a plugin: one line, numbers, exit codes 0 to 3")
 
 
-def add_output(parser: Parser) -> None:
+def add_output(parser: ArgumentParser) -> None:
     """Add the options that say how to answer; the verb ``file`` has them, too."""
     add = parser.add_argument_group("the answer").add_argument
     add("--json", action="store_true", help="one JSON document on stdout")
@@ -168,14 +161,18 @@ def _number(text: str, lowest: float, highest: float, what: str) -> float:
     except ValueError:
         number = lowest - 1
     if not lowest <= number <= highest:
-        raise argparse.ArgumentTypeError(what)
+        raise ArgumentTypeError(what)
     return number
+
+
+def _whole(text: str, lowest: int, highest: int, what: str) -> int:
+    return int(_number(text if text.isascii() and text.isdecimal() else "", lowest, highest, what))
 
 
 def port_number(text: str) -> int:
     """Read a port, for argparse."""
     what = f"a port is a number from 1 to 65535, not {text!r}"
-    return int(_number(text if text.isascii() and text.isdecimal() else "", 1, 65535, what))
+    return _whole(text, 1, 65535, what)
 
 
 def seconds(text: str) -> float:
@@ -192,12 +189,12 @@ def _limit(text: str) -> float:
     return _number(text, 1.0, LONGEST_WATCH, f"give seconds, from 1 to {LONGEST_WATCH:.0f}, not {text!r}")
 
 
-def looks(text: str) -> int:
+def _looks(text: str) -> int:
     """Read how often to ask, for argparse."""
     what = f"give a number from 1 to {MOST_LOOKS}, not {text!r}"
-    return int(_number(text if text.isascii() and text.isdecimal() else "", 1, MOST_LOOKS, what))
+    return _whole(text, 1, MOST_LOOKS, what)
 
 
 def _days(text: str) -> int:
     what = f"give a whole number of days from 0 on, not {text!r}"
-    return int(_number(text if text.isascii() and text.isdecimal() else "", 0, 100_000, what))
+    return _whole(text, 0, 100_000, what)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from probe.cli.identity import identity_of
 from probe.judgement import Options
 from probe.model import OnDisk, Protocol, Severity, Target, Tls
-from probe.net.answers import DnsOptions
 from probe.net.cache import Cache, folder_of
 from probe.net.observe import AUTO, ObserveOptions
+from probe.net.servers import PORT as DNS_PORT
+from probe.net.servers import DnsOptions
 from probe.net.survey import Breadth
 from probe.pki import anchors, files, pool
 from probe.pki.certificate import parse
@@ -49,7 +50,6 @@ REPEATED = (
 )
 FLAGS = ("no_sni", "no_fetch", "no_cache", "allow_private", "trust_ad")
 """Options that change what is seen or judged, with a value and without."""
-RESOLVER_PORT = 53
 STORES = frozenset({"mozilla", "system", "none"})
 """Words of --trust that are no file."""
 
@@ -81,7 +81,7 @@ def dns(arguments: Namespace) -> DnsOptions:
 def _server(text: str) -> tuple[str, int]:
     """An address, with a port or without; a name would have to be looked up first."""
     try:
-        server = target_of(text, RESOLVER_PORT)
+        server = target_of(text, DNS_PORT)
     except ValueError as problem:
         raise ValueError(f"--resolver {clean(text)}: {clean(str(problem))}") from None
     if "://" in text or "@" in text or not _address(server.name):

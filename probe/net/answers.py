@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from probe.model import Dnssec, Failure, Trouble
 from probe.net.resolve import address_of
+from probe.net.servers import Answer, DnsOptions, Server, is_loopback
 
 ATTEMPT = 3.0
 """Seconds that one server has for one question; it is asked twice, since UDP may lose one."""
@@ -18,7 +18,6 @@ GRACE = 0.2
 """Seconds more until we give up by ourselves, so that the server which does not answer is named."""
 SERVERS = 3
 """As many of the system's servers as its own resolver asks (resolv.conf(5), MAXNS)."""
-PORT = 53
 THIS_COMPUTER = "localhost"
 NEVER_ASKED: Mapping[str, str] = {
     THIS_COMPUTER: "this computer (RFC 6761 §6.3)",
@@ -26,56 +25,6 @@ NEVER_ASKED: Mapping[str, str] = {
     "onion": "no name in DNS (RFC 7686 §2)",
 }
 """Last label → what such a name is; DNS is not asked for it."""
-
-
-class Server(NamedTuple):
-    """A DNS server."""
-
-    address: str
-    port: int = PORT
-
-    def __str__(self) -> str:
-        """As --resolver takes it."""
-        if self.port == PORT:
-            return self.address
-        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
-
-
-@dataclass(frozen=True, slots=True)
-class DnsOptions:
-    """Whom to ask, and whom to believe."""
-
-    resolver: tuple[tuple[str, int], ...] = ()
-    """(Address, port) of the servers to ask, in order; () = the system's."""
-    trust_ad: bool = False
-    """Believe a resolver that is not on loopback when it says that it validated (RFC 7672 §2.1)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What one server said to one question."""
-
-    server: Server | None = None
-    rcode: str = ""
-    records: tuple[Any, ...] = ()
-    """Rdata of dnspython, and ``Tlsa``, in the order of the answer."""
-    aliases: tuple[str, ...] = ()
-    """Where the CNAME records lead, one after the other."""
-    ad: bool = False
-    """The server says that it validated the answer."""
-    dnssec: Dnssec = Dnssec.UNKNOWN
-    failure: Failure | None = None
-    """Why nobody knows; that a name does not exist is no failure."""
-
-    @property
-    def resolver(self) -> str | None:
-        """Who answered."""
-        return str(self.server) if self.server else None
-
-    @property
-    def unknown_name(self) -> bool:
-        """The name does not exist (RFC 8020)."""
-        return self.rcode == "NXDOMAIN"
 
 
 def unresolved(text: str, *symptoms: str) -> Failure:
@@ -185,11 +134,6 @@ class Answers:
             return (await ask(server, ".", "NS", seconds)).ad
         except (OSError, ValueError):
             return False
-
-
-def is_loopback(server: Server) -> bool:
-    """Nobody stands between it and us."""
-    return ipaddress.ip_address(server.address).is_loopback
 
 
 def unaskable(name: str) -> str:

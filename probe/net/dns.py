@@ -11,16 +11,17 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from probe.model import Dnssec, Domain, Failure, Mx, Observation, Protocol, Stage, TlsaAnswer, Trouble
-from probe.net.answers import THIS_COMPUTER, Answer, Answers, DnsOptions, unaskable, unresolved
-from probe.net.resolve import Resolved, address_of, noted, resolve, without_address
+from probe.net.answers import THIS_COMPUTER, Answers, unaskable, unresolved
+from probe.net.resolve import Resolved, address_of, host_name, resolve
+from probe.net.servers import Answer, DnsOptions
 from probe.pki.names import is_host_name
-
-__all__ = ["Dns", "DnsOptions", "hosts_of", "with_mail_hosts"]
 
 MOST_HOSTS = 20
 """Mail hosts of a domain that are looked at, the preferred ones first; Postfix tries five addresses and stops."""
 MOST_RECORDS = 50
 """TLSA or TXT records of one name that are kept."""
+MX_TIMEOUT = 5.0
+"""Seconds for the MX of a name that gave no connection; the answer only refines the word for the trouble."""
 FAMILIES: Mapping[int, tuple[str, ...]] = {0: ("AAAA", "A"), 4: ("A",), 6: ("AAAA",)}
 _WORST_FIRST = (Dnssec.BOGUS, Dnssec.UNKNOWN, Dnssec.INSECURE, Dnssec.SECURE)
 
@@ -74,14 +75,24 @@ class Dns:
         """
         clock = _clock(seconds)
         if not self.options.resolver or address_of(host) or unaskable(host):
-            return await resolve(host, family=family, seconds=seconds, dns=self)
+            found = await resolve(host, family=family, seconds=seconds)
+            if found.failure and found.absent:
+                return await self._nowhere(host_name(host), found.failure, clock())
+            return found
         answers = await self._of_kinds(host, FAMILIES[family], seconds)
-        if found := [rdata.address for answer in answers for rdata in answer.records]:
-            return Resolved(tuple(sorted(found, key=lambda address: (":" not in address, address))))
+        if every := [rdata.address for answer in answers for rdata in answer.records]:
+            return Resolved(tuple(sorted(every, key=lambda address: (":" not in address, address))))
         if failure := _first_failure(answers):
             return Resolved(failure=failure)
         none = _no_such_name(answers[0], host) or unresolved(f"no address for {host}, says {answers[0].resolver}")
-        return Resolved(failure=await without_address(host, none, self, clock()))
+        return await self._nowhere(host, none, clock())
+
+    async def _nowhere(self, name: str, failure: Failure, seconds: float) -> Resolved:
+        """Say of a name without address that it wants no mail: one MX, the root (RFC 7505 §3); else note its hosts."""
+        hosts = await self.other_mail_hosts(name, min(MX_TIMEOUT, seconds))
+        if hosts == ("",):
+            failure = Failure(Trouble.NULL_MX, f"{failure.text}; its MX is the null MX")
+        return Resolved(failure=_noted(failure, hosts))
 
     async def other_mail_hosts(self, name: str, seconds: float) -> tuple[str, ...]:
         """Where the mail of ``name`` goes: the hosts of its MX records by preference, "" for the null MX.
@@ -137,7 +148,12 @@ async def with_mail_hosts(seen: Observation, dns: Dns, seconds: float) -> Observ
     wanted = seen.stage is Stage.CONNECT and endpoint.protocol is Protocol.SMTP and endpoint.host
     if not (wanted and failure) or endpoint.mx_preference is not None:
         return seen
-    return replace(seen, failure=noted(failure, await dns.other_mail_hosts(wanted, seconds)))
+    return replace(seen, failure=_noted(failure, await dns.other_mail_hosts(wanted, seconds)))
+
+
+def _noted(failure: Failure, hosts: tuple[str, ...]) -> Failure:
+    """The same failure; its symptoms say to which hosts the mail of the name goes, "mx:mx1.example.com"."""
+    return replace(failure, symptoms=(*failure.symptoms, *(f"mx:{host}" for host in hosts if host)))
 
 
 def hosts_of(domain: Domain) -> tuple[Mx, ...]:

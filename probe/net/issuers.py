@@ -12,15 +12,13 @@ another one a moment later. Whether what arrives signed anything is the path bui
 from __future__ import annotations
 
 import asyncio
-import socket
-import threading
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from probe.model import Fetch
 from probe.net.addresses import refusal
 from probe.net.http import PORT, FetchError, Place, get, os_word, place
+from probe.net.resolve import system_addresses
 from probe.pki import pem
 from probe.pki.certificate import parse
 
@@ -33,8 +31,8 @@ CERTIFICATES = 8
 ADDRESSES = 16
 """Addresses of one level that are looked at; real certificates name one or two."""
 
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""Host and port → IP addresses as text, at least one; raises FetchError."""
+Resolve = Callable[[str], Awaitable[Sequence[str]]]
+"""Host → IP addresses as text, at least one; raises FetchError."""
 
 
 @dataclass(slots=True)
@@ -66,37 +64,12 @@ class _Rules:
     resolve: Resolve
 
 
-async def system_addresses(host: str, port: int) -> tuple[str, ...]:
-    """Ask the system's resolver; raises FetchError.
-
-    The thread is a daemon of our own: asyncio would wait for its threads at the end, and a resolver without answer
-    may take half a minute.
-    """
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[tuple[str, ...] | None] = loop.create_future()
-
-    def settle(found: tuple[str, ...] | None) -> None:
-        if not answer.done():
-            answer.set_result(found)
-
-    def ask() -> None:
-        found = _getaddrinfo(host, port)
-        with suppress(RuntimeError):  # the loop was closed while we waited
-            loop.call_soon_threadsafe(settle, found)
-
-    threading.Thread(target=ask, name="getaddrinfo", daemon=True).start()
-    found = await answer
-    if not found:
-        raise FetchError(f"the name {host} has no address, or the resolver gave none")
-    return found
-
-
-def _getaddrinfo(host: str, port: int) -> tuple[str, ...] | None:
+async def known_addresses(host: str) -> tuple[str, ...]:
+    """Ask the system's resolver; raises FetchError."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):  # UnicodeError: a label that is empty or too long
-        return None
-    return tuple(dict.fromkeys(str(address[0]) for *_, address in found))
+        return await system_addresses(host)
+    except OSError as error:
+        raise FetchError(f"the name {host} has no address, or the resolver gave none") from error
 
 
 async def fetch_issuers(
@@ -105,7 +78,7 @@ async def fetch_issuers(
     allow_private: bool,
     budget: Budget,
     port: int = PORT,
-    resolve: Resolve = system_addresses,
+    resolve: Resolve = known_addresses,
 ) -> tuple[Fetch, ...]:
     """Ask each distinct address, one after the other; never raises, every problem is in a Fetch.
 
@@ -171,7 +144,7 @@ def _take_hop(url: str, asked: frozenset[str], budget: Budget) -> None:
 
 async def _examined(where: Place, rules: _Rules) -> Sequence[str]:
     """The addresses of a place, resolved once; raises FetchError when one of them is not to be asked."""
-    addresses = await rules.resolve(where.host, where.port)
+    addresses = await rules.resolve(where.host)
     for address in addresses:
         if not rules.allow_private and (why := refusal(address)):
             raise FetchError(f"only public addresses are asked, and {why}")

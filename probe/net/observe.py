@@ -1,4 +1,4 @@
-"""One probe: addresses, a connection, a conversation; a second connection where it may tell more. Nothing is judged."""
+"""One look: a connection, a conversation; a second connection where it may tell more. Nothing is judged."""
 
 from __future__ import annotations
 
@@ -13,16 +13,13 @@ from typing import Any
 
 from probe.model import Endpoint, Exchange, Failure, Observation, Protocol, Stage, Target, Tls, Trouble
 from probe.net.driver import Driver
-from probe.net.resolve import address_of, host_name, resolve
+from probe.net.resolve import address_of, host_name
 from probe.wire.identity import Identity
 from probe.wire.retry import IMPLICIT, NO_SNI, knows_more, reason_to_retry, told_by
 from probe.wire.session import Session
 
 RESOLVE_TIMEOUT = 20.0
 """Seconds for the name: the system's resolver asks two servers twice for five seconds each (resolv.conf(5))."""
-
-ADDRESSES = 5
-"""Addresses of one name that are tried; Postfix tries as many (smtp_mx_address_limit)."""
 
 CONNECT_TIMEOUT = 15.0
 """Seconds for one address: a lost SYN is repeated after 1, 3 and 7 s."""
@@ -103,20 +100,6 @@ class _Plan:
     connect_seconds: float = CONNECT_TIMEOUT
 
 
-async def observe(target: Target, options: ObserveOptions) -> Observation:
-    """Look at one host once: the first address that lets us in, and a second connection where that tells more.
-
-    Raises nothing for what the network or the server does; cancelling it closes the connection.
-    """
-    run = begun(options)
-    resolved = await resolve(target.name, family=family_of(options), seconds=min(RESOLVE_TIMEOUT, options.timeout))
-    if resolved.failure:
-        return unresolved(run, target, resolved.failure)
-    timing = {Stage.DNS.value: round(run.ms, 3)}
-    seen = await _retried(run, await _first(run, target, resolved.addresses))
-    return replace(seen, timing_ms=timing | dict(seen.timing_ms))
-
-
 def begun(options: ObserveOptions) -> Run:
     """Start the clock of a probe."""
     loop = asyncio.get_running_loop()
@@ -134,7 +117,10 @@ def unresolved(run: Run, target: Target, failure: Failure) -> Observation:
 
 
 async def look(run: Run, endpoint: Endpoint, connect_seconds: float = CONNECT_TIMEOUT) -> Observation:
-    """Look at one address, with a second connection where that tells more. Raises nothing, as ``observe``."""
+    """Look at one address, with a second connection where that tells more.
+
+    Raises nothing for what the network or the server does; cancelling it closes the connection.
+    """
     plan = _greeted_in_time(run, _Plan(endpoint, connect_seconds=connect_seconds))
     return await _retried(run, await _visit(run, plan))
 
@@ -156,19 +142,6 @@ def _own_name(name: str) -> str | None:
         return None if address_of(name) else host_name(name)
     except ValueError:
         return None
-
-
-async def _first(run: Run, target: Target, addresses: tuple[str, ...]) -> Observation:
-    """Try the addresses in order, as an MTA does: the first that connects, else the first failure."""
-    tried: list[Observation] = []
-    for address in addresses[:ADDRESSES]:
-        if tried and run.left <= 0:
-            break
-        tried.append(await _visit(run, _greeted_in_time(run, _Plan(endpoint_of(target, address, run.options)))))
-        if tried[-1].stage is not Stage.CONNECT:
-            break
-    best = tried[0] if tried[-1].stage is Stage.CONNECT else tried[-1]
-    return replace(best, transcript=tuple(line for seen in tried for line in seen.transcript))
 
 
 def _greeted_in_time(run: Run, plan: _Plan) -> _Plan:

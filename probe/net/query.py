@@ -17,7 +17,7 @@ import dns.resolver
 import dns.wire
 
 from probe.model import Tlsa
-from probe.net.answers import Answer, Server
+from probe.net.servers import Answer, Server
 
 if TYPE_CHECKING:
     from dns.message import QueryMessage

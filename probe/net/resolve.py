@@ -7,17 +7,9 @@ import contextlib
 import ipaddress
 import socket
 import threading
-import time
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from probe.model import Failure, Trouble
-
-if TYPE_CHECKING:
-    from probe.net.dns import Dns
-
-MX_TIMEOUT = 5.0
-"""Seconds to ask for the MX of a name without address; the answer only refines the word for the trouble."""
 
 FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
 
@@ -31,6 +23,8 @@ class Resolved:
 
     addresses: tuple[str, ...] = ()
     failure: Failure | None = None
+    absent: bool = False
+    """It was answered that the name has none, which is more than that nobody could tell."""
 
 
 def host_name(text: str) -> str:
@@ -74,38 +68,32 @@ def _a_labels(name: str) -> str:
         raise ValueError(f"{name!r} is no host name: {error}.") from error
 
 
-async def resolve(name: str, *, family: int = 0, seconds: float, dns: Dns | None = None) -> Resolved:
-    """Addresses of a host, within so many seconds; ``family`` is 0 (any), 4 or 6. Never raises.
-
-    ``dns`` is asked where a name without address sends its mail; None = a new one.
-    """
+async def resolve(name: str, *, family: int = 0, seconds: float) -> Resolved:
+    """Addresses of a host, within so many seconds; ``family`` is 0 (any), 4 or 6. Never raises."""
     try:
-        return await _resolve(host_name(name), family, seconds, dns)
+        return await _resolve(host_name(name), family, seconds)
     except ValueError as error:
         return Resolved(failure=Failure(Trouble.UNRESOLVED, str(error)))
 
 
-async def _resolve(name: str, family: int, seconds: float, dns: Dns | None) -> Resolved:
+async def _resolve(name: str, family: int, seconds: float) -> Resolved:
     if address_of(name) and family in {0, 6 if ":" in name else 4}:
         return Resolved((name,))
-    began = time.monotonic()
     try:
         async with asyncio.timeout(seconds):
-            return Resolved(await _addresses(name, FAMILIES[family]))
+            return Resolved(await system_addresses(name, FAMILIES[family]))
     except TimeoutError:
         return Resolved(failure=Failure(Trouble.UNRESOLVED, f"no answer from the resolver in {seconds:.3g} s"))
     except OSError as error:
         failure = Failure(Trouble.UNRESOLVED, error.strerror or str(error))
-        if error.errno in NO_ADDRESS and not address_of(name):
-            from probe.net.dns import Dns
-
-            left = seconds - (time.monotonic() - began)
-            failure = await without_address(name, failure, dns or Dns(), left)
-        return Resolved(failure=failure)
+        return Resolved(failure=failure, absent=error.errno in NO_ADDRESS and not address_of(name))
 
 
-async def _addresses(name: str, family: int) -> tuple[str, ...]:
-    """Ask getaddrinfo in a thread of its own: it cannot be cancelled, and nobody shall have to wait for it at exit."""
+async def system_addresses(name: str, family: int = socket.AF_UNSPEC) -> tuple[str, ...]:
+    """Addresses by the system's resolver, each once, in its order; raises OSError.
+
+    getaddrinfo has a thread of its own: it cannot be cancelled, and nobody shall have to wait for it at exit.
+    """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[tuple[str, ...]] = loop.create_future()
 
@@ -130,16 +118,3 @@ def _settle(answer: asyncio.Future[tuple[str, ...]], outcome: tuple[str, ...] | 
         answer.set_exception(outcome)
     else:
         answer.set_result(outcome)
-
-
-async def without_address(name: str, failure: Failure, dns: Dns, seconds: float) -> Failure:
-    """Ask whether the name wants no mail at all: one MX, which is the root (RFC 7505 §3); else note its mail hosts."""
-    hosts = await dns.other_mail_hosts(name, min(MX_TIMEOUT, seconds))
-    if hosts == ("",):
-        return Failure(Trouble.NULL_MX, f"{failure.text}; its MX is the null MX")
-    return noted(failure, hosts)
-
-
-def noted(failure: Failure, hosts: tuple[str, ...]) -> Failure:
-    """The same failure; its symptoms say to which hosts the mail of the name goes, "mx:mx1.example.com"."""
-    return replace(failure, symptoms=(*failure.symptoms, *(f"mx:{host}" for host in hosts if host)))

@@ -24,8 +24,9 @@ from probe.model import (
     Target,
     TlsaAnswer,
     Trouble,
+    bracketed,
 )
-from probe.net.dns import Dns, hosts_of, with_mail_hosts
+from probe.net.dns import MX_TIMEOUT, Dns, hosts_of, with_mail_hosts
 from probe.net.observe import (
     CONNECT_TIMEOUT,
     RESOLVE_TIMEOUT,
@@ -51,9 +52,6 @@ KNOCK_TIMEOUT = 3.0
 
 TLSA_TIMEOUT = 5.0
 """Seconds for TLSA records: some home routers never answer for a type that they do not know."""
-
-MX_TIMEOUT = 5.0
-"""Seconds for the MX of a host that lets nobody in; the answer only adds a hint."""
 
 POLICY_SECONDS = 30.0
 """For MTA-STS and TLS reporting, from DNS to the policy; a sender gives it a minute (RFC 8461 §3.3)."""
@@ -277,7 +275,7 @@ def _unwelcome(seen: Observation) -> bool:
 def _named(endpoint: Endpoint) -> str:
     """Name a look for people."""
     address = endpoint.address or ""
-    shown = f"[{address}]:{endpoint.port}" if ":" in address else f"{address}:{endpoint.port}"
+    shown = f"{bracketed(address)}:{endpoint.port}"
     where = shown if endpoint.host == endpoint.address else f"{endpoint.host} at {shown}"
     ways = [way for way in (endpoint.offered_key, endpoint.offered_tls) if way]
     return ", ".join((where, *ways))

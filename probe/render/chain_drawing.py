@@ -149,7 +149,7 @@ def _sent_row(
     ids = [finding.id for finding in here]
     faults = [WORDS.get(name, name) for name in ids if name not in BY_STEP]
     words = [*faults, instead] if instead else [*_step_words(step, ids), *faults]
-    status = max((f.severity for f in here), key=list(Severity).index, default="info" if words else "ok")
+    status = max((f.severity for f in here), key=lambda severity: severity.rank, default="info" if words else "ok")
     label = "no certificate" if certificate.problem else certificate.label
     key = "" if certificate.problem else certificate.key.text
     return Row(status, f"#{position + 1}", label, key, _validity(certificate, ids), ", ".join(dict.fromkeys(words)))

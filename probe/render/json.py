@@ -164,7 +164,7 @@ def _conversation(observation: Observation) -> dict[str, object]:
 
 
 def _key_type(chain: Chain | None) -> str | None:
-    return chain.presented[chain.leaf].key.algorithm or None if chain and chain.leaf is not None else None
+    return chain.own.key.algorithm or None if chain and chain.own else None
 
 
 def _certificate(position: int, found: Certificate) -> dict[str, object]:

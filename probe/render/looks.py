@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
-from probe.model import EndpointReport, Kind, Severity, Side
+from probe.model import EndpointReport, Kind, Side, bracketed
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from probe.model import Finding, Report
 
 Looks = Sequence[EndpointReport]
-SEVERITIES = tuple(Severity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +71,7 @@ def servers(looks: Looks) -> tuple[Server, ...]:
     for look in looks:
         at = look.observation.endpoint
         host = at.host or at.address or "?"
-        shown = f"[{host}]" if ":" in host and len(ports) > 1 else host
-        name = f"{shown}:{at.port}" if len(ports) > 1 else shown
+        name = f"{bracketed(host)}:{at.port}" if len(ports) > 1 else host
         found.setdefault((at.mx_preference, name), []).append(look)
     ordered = sorted(found.items(), key=lambda entry: entry[0][0] or 0)
     return tuple(Server(name, preference, tuple(seen)) for (preference, name), seen in ordered)
@@ -108,7 +106,7 @@ def _letters() -> Iterator[str]:
 
 def severity(finding: Finding) -> int:
     """Its rank: errors have the highest."""
-    return SEVERITIES.index(finding.severity)
+    return finding.severity.rank
 
 
 def weight(look: EndpointReport) -> tuple[int, bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from probe.catalogue.protocols import spoken_of
-from probe.model import Confidence, Kind, Severity
+from probe.model import Confidence, Kind, Severity, bracketed
 from probe.render.finding import Told
 from probe.render.looks import declined, looks_of, severity
 from probe.render.places import briefly
@@ -111,4 +111,4 @@ def place(target: Target) -> str:
         return target.name
     if target.kind is Kind.LISTEN:
         return f"the client {target.name}"
-    return f"[{target.name}]:{target.port}" if ":" in target.name else f"{target.name}:{target.port}"
+    return f"{bracketed(target.name)}:{target.port}"

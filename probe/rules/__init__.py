@@ -7,7 +7,23 @@ from dataclasses import replace
 
 from probe.material import Form
 from probe.model import Confidence, Finding, Severity, Side, Skipped
-from probe.rules import conversation, dane, disk, file, handshake, listen, looks, name, profile, structure, time, trust
+from probe.rules import (
+    conversation,
+    dane,
+    disk,
+    domain,
+    file,
+    handshake,
+    listen,
+    looks,
+    name,
+    policy,
+    presenting,
+    profile,
+    structure,
+    time,
+    trust,
+)
 from probe.rules.case import Case, Need, Rule
 
 RULES: tuple[Rule, ...] = (
@@ -100,20 +116,14 @@ TLSA_RULES: tuple[Rule, ...] = (dane.tlsa_records,)
 OF_ORDER = frozenset({"leaf-not-first", "misordered"})
 """Not asked of PKCS#7, which is a set (RFC 2315 §6.6)."""
 
-ACROSS = frozenset({"client-cert-refused", "client-cert-tried"}) | looks.IDS
-"""Ids of findings that compare connections (rules/across.py, rules/looks.py)."""
-
-OF_DOMAIN = frozenset({"mx-is-address", "mx-bad-name", "mx-is-cname", "mx-too-many"})
-"""Ids of findings about the MX records of a domain (rules/domain.py)."""
-
-POLICIES = frozenset({"mta-sts-broken", "mta-sts-mismatch", "mta-sts-none", "tls-rpt-broken", "tls-rpt-none"})
-"""Ids of findings about what a domain announces (rules/policy.py)."""
+ACROSS = presenting.IDS | looks.IDS
+"""Ids of findings that compare connections."""
 
 IDS: frozenset[str] = (
     frozenset(rule.id for rule in (*RULES, *FILE_RULES, *LISTEN_RULES, *DISK_RULES, *TLSA_RULES))
     | ACROSS
-    | OF_DOMAIN
-    | POLICIES
+    | domain.IDS
+    | policy.IDS
 )
 
 DECLINED = "the server has no certificate of the kind, or does not speak the version, that alone was offered"
@@ -132,7 +142,7 @@ def judge(case: Case, ignore: Collection[str] = ()) -> tuple[tuple[Finding, ...]
             skipped.append(Skipped(rule.id, reason))
         else:
             found += _few(tuple(rule.findings(case)))
-    worst_first = sorted(found, key=lambda f: (_WEIGHT.index(f.severity), _CERTAINTY.index(f.confidence)))
+    worst_first = sorted(found, key=lambda f: (-f.severity.rank, _CERTAINTY.index(f.confidence)))
     return tuple(worst_first), (*skipped, REVOCATION)
 
 
@@ -178,5 +188,4 @@ def _few(found: tuple[Finding, ...]) -> tuple[Finding, ...]:
 TOLD_SINGLY = 5
 """Findings of one id that are told one by one; no honest server has more."""
 
-_WEIGHT = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 _CERTAINTY = (Confidence.IS, Confidence.VERY_LIKELY, Confidence.MAY_BE)

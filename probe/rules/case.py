@@ -9,7 +9,6 @@ from enum import Enum
 
 from probe.material import Material
 from probe.model import (
-    ABSENT,
     Certificate,
     Chain,
     Confidence,
@@ -54,8 +53,7 @@ class Case:
     @property
     def leaf(self) -> Certificate | None:
         """The server's own certificate."""
-        position = self.chain.leaf if self.chain else None
-        return self.chain.presented[position] if self.chain and position is not None else None
+        return self.chain.own if self.chain else None
 
     @property
     def chain_leaf(self) -> int | None:
@@ -69,9 +67,8 @@ class Case:
 
     @property
     def lacks_known(self) -> bool:
-        """An intermediate that nobody sent was found elsewhere: that can be said without any trust anchor."""
-        mended = self.chain.mended if self.chain else None
-        return mended is not None and any(source in ABSENT for source in mended.sources)
+        """As ``Chain.lacks_known``."""
+        return self.chain is not None and self.chain.lacks_known
 
     @property
     def path(self) -> Path | None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from probe.model import Certificate, Confidence, EndpointReport, Finding, Severity, Stage, Trouble
+from probe.model import Confidence, EndpointReport, Finding, Severity, Stage, Trouble, bracketed
 from probe.rules.handshake import named_alert
 
 FEW = 5
@@ -90,7 +90,7 @@ def troubles(group: Group) -> dict[str, Severity]:
 
 def worst(severities: Iterable[Severity]) -> Severity:
     """Give the worst of them, info where there is none."""
-    return max(severities, key=tuple(Severity).index, default=Severity.INFO)
+    return max(severities, key=lambda severity: severity.rank, default=Severity.INFO)
 
 
 def few(items: Collection[str]) -> tuple[str, ...]:
@@ -103,19 +103,12 @@ def place_of(group: Group) -> dict[str, object]:
     """Give the slots that name the server in sentences and commands."""
     endpoint = group[0].observation.endpoint
     host = endpoint.host or endpoint.address or ""
-    shown_host = f"[{host}]" if ":" in host else host
-    return {"host": host, "port": str(endpoint.port), "endpoint": f"{shown_host}:{endpoint.port}"}
-
-
-def leaf_of(report: EndpointReport) -> Certificate | None:
-    """Give the server's own certificate."""
-    chain = report.chain
-    return chain.presented[chain.leaf] if chain and chain.leaf is not None else None
+    return {"host": host, "port": str(endpoint.port), "endpoint": f"{bracketed(host)}:{endpoint.port}"}
 
 
 def shown(report: EndpointReport) -> str:
     """What a look was shown, in a few words that tell it from another."""
-    leaf, seen = leaf_of(report), report.observation
+    leaf, seen = report.chain.own if report.chain else None, report.observation
     if leaf is None or seen.presented is None:
         alert = named_alert(seen)
         said = f"alert {alert}" if alert else seen.failure.text[:LONGEST] if seen.failure else "none can be read"

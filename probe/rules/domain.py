@@ -8,6 +8,9 @@ from collections.abc import Iterator, Sequence
 from probe.model import Confidence, Dnssec, Domain, Finding, Severity, Trouble
 from probe.pki.names import is_host_name
 
+IDS = frozenset({"mx-is-address", "mx-bad-name", "mx-is-cname", "mx-too-many"})
+"""What ``of_domain`` may find, beside ``dns-failed``, ``no-mx`` and ``null-mx`` of a single host."""
+
 NAMED = 5
 """Records that are named one by one."""
 OF_TROUBLE = {Trouble.NULL_MX: "null-mx", Trouble.NO_MX: "no-mx"}

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import cast
 
 from probe.model import EndpointReport, Finding, Severity, Side, Stage, Tls
-from probe.rules.contrast import Contrast, Group, Groups, few, leaf_of, troubles
+from probe.rules.contrast import Contrast, Group, Groups, few, troubles
 from probe.rules.conversation import NO_ROUTE
 from probe.rules.handshake import declined
 
@@ -139,7 +139,7 @@ def _address(report: EndpointReport) -> str:
 
 def _kind(report: EndpointReport) -> str:
     """The kind of the leaf's key, as servers choose by it; "" where there is no leaf, or a key of another kind."""
-    leaf = leaf_of(report)
+    leaf = report.chain.own if report.chain else None
     return _KINDS.get(leaf.key.algorithm, "") if leaf else ""
 
 

@@ -27,14 +27,17 @@ from probe.model import (
     Tls,
     Trouble,
 )
+from probe.rules.handshake import OLD_VERSIONS
 from probe.rules.refused import Facts, refused
 from probe.wire.sts import Policy, Problem, announced, covers, is_host, policy, reporting
+
+IDS = frozenset({"mta-sts-broken", "mta-sts-mismatch", "mta-sts-none", "tls-rpt-broken", "tls-rpt-none"})
+"""What ``of_policies`` may find."""
 
 PROBLEMS = 5
 """Problems of one policy file that are told; a web page has hundreds of lines."""
 OK = 200
 HTTPS = 443
-OLD_TLS = frozenset({"SSLv3", "TLSv1", "TLSv1.1"})
 WANTED = {"version": "version: STSv1", "mode": "mode: testing", "age": "max_age: 604800"}
 """Problem id → the line that is wanted; a week is what large receivers publish."""
 CONNECTING: Mapping[Trouble, str] = {
@@ -206,7 +209,7 @@ def _of_web_host(domain: Domain, fetch: PolicyFetch, chain: Chain | None) -> Ite
     """Why a sender does not trust the web host."""
     if chain and (why := refused(chain, f"mta-sts.{domain.name}")):
         yield why
-    if fetch.tls_version in OLD_TLS:
+    if fetch.tls_version in OLD_VERSIONS:
         yield "old-tls", {"version": fetch.tls_version}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from probe.model import ABSENT, Chain
+from probe.model import Chain
 from probe.pki.names import matches
 
 Facts = dict[str, object]
@@ -15,11 +15,11 @@ PURPOSE = frozenset({"eku"})
 
 def refused(chain: Chain, host: str) -> tuple[str, Facts] | None:
     """Why these certificates are refused for this name, as a case with its facts; None = they are not."""
-    if chain.leaf is None:
+    leaf = chain.own
+    if leaf is None:
         return "certificate", {"fault": "empty-chain"}
-    leaf = chain.presented[chain.leaf]
     if not chain.path or not chain.path.anchored:
-        lacking = chain.mended is not None and chain.mended.anchored and any(s in ABSENT for s in chain.mended.sources)
+        lacking = chain.lacks_known and chain.mended is not None and chain.mended.anchored
         return "incomplete" if lacking else "untrusted", {"issuer": leaf.issuer.text or leaf.label}
     fault = next((fault for fault in chain.path.faults if fault.verify is not None or fault.id in PURPOSE), None)
     if fault and fault.id == "expired" and fault.index == 0 and leaf.not_after:

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from probe.model import Certificate, Chain, Failure, Observation, Path, Source, Stage, Trouble
 from probe.pki.anchors import UNSPECIFIED
 from probe.pki.dane import Outcome
+from probe.pki.names import cn_would_match, matches
 from probe.pki.profile import TLS_KEY_USAGES, is_root
 from probe.rules.case import Case
 from probe.rules.dane import dane_outcome
-from probe.rules.handshake import OLD_VERSIONS
+from probe.rules.handshake import DH_BROKEN, DH_MINIMUM, OLD_VERSIONS
 from probe.rules.policy import StsOutcome
 
 JAVA_LIST = 10
@@ -23,10 +24,8 @@ GNUTLS_LIST = 16
 """GnuTLS does so (DEFAULT_MAX_VERIFY_DEPTH in lib/gnutls_int.h)."""
 POSTFIX_DEPTH = 9
 """Intermediates that Postfix follows (postconf(5), smtp_tls_scert_verifydepth)."""
-DH_MINIMUM, RSA_MINIMUM = 1024, 1024
+RSA_MINIMUM = 1024
 """Bits below which nobody of today goes on."""
-DH_MODERN = 2048
-"""112 bits of security, which OpenSSL's level 2 asks for."""
 ANY_PURPOSE = "2.5.29.37.0"
 """anyExtendedKeyUsage (RFC 5280 §4.2.1.12), which OpenSSL does not take for TLS."""
 NO_DANE = frozenset({Outcome.NONE, Outcome.INSECURE})
@@ -73,8 +72,8 @@ def _of_connection(seen: Observation) -> Iterator[str]:
         yield "no-tls"
     if seen.tls_version in OLD_VERSIONS:
         yield "old-tls"
-    if seen.key_exchange_bits is not None and seen.key_exchange_bits < DH_MODERN:
-        yield "small-dh" if seen.key_exchange_bits >= DH_MINIMUM else "weak-dh"
+    if seen.key_exchange_bits is not None and seen.key_exchange_bits < DH_MINIMUM:
+        yield "small-dh" if seen.key_exchange_bits >= DH_BROKEN else "weak-dh"
     if seen.retried in {"tls1.2", "no-sni"}:
         yield "second-try"
 
@@ -187,8 +186,6 @@ def _named_by(child: Certificate, issuer: Certificate) -> bool:
 
 
 def _of_name(case: Case) -> Iterator[str]:
-    from probe.pki.names import cn_would_match, matches
-
     if not case.leaf:
         return
     if case.reference is None:

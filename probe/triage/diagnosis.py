@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from probe.catalogue import recipes
 from probe.catalogue.pages import Page, Said, page
 from probe.message import Accused, Category, Cause, Code, Direction, Message, Peer, Role
-from probe.model import Confidence
+from probe.model import Confidence, bracketed
 from probe.triage import codes as decoding
 from probe.triage.origin import Origin, peer, peer_of, writer
 from probe.triage.phrases import Evidence, evidence
@@ -235,7 +235,7 @@ def _worded(message: Message, said: Said) -> Message:
     own = OWN_HOST if message.role is Role.SERVER else UNKNOWN_HOST
     place = server(message)
     name = _name(message.peer) if place else ""
-    slots = {"server": place or own, "host": (f"[{name}]" if ":" in name else name) or own}
+    slots = {"server": place or own, "host": bracketed(name) or own}
     told = {"server": place}
     return replace(
         message,
@@ -277,8 +277,7 @@ def server(message: Message) -> str:
         return ""
     port = other.port if other.port not in {None, SMTP} else None
     name = _name(other)
-    bracketed = f"[{name}]" if port and ":" in name else name
-    return f"{bracketed}:{port}" if name and port else name
+    return f"{bracketed(name)}:{port}" if name and port else name
 
 
 def _name(other: Peer | None) -> str:

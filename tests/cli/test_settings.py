@@ -9,8 +9,8 @@ import pytest
 from probe.cli import settings
 from probe.cli.arguments import UsageError, probe_arguments
 from probe.model import Kind, Protocol, Severity, Target, Tls
-from probe.net.answers import DnsOptions
 from probe.net.observe import AUTO
+from probe.net.servers import DnsOptions
 
 CHAINS = Path(__file__).parents[2] / "fixtures" / "chains"
 GOOD = CHAINS / "good" / "anchors.pem"

@@ -19,7 +19,7 @@ from probe.demo.cases import CASES, CONVERSATION, DEFAULT, HANDSHAKE, NOBODY, Ca
 from probe.demo.line import Line
 from probe.demo.manners import COMMANDS, FLOOD, Shop, silence
 from probe.demo.server import Stand, serve_forever, serving
-from probe.rules import ACROSS, FILE_RULES, IDS, LISTEN_RULES, OF_DOMAIN, POLICIES, RULES, TLSA_RULES, dane
+from probe.rules import ACROSS, FILE_RULES, IDS, LISTEN_RULES, RULES, TLSA_RULES, dane, domain, policy
 
 Serve = Callable[[Case], Stand]
 Connect = Callable[[Case], Client]
@@ -67,8 +67,8 @@ def test_every_finding_that_a_server_can_show_is_shown() -> None:
         "client-eku",
         "served-differs",
         *ACROSS,
-        *OF_DOMAIN,
-        *POLICIES,
+        *domain.IDS,
+        *policy.IDS,
         *(rule.id for rule in (*RULES, *TLSA_RULES) if rule.look.__module__ == dane.__name__),
         *(rule.id for rule in (*FILE_RULES, *LISTEN_RULES) if rule.id != "key-mismatch"),
         "dns-failed",

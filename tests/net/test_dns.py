@@ -29,8 +29,11 @@ from probe.model import (
     Trouble,
 )
 from probe.net import answers, query
-from probe.net.dns import MOST_HOSTS, MOST_RECORDS, Dns, DnsOptions, hosts_of, with_mail_hosts
+from probe.net import dns as module
+from probe.net.answers import Answers
+from probe.net.dns import MOST_HOSTS, MOST_RECORDS, Dns, hosts_of, with_mail_hosts
 from probe.net.resolve import Resolved
+from probe.net.servers import DnsOptions
 
 Told = TypeVar("Told")
 Ask = Callable[[Dns], Awaitable[Told]]
@@ -391,6 +394,37 @@ def test_the_hosts_file_counts_without_a_named_resolver(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(socket, "getaddrinfo", found)
     assert asyncio.run(Dns().addresses("mx1.example.com", 0, 5)) == Resolved(("192.0.2.99",))
+
+
+@pytest.mark.parametrize(
+    ("answer", "failure"),
+    [
+        ("0 .", Failure(Trouble.NULL_MX, "Name or service not known; its MX is the null MX")),
+        (
+            ["20 mx2.example.", "10 mx1.example."],
+            Failure(Trouble.UNRESOLVED, "Name or service not known", ("mx:mx1.example", "mx:mx2.example")),
+        ),
+        (["0 .", "10 mx1.example."], Failure(Trouble.UNRESOLVED, "Name or service not known", ("mx:mx1.example",))),
+        ("0 mx.example.", Failure(Trouble.UNRESOLVED, "Name or service not known")),
+        (Says(rcode="NXDOMAIN"), Failure(Trouble.UNRESOLVED, "Name or service not known")),
+        (Says(manner="silence"), Failure(Trouble.UNRESOLVED, "Name or service not known")),
+    ],
+    ids=["null MX", "MX", "both", "itself", "none", "silence"],
+)
+def test_name_without_address_for_the_system(
+    monkeypatch: pytest.MonkeyPatch, answer: str | list[str] | Says, failure: Failure
+) -> None:
+    """A null MX is told from a name that nobody knows; the resolver's word comes first, and is never lost."""
+
+    def unknown(*_: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    monkeypatch.setattr(module, "MX_TIMEOUT", 0.2)
+    with resolver({"mx.example MX": answer}) as here:
+        dns = Dns()
+        dns.answers = Answers(DnsOptions(((here.address, here.port),)))
+        assert Resolved(failure=failure) == asyncio.run(dns.addresses("MX.example.", 0, 5))
 
 
 def test_texts(here: Resolver) -> None:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from probe.model import Fetch
 from probe.net import http, issuers
 from probe.net.http import FetchError, place
-from probe.net.issuers import Budget, fetch_issuers, system_addresses
+from probe.net.issuers import Budget, fetch_issuers, known_addresses
 
 R3, ROOT = CAST.r3.der, CAST.root.der
 
@@ -312,7 +312,7 @@ def table(**names: Sequence[str]) -> tuple[list[str], Any]:
     """A resolver that gives these addresses, turn by turn, and the list of names that it was asked for."""
     asked: list[str] = []
 
-    async def resolve(host: str, _port: int) -> Sequence[str]:
+    async def resolve(host: str) -> Sequence[str]:
         asked.append(host)
         turns = names[host.replace(".", "_")]
         return [turns[min(asked.count(host), len(turns)) - 1]]
@@ -341,7 +341,7 @@ def test_private_addresses_are_not_asked_without_permission() -> None:
 def test_one_private_address_among_public_ones_is_enough() -> None:
     """All addresses of a name are examined, not only the first."""
 
-    async def resolve(_host: str, _port: int) -> Sequence[str]:
+    async def resolve(_host: str) -> Sequence[str]:
         return ["192.0.46.8", "10.0.0.1"]
 
     (found,) = fetch(Web({}), "http://ca.example:PORT/", allow_private=False, resolve=resolve)
@@ -367,9 +367,9 @@ def test_a_redirection_into_the_private_network_is_refused(monkeypatch: pytest.M
     _, resolve = table(ca_example=["127.0.0.1"], intranet=["10.0.0.1"])
     web = Web({"/": elsewhere("http://intranet:PORT/")})
 
-    async def here(host: str, port: int) -> Sequence[str]:
-        web.pages = {"/": elsewhere(f"http://intranet:{port}/")}
-        return list(await resolve(host, port))
+    async def here(host: str) -> Sequence[str]:
+        web.pages = {"/": elsewhere(f"http://intranet:{web.port}/")}
+        return list(await resolve(host))
 
     (found,) = fetch(web, "http://ca.example:PORT/", allow_private=False, resolve=here)
     assert found.problem is not None
@@ -381,7 +381,7 @@ def test_the_next_address_is_tried_when_one_does_not_answer(monkeypatch: pytest.
     monkeypatch.setattr(http, "CONNECT_SECONDS", 0.1)
     addresses = ["127.0.0.2", "::1", "127.0.0.1"]
 
-    async def resolve(_host: str, _port: int) -> Sequence[str]:
+    async def resolve(_host: str) -> Sequence[str]:
         return addresses
 
     assert fetch(Web({"/": said(R3)}), "http://ca.example:PORT/", resolve=resolve)[0].certificates == (R3,)
@@ -412,16 +412,16 @@ def test_a_connection_that_nobody_accepts_is_given_up(monkeypatch: pytest.Monkey
 
 def test_the_systems_resolver_gives_text() -> None:
     """Addresses without duplicates, from the hosts file and from numbers in odd dress."""
-    assert "127.0.0.1" in asyncio.run(system_addresses("localhost", 80))
-    assert asyncio.run(system_addresses("0x7f.1", 80)) == ("127.0.0.1",)
-    assert asyncio.run(system_addresses("::1", 80)) == ("::1",)
+    assert "127.0.0.1" in asyncio.run(known_addresses("localhost"))
+    assert asyncio.run(known_addresses("0x7f.1")) == ("127.0.0.1",)
+    assert asyncio.run(known_addresses("::1")) == ("::1",)
 
 
 @pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example"])
 def test_a_name_that_cannot_be_asked_for_has_no_address(host: str) -> None:
-    """Empty and overlong labels raise UnicodeError in the middle of getaddrinfo."""
+    """Empty and overlong labels."""
     with pytest.raises(FetchError, match="has no address, or the resolver gave none"):
-        asyncio.run(system_addresses(host, 80))
+        asyncio.run(known_addresses(host))
 
 
 def test_a_name_that_nobody_knows_has_no_address(monkeypatch: pytest.MonkeyPatch) -> None:

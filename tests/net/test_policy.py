@@ -19,8 +19,9 @@ from net.fake_dns import Zone, resolver
 from probe.demo import keys
 from probe.model import Dnssec, Failure, PolicyFetch, StsLook, TlsRptLook, Trouble
 from probe.net import http, policy
-from probe.net.dns import Dns, DnsOptions
+from probe.net.dns import Dns
 from probe.net.resolve import Resolved
+from probe.net.servers import DnsOptions
 
 DOMAIN = "example.test"
 HOST = f"mta-sts.{DOMAIN}"

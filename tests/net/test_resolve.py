@@ -1,4 +1,4 @@
-"""Names: how they are written, how they are looked up, and what is said when there is no address. Loopback only."""
+"""Names: how they are written, and how the system looks them up. Loopback only."""
 
 from __future__ import annotations
 
@@ -10,14 +10,9 @@ import threading
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from net.fake_dns import Says, resolver
 
 from probe.model import Failure, Trouble
-from probe.net import resolve as module
-from probe.net.dns import Dns, DnsOptions
 from probe.net.resolve import Resolved, address_of, host_name, resolve
-
-NO_NAME = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
 @pytest.mark.parametrize(
@@ -146,31 +141,12 @@ def test_resolver_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ended.wait(2)
 
 
-@pytest.mark.parametrize(
-    ("answer", "failure"),
-    [
-        ("0 .", Failure(Trouble.NULL_MX, "Name or service not known; its MX is the null MX")),
-        (
-            ["20 mx2.example.", "10 mx1.example."],
-            Failure(Trouble.UNRESOLVED, "Name or service not known", ("mx:mx1.example", "mx:mx2.example")),
-        ),
-        (["0 .", "10 mx1.example."], Failure(Trouble.UNRESOLVED, "Name or service not known", ("mx:mx1.example",))),
-        ("0 mx.example.", Failure(Trouble.UNRESOLVED, "Name or service not known")),
-        (Says(rcode="NXDOMAIN"), Failure(Trouble.UNRESOLVED, "Name or service not known")),
-        (Says(manner="silence"), Failure(Trouble.UNRESOLVED, "Name or service not known")),
-    ],
-    ids=["null MX", "MX", "both", "itself", "none", "silence"],
-)
-def test_name_without_address(
-    monkeypatch: pytest.MonkeyPatch, answer: str | list[str] | Says, failure: Failure
-) -> None:
-    """A null MX is told from a name that nobody knows; the resolver's word comes first, and is never lost."""
+def test_no_address_is_told_from_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That the name has none is an answer."""
 
     def unknown(*_: object) -> None:
-        raise NO_NAME
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    monkeypatch.setattr(module, "MX_TIMEOUT", 0.2)
-    with resolver({"mx.example MX": answer}) as here:
-        dns = Dns(DnsOptions(((here.address, here.port),)))
-        assert Resolved(failure=failure) == asyncio.run(resolve("mx.example", seconds=5, dns=dns))
+    failure = Failure(Trouble.UNRESOLVED, "Name or service not known")
+    assert Resolved(failure=failure, absent=True) == asyncio.run(resolve("mx.example", seconds=5))

@@ -22,7 +22,8 @@ from probe.demo.scenes import Scene
 from probe.demo.server import serving
 from probe.judgement import Options
 from probe.model import Kind, Severity, Stage, Target, Tlsa
-from probe.net.dns import Dns, DnsOptions
+from probe.net.dns import Dns
+from probe.net.servers import DnsOptions
 from probe.pipeline import probe_host
 from probe.pki import anchors
 from probe.pki.certificate import parse

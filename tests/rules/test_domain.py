@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from probe.model import Confidence, Dnssec, Domain, Endpoint, Failure, Finding, Mx, Severity, Trouble
-from probe.rules import OF_DOMAIN
-from probe.rules.domain import of_domain
+from probe.rules.domain import IDS, of_domain
 from probe.wording import Saying, slots_of, spoken
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -56,7 +55,7 @@ def test_what_is_found(domain: Domain, expected: list[tuple[str, Severity, str |
 
 def test_every_finding_has_its_case() -> None:
     """None is left without a test."""
-    assert {name for _, expected in CASES for name, _, _ in expected} >= OF_DOMAIN
+    assert {name for _, expected in CASES for name, _, _ in expected} >= IDS
 
 
 def test_signatures_that_fail_are_very_likely_the_fault() -> None:

@@ -15,7 +15,7 @@ from probe.model import Endpoint, EndpointReport, Observation, Report, Stage, Ta
 from probe.pki import anchors, pem
 from probe.pki.certificate import parse
 from probe.render.terminal import show
-from probe.rules.twice import looked_twice
+from probe.rules.presenting import looked_twice
 
 CHAINS = Path(__file__).parents[2] / "fixtures/chains"
 AT = datetime(2026, 11, 1, 12, tzinfo=UTC)
