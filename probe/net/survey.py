@@ -160,7 +160,14 @@ async def _domain(tour: _Tour, target: Target) -> None:
     """Look at the mail hosts of a domain, all at once."""
     domain = tour.known.domain = await tour.dns.mail_hosts(target.name, tour.at_most(RESOLVE_TIMEOUT))
     hosts = [(replace(target, name=mx.host, kind=Kind.HOST), mx.preference) for mx in hosts_of(domain)]
-    await asyncio.gather(_policies(tour, domain), *(_host(tour, n, *host) for n, host in enumerate(hosts)))
+    looks = (_host(tour, n, *host) for n, host in enumerate(hosts))
+    await asyncio.gather(_aliases(tour, domain), _policies(tour, domain), *looks)
+
+
+async def _aliases(tour: _Tour, domain: Domain) -> None:
+    """Look where the mail hosts lead, beside all else: a host whose DNS hangs shall keep nobody waiting."""
+    aliased = await tour.dns.aliases(domain, tour.at_most(RESOLVE_TIMEOUT))
+    tour.known.domain = replace(tour.known.domain or domain, mx=aliased.mx)
 
 
 async def _policies(tour: _Tour, domain: Domain) -> None:
@@ -172,7 +179,7 @@ async def _policies(tour: _Tour, domain: Domain) -> None:
         sts(domain.name, tour.dns, seconds=seconds, allow_private=tour.allow_private),
         tls_rpt(domain.name, tour.dns, seconds=seconds),
     )
-    tour.known.domain = replace(domain, sts=found, tls_rpt=reports)
+    tour.known.domain = replace(tour.known.domain or domain, sts=found, tls_rpt=reports)
 
 
 async def _host(tour: _Tour, number: int, target: Target, preference: int | None) -> None:
@@ -215,12 +222,12 @@ async def _tlsa(tour: _Tour, target: Target) -> TlsaAnswer | None:
 async def _address(tour: _Tour, rank: Rank, endpoint: Endpoint) -> None:
     """Take all looks at one address, one after the other."""
     async with tour.addresses[endpoint.address or ""], tour.places:
-        first = await _look(tour, rank, endpoint)
+        last = first = await _look(tour, rank, endpoint)
         for n, (place, seconds) in enumerate(_further(endpoint, first, tour.breadth), start=1):
-            if tour.run.left <= 0 or _unwelcome(first):
+            if tour.run.left <= 0 or _unwelcome(last):
                 tour.known.left_out.append(_named(place))
             else:
-                await _look(tour, (*rank[:2], n), place, seconds)
+                last = await _look(tour, (*rank[:2], n), place, seconds)
 
 
 async def _look(tour: _Tour, rank: Rank, endpoint: Endpoint, seconds: float = CONNECT_TIMEOUT) -> Observation:
