@@ -12,9 +12,10 @@ Steps 3 to 5 are pure: a saved observation, or a list of certificates, enters th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
+from math import inf
 from typing import TYPE_CHECKING
 
 from probe.judgement import Options, chain_of, judged, moment_of, of_list, report_of_survey
@@ -55,11 +56,19 @@ async def probe_host(target: Target, options: Options, known: Known | None = Non
     from probe.net.survey import survey
 
     network = options.network or ObserveOptions()
+    clock = _clock(network.timeout)
     dns, private = Dns(options.dns or DnsOptions()), options.allow_private
     seen = await survey(target, replace(network, identity=None), dns, options.breadth, known, allow_private=private)
     if network.identity is not None:
-        seen = await _presenting(seen, network)
-    return report_of_survey(await completed(seen, options), options)
+        seen = await _presenting(seen, replace(network, timeout=clock()))
+    return report_of_survey(await completed(seen, options, clock()), options)
+
+
+def _clock(seconds: float) -> Callable[[], float]:
+    """Tell how many of these seconds are left, and never quite none."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    return lambda: max(until - loop.time(), 0.001)
 
 
 async def _presenting(seen: Survey, network: ObserveOptions) -> Survey:
@@ -75,47 +84,52 @@ async def _presenting(seen: Survey, network: ObserveOptions) -> Survey:
     return replace(seen, observations=(*seen.observations, presenting, ours))
 
 
-async def completed(survey: Survey, options: Options) -> Survey:
-    """Look for issuers that were not sent, once for each distinct list."""
+async def completed(survey: Survey, options: Options, seconds: float = inf) -> Survey:
+    """Look for issuers that were not sent, once for each distinct list, all within so many seconds."""
     first = {(seen.presented, seen.side): seen for seen in reversed(survey.observations)}
-    whole = dict(zip(first, await asyncio.gather(*(complete(one, options) for one in first.values())), strict=True))
+    policy = asyncio.create_task(_with_policy(survey.domain, options, seconds))
+    lists = await asyncio.gather(*(complete(one, options, seconds) for one in first.values()))
+    whole = dict(zip(first, lists, strict=True))
     found = ((seen, whole[seen.presented, seen.side]) for seen in survey.observations)
     filled = tuple(replace(seen, fetched=one.fetched, cached=one.cached) for seen, one in found)
-    return replace(survey, observations=filled, domain=await _with_policy(survey.domain, options))
+    return replace(survey, observations=filled, domain=await policy)
 
 
-async def _with_policy(domain: Domain | None, options: Options) -> Domain | None:
+async def _with_policy(domain: Domain | None, options: Options, seconds: float) -> Domain | None:
     """Look for the issuers that the web host of the policy does not send."""
     host = web_host(domain) if domain else None
     if not (domain and domain.sts and domain.sts.fetch and host):
         return domain
-    fetch = replace(domain.sts.fetch, fetched=(await complete(host, options)).fetched)
+    fetch = replace(domain.sts.fetch, fetched=(await complete(host, options, seconds)).fetched)
     return replace(domain, sts=replace(domain.sts, fetch=fetch))
 
 
-async def complete(observation: Observation, options: Options) -> Observation:
-    """Look for issuers that were not sent: in the cache, then by AIA, until a trust anchor is reached."""
+async def complete(observation: Observation, options: Options, seconds: float = inf) -> Observation:
+    """Look for issuers that were not sent: in the cache, then by AIA, until a trust anchor is reached.
+
+    Fetching takes ``issuers.SECONDS`` at most, or ``seconds`` where they are fewer.
+    """
     frontier = _frontier(observation, options)
     if not frontier:
         return observation
     if options.cache:
         found = options.cache.signers(frontier)
         observation = replace(observation, cached=tuple(certificate.der for certificate in found))
-    whole = await _fetching(observation, options) if options.fetch else observation
+    whole = await _fetching(observation, options, seconds) if options.fetch else observation
     if options.cache and (path := chain_of(whole, options).mended) and path.anchored:
         used = zip(path.certificates, path.sources, strict=True)
         options.cache.keep(c for c, source in used if source in {Source.AIA, Source.CACHE} and not is_root(c))
     return whole
 
 
-async def _fetching(observation: Observation, options: Options) -> Observation:
+async def _fetching(observation: Observation, options: Options, seconds: float) -> Observation:
     """Ask the addresses that certificates name, level by level, until nobody names one that was not asked."""
     asked = set[str]()
     if not _addresses(observation, options, asked):
         return observation
-    from probe.net.issuers import Budget, fetch_issuers
+    from probe.net.issuers import SECONDS, Budget, fetch_issuers
 
-    budget = Budget()
+    budget = Budget(min(SECONDS, seconds))
     for _ in range(LEVELS):
         urls = _addresses(observation, options, asked)
         if not urls:

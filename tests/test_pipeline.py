@@ -11,10 +11,23 @@ import pytest
 from forge import CAST, NAME, NOW, Forged, chain
 
 from probe.judgement import Options, judged, report_of
-from probe.model import Confidence, Endpoint, Fetch, Finding, Observation, Reply, Stage, Tls, alone
+from probe.model import (
+    Confidence,
+    Domain,
+    Endpoint,
+    Fetch,
+    Finding,
+    Observation,
+    PolicyFetch,
+    Reply,
+    Stage,
+    StsLook,
+    Tls,
+    alone,
+)
 from probe.net import issuers
 from probe.net.cache import Cache
-from probe.pipeline import LEVELS, complete
+from probe.pipeline import LEVELS, complete, completed
 from probe.pki import anchors
 from probe.pki.certificate import parse
 from probe.wire.saved import dump, load
@@ -81,6 +94,23 @@ def test_an_address_is_asked_once(asked: list[str]) -> None:
     assert asked == ["http://b.example/gone.der"]
     assert len(asked) < LEVELS
     assert "aia-problem" in [f.id for f in judged(whole, Options(anchors=TRUSTED)).findings]
+
+
+def test_fetching_ends_with_the_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of the total deadline is all that any chain gets, the policy's web host among them."""
+    left: list[float] = []
+
+    async def fetch(urls: Sequence[str], *, allow_private: bool, budget: issuers.Budget) -> tuple[Fetch, ...]:
+        assert not allow_private
+        left.append(budget.seconds)
+        return tuple(Fetch(url, (), "late") for url in urls)
+
+    monkeypatch.setattr(issuers, "fetch_issuers", fetch)
+    policy = PolicyFetch("https://mta-sts.example.com/", presented=(LEAF.der,))
+    domain = Domain("example.com", NOW, sts=StsLook((), None, policy))
+    asyncio.run(completed(replace(alone(seen(LEAF)), domain=domain), Options(anchors=TRUSTED), 0.5))
+    asyncio.run(completed(alone(seen(LEAF)), Options(anchors=TRUSTED), 500))
+    assert left == [0.5, 0.5, issuers.SECONDS]
 
 
 def test_a_saved_observation_is_judged_alike(asked: list[str]) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from probe.cli import chain_file, files, outputs, settings
 from probe.cli.arguments import UsageError
-from probe.cli.mishap import INTERRUPTED, WRONG_USAGE, say, uninterrupted
+from probe.cli.mishap import INTERRUPTED, WRONG_USAGE, ended_by_signals, say, uninterrupted
 from probe.render.clean import clean
 
 if TYPE_CHECKING:
@@ -40,11 +40,13 @@ def probe(arguments: Namespace) -> int:
         asked = _outputs(arguments)
         options = settings.options(arguments)
         if arguments.watch:
-            return _watched(arguments, options)
+            with ended_by_signals():
+                return _watched(arguments, options)
         reports = _reports(arguments, options)
     except ValueError as mistake:
         raise UsageError(str(mistake)) from mistake
-    return told(reports, arguments, options, asked)
+    with ended_by_signals():
+        return told(reports, arguments, options, asked)
 
 
 def _watched(arguments: Namespace, options: Options) -> int:

@@ -86,7 +86,7 @@ class Answers:
     async def _from(self, server: Server, name: str, kind: str, seconds: float) -> Answer:
         from probe.net.query import ask
 
-        wait = min(ATTEMPT, seconds)
+        wait = max(min(ATTEMPT, seconds), 0)
         question = f"{name} {kind}"
         try:
             answer = await ask(server, name, kind, wait)

@@ -50,9 +50,12 @@ class Dns:
         every = _ranked(answer)
         if [mx.host for mx in every] == [""]:
             return replace(known, mx=every, failure=Failure(Trouble.NULL_MX, f"the null MX, says {known.resolver}"))
-        kept = every[:MOST_HOSTS]
-        aliased = await asyncio.gather(*(self._aliased(mx, clock()) for mx in kept))
-        return replace(known, mx=tuple(aliased), left_out=len(every) - len(kept))
+        return replace(known, mx=every[:MOST_HOSTS], left_out=len(every[MOST_HOSTS:]))
+
+    async def aliases(self, domain: Domain, seconds: float) -> Domain:
+        """Note where mail hosts that are a CNAME lead. It takes as long as the slowest of them."""
+        aliased = await asyncio.gather(*(self._aliased(mx, seconds) for mx in domain.mx))
+        return replace(domain, mx=tuple(aliased))
 
     async def _implicit(self, known: Domain, seconds: float) -> Domain:
         """Without MX the domain itself is its mail host, if it has an address."""

@@ -45,6 +45,8 @@ SECONDS = 15.0
 """For the policy: RFC 8461 §3.3 suggests that a sender waits for a minute, but a person waits for this report."""
 CONNECT_SECONDS = 4.0
 """Most time for one address, so that a dead IPv6 leaves some for IPv4."""
+NOT_ASKED = "address:private"
+"""Symptom of a web host that was left alone."""
 DNS_SECONDS = 8.0
 """For one look-up."""
 OK = 200
@@ -112,10 +114,10 @@ class _Visit:
         """The addresses of the web host, each one examined."""
         resolved = await dns.addresses(self._where.host, 0, min(seconds, DNS_SECONDS))
         if resolved.failure:
-            raise _EndedError(Failure(Trouble.UNRESOLVED, resolved.failure.text))
+            raise _EndedError(replace(resolved.failure, trouble=Trouble.UNRESOLVED))
         why = None if allow_private else next(filter(None, map(refusal, resolved.addresses)), None)
         if why:
-            raise _EndedError(Failure(Trouble.UNREACHABLE, f"only public addresses are asked, and {why}"))
+            raise _EndedError(Failure(Trouble.UNREACHABLE, f"only public addresses are asked, and {why}", (NOT_ASKED,)))
         return resolved.addresses
 
     async def _fetch(self, addresses: Sequence[str]) -> None:

@@ -161,7 +161,14 @@ async def _domain(tour: _Tour, target: Target) -> None:
     """Look at the mail hosts of a domain, all at once."""
     domain = tour.known.domain = await tour.dns.mail_hosts(target.name, tour.at_most(RESOLVE_TIMEOUT))
     hosts = [(replace(target, name=mx.host, kind=Kind.HOST), mx.preference) for mx in hosts_of(domain)]
-    await asyncio.gather(_policies(tour, domain), *(_host(tour, n, *host) for n, host in enumerate(hosts)))
+    looks = (_host(tour, n, *host) for n, host in enumerate(hosts))
+    await asyncio.gather(_aliases(tour, domain), _policies(tour, domain), *looks)
+
+
+async def _aliases(tour: _Tour, domain: Domain) -> None:
+    """Look where the mail hosts lead, beside all else: a host whose DNS hangs shall keep nobody waiting."""
+    aliased = await tour.dns.aliases(domain, tour.at_most(RESOLVE_TIMEOUT))
+    tour.known.domain = replace(tour.known.domain or domain, mx=aliased.mx)
 
 
 async def _policies(tour: _Tour, domain: Domain) -> None:
@@ -173,7 +180,7 @@ async def _policies(tour: _Tour, domain: Domain) -> None:
         sts(domain.name, tour.dns, seconds=seconds, allow_private=tour.allow_private),
         tls_rpt(domain.name, tour.dns, seconds=seconds),
     )
-    tour.known.domain = replace(domain, sts=found, tls_rpt=reports)
+    tour.known.domain = replace(tour.known.domain or domain, sts=found, tls_rpt=reports)
 
 
 async def _host(tour: _Tour, number: int, target: Target, preference: int | None) -> None:

@@ -52,7 +52,9 @@ class Outcome(StrEnum):
     BOGUS = "bogus"
     """DNSSEC is broken: it defers (RFC 7672 §2.1.2)."""
     FAILED = "failed"
-    """The look-up gave no answer: as with BOGUS."""
+    """The look-up gave no answer, and the host's zone is signed: a sender that gets none either defers."""
+    UNANSWERED = "unanswered"
+    """It gave none, and nobody here can tell whether the zone is signed; in an unsigned one no sender asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +93,12 @@ def outcome(answer: TlsaAnswer | None, chain: Chain | None, names: Collection[st
     if known is Dnssec.BOGUS:
         return Outcome.BOGUS
     if answer.failure:
-        return Outcome.FAILED
+        return Outcome.UNANSWERED if answer.address_dnssec is Dnssec.UNKNOWN else Outcome.FAILED
     if not answer.records or known is Dnssec.INSECURE:
         return Outcome.INSECURE if answer.records else Outcome.NONE
-    found = fits(answer.records, chain, names, at) if chain else ()
-    return _judged(found, known) if chain else Outcome.MISMATCH
+    if chain is None:
+        return Outcome.UNKNOWN if known is Dnssec.UNKNOWN else Outcome.MISMATCH
+    return _judged(fits(answer.records, chain, names, at), known)
 
 
 def _judged(found: Sequence[Fit], known: Dnssec) -> Outcome:

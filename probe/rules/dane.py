@@ -21,9 +21,9 @@ def dane_bogus(case: Case) -> Iterable[Hit]:
     answer, found = case.observation.tlsa, dane_outcome(case)
     if answer and found is Outcome.BOGUS:
         yield Hit((), _facts(answer))
-    elif answer and answer.failure and found is Outcome.FAILED:
-        facts = {**_facts(answer), "case": "failed", "text": answer.failure.text}
-        yield Hit((), facts, Confidence.MAY_BE, Severity.WARNING)
+    elif answer and answer.failure and found in {Outcome.FAILED, Outcome.UNANSWERED}:
+        facts = {**_facts(answer), "case": found.value, "text": answer.failure.text}
+        yield Hit((), facts, Confidence.MAY_BE, Severity.WARNING if found is Outcome.FAILED else Severity.INFO)
 
 
 @rule("dane-ta-missing", Severity.ERROR, Need.OBSERVATION, "RFC 7672 §3.1.2: the server MUST send the trust anchor")

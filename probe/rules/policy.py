@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from probe.model import (
     Chain,
+    Confidence,
     Dnssec,
     Domain,
     Endpoint,
@@ -27,6 +28,7 @@ from probe.model import (
     Tls,
     Trouble,
 )
+from probe.rules.contrast import PERHAPS_OURS
 from probe.rules.handshake import OLD_VERSIONS
 from probe.rules.refused import Facts, refused
 from probe.wire.sts import Policy, Problem, announced, covers, is_host, policy, reporting
@@ -47,6 +49,8 @@ CONNECTING: Mapping[Trouble, str] = {
     Trouble.TIMEOUT: "late",
 }
 """What ended a fetch → case, wherever it happened."""
+NOT_ASKED = "address:private"
+"""Symptom of a web host that was left alone, since its address is not public."""
 
 
 class StsOutcome(StrEnum):
@@ -55,7 +59,7 @@ class StsOutcome(StrEnum):
     NONE = "none"
     """It finds no policy that it could take, or one in mode "none": it goes on as if there were none (§3.3)."""
     UNKNOWN = "unknown"
-    """MTA-STS was not looked for, or the host could not be examined."""
+    """MTA-STS was not looked for, what was looked for may be out of reach for us alone, or the host not examined."""
     TESTING = "testing"
     """The policy is in mode "testing" and satisfied."""
     TESTING_FAILS = "testing-fails"
@@ -72,11 +76,22 @@ def sts_outcome(domain: Domain, report: EndpointReport, policy_chain: Chain | No
     """Say what such a sender does with the host of one endpoint."""
     taken = taken_policy(domain, policy_chain)
     if taken is None or taken.mode == "none":
-        return StsOutcome.NONE if domain.sts and not domain.sts.failure else StsOutcome.UNKNOWN
+        return StsOutcome.UNKNOWN if _in_doubt(domain.sts) else StsOutcome.NONE
     bar = _bar(taken, report)
     if taken.mode == "testing" and bar is not StsOutcome.UNKNOWN:
         return StsOutcome.TESTING_FAILS if bar else StsOutcome.TESTING
     return bar or StsOutcome.DELIVERS
+
+
+def _in_doubt(look: StsLook | None) -> bool:
+    """A sender elsewhere may find a policy where we found none."""
+    return look is None or look.failure is not None or (announced(look.records).id is not None and _ours(look))
+
+
+def _ours(look: StsLook) -> bool:
+    """It may be our own side that fails; that a name does not exist is the same for everybody."""
+    failure = look.failure or (look.fetch.failure if look.fetch else None)
+    return failure is not None and failure.trouble in PERHAPS_OURS and "rcode:NXDOMAIN" not in failure.symptoms
 
 
 def taken_policy(domain: Domain, policy_chain: Chain | None = None) -> Policy | None:
@@ -165,7 +180,9 @@ def _broken(domain: Domain, chain: Chain | None) -> Iterator[Finding]:
     mode = policy(domain.sts.fetch.body).mode if domain.sts.fetch else None
     for case, facts in (*_of_records(domain.sts), *_of_policy_host(domain, chain)):
         whole = {**_base(domain, mode or "testing"), **facts, "case": case}
-        yield Finding("mta-sts-broken", Severity.INFO if case == "long" else Severity.WARNING, facts=whole)
+        sure = Confidence.MAY_BE if "said" in facts and _ours(domain.sts) else Confidence.IS
+        weight = Severity.INFO if case in {"dns", "long"} else Severity.WARNING
+        yield Finding("mta-sts-broken", weight, sure, facts=whole)
 
 
 def _of_records(look: StsLook) -> Iterator[tuple[str, Facts]]:
@@ -173,12 +190,9 @@ def _of_records(look: StsLook) -> Iterator[tuple[str, Facts]]:
         yield "dns", {"said": look.failure.text}
     for problem in announced(look.records).problems:
         yield {"version": "record", "id": "record"}.get(problem.id, problem.id), {"line": problem.line}
-    if not look.records and not look.failure and look.fetch and _is_policy(look.fetch):
+    fetch = None if look.records or look.failure else look.fetch
+    if fetch and fetch.status == OK and fetch.failure is None and policy(fetch.body).valid:
         yield "orphan", {}
-
-
-def _is_policy(fetch: PolicyFetch) -> bool:
-    return fetch.status == OK and fetch.failure is None and policy(fetch.body).valid
 
 
 def _of_policy_host(domain: Domain, chain: Chain | None) -> Iterator[tuple[str, Facts]]:
@@ -202,7 +216,8 @@ def _of_fetch(fetch: PolicyFetch) -> Iterator[tuple[str, Facts]]:
     elif fetch.failure:
         trouble = fetch.failure.trouble
         later = "size" if trouble is Trouble.OVERSIZE else "http" if fetch.tls_version and fetch.presented else "tls"
-        yield CONNECTING.get(trouble, later), {"said": fetch.failure.text}
+        case = "unasked" if NOT_ASKED in fetch.failure.symptoms else CONNECTING.get(trouble, later)
+        yield case, {"said": fetch.failure.text}
 
 
 def _of_web_host(domain: Domain, fetch: PolicyFetch, chain: Chain | None) -> Iterator[tuple[str, Facts]]:

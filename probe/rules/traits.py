@@ -29,6 +29,7 @@ RSA_MINIMUM = 1024
 ANY_PURPOSE = "2.5.29.37.0"
 """anyExtendedKeyUsage (RFC 5280 §4.2.1.12), which OpenSSL does not take for TLS."""
 NO_DANE = frozenset({Outcome.NONE, Outcome.INSECURE})
+UNSURE = frozenset({Outcome.UNKNOWN, Outcome.FAILED, Outcome.UNANSWERED})
 
 _OF_TLS = frozenset({Trouble.ALERT, Trouble.TLS, Trouble.NOT_TLS})
 _LEAF_OR_CA = frozenset({"expired", "not-yet-valid", "eku", "weak-key"})
@@ -45,8 +46,9 @@ def traits(case: Case) -> frozenset[str] | None:
 
 
 def _of_dane(case: Case) -> Iterator[str]:
-    """Give what a DANE sender finds; nothing where it finds no DANE."""
-    if (outcome := dane_outcome(case)) not in NO_DANE:
+    """Give what a DANE sender finds; nothing where it finds no DANE, or where that is as unknown as the certificate."""
+    outcome = dane_outcome(case)
+    if outcome not in NO_DANE and (case.presented or outcome not in UNSURE):
         yield f"dane-{outcome}"
 
 

@@ -65,6 +65,10 @@ def _plain(value: Any) -> Any:
     return value
 
 
+OFFERED = {"offered_key": ("rsa", "ecdsa"), "offered_tls": ("TLSv1.2", "TLSv1.3")}
+"""Fields of an endpoint with words of their own."""
+
+
 def _read(kind: Any, value: Any, where: str) -> Any:
     """A value of this type from its JSON; ``where`` names the place in the file, for the sentence of the error."""
     origin, arguments = get_origin(kind), get_args(kind)
@@ -92,6 +96,8 @@ def _record(kind: Any, value: dict[str, Any], where: str) -> Any:
     if kind is Survey and not (fields.get("observations") or fields.get("domain")):
         _refuse("survey", value, where)
     if kind in {Endpoint, Target} and not 0 < fields.get("port", 25) < 1 << 16:
+        _refuse("endpoint", value, where)
+    if any(fields.get(name) not in {None, *words} for name, words in OFFERED.items()):
         _refuse("endpoint", value, where)
     try:
         return kind(**fields)

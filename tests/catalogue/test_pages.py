@@ -123,6 +123,7 @@ WITH_CASE = {
     ("dane-mismatch", "path"): {"record", "faults"},
     ("dane-mismatch", "outranked"): {"record"},
     ("dane-bogus", "failed"): {"text"},
+    ("dane-bogus", "unanswered"): {"text"},
     ("unparsable-cert", "field"): SUBJECT,
     ("refused-us", "is"): {"alert"},
     ("refused-us", "closed"): {"stage"},
@@ -141,7 +142,7 @@ WITH_CASE = {
 WITH_CASE |= {
     ("mta-sts-broken", case): {fact}
     for fact, cases in {
-        "said": ("dns", "unresolved", "unreachable", "late", "tls", "http"),
+        "said": ("dns", "unresolved", "unreachable", "late", "unasked", "tls", "http"),
         "line": ("several", "record", "html", "line", "pattern", "short", "long"),
         "issuer": ("incomplete", "untrusted"),
         "wanted": ("lacks",),
@@ -187,7 +188,7 @@ CASES = {
     "dane-mismatch": {"path", "outranked", "no-tls"},
     "dane-ta-missing": {"root"},
     "dane-insecure": {"addresses", "mx"},
-    "dane-bogus": {"failed"},
+    "dane-bogus": {"failed", "unanswered"},
     "dane-unusable": {"some"},
     "tlsa-records": {"unasked", "fitting", "unfitting"},
     "handshake-refused": {"no-sni", "tls1.2"},
@@ -241,6 +242,7 @@ CASES = {
         "unresolved",
         "unreachable",
         "late",
+        "unasked",
         "tls",
         "old-tls",
         "http",

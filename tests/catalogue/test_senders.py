@@ -95,6 +95,8 @@ def test_who_only_encrypts_delivers_whatever_the_chain() -> None:
         ("dane-ta-missing", "defers"),
         ("dane-bogus", "defers"),
         ("dane-unknown", "unknown"),
+        ("dane-failed", "unknown"),
+        ("dane-unanswered", "unknown"),
     ],
 )
 def test_a_dane_sender_looks_at_tlsa_alone(trait: str, outcome: str) -> None:

@@ -80,7 +80,11 @@ def told(here: Resolver, ask: Ask[Told], **more: bool) -> Told:
 
 def of_domain(here: Resolver, name: str, seconds: float = 5) -> Domain:
     """What becomes of its mail."""
-    return told(here, lambda dns: dns.mail_hosts(name, seconds))
+
+    async def ask(dns: Dns) -> Domain:
+        return await dns.aliases(await dns.mail_hosts(name, seconds), seconds)
+
+    return told(here, ask)
 
 
 def test_mail_hosts_by_preference(here: Resolver) -> None:

@@ -143,6 +143,8 @@ def test_what_dnssec_decides() -> None:
     assert outcome(None, chain, {NAME}, NOW) is Outcome.NONE
     assert said(chain) is Outcome.NONE
     assert said(None, wrong) is Outcome.MISMATCH
+    assert said(None, wrong, dnssec=Dnssec.UNKNOWN) is Outcome.UNKNOWN
+    assert said(chain, failure=lost, dnssec=Dnssec.UNKNOWN, address_dnssec=Dnssec.UNKNOWN) is Outcome.UNANSWERED
     assert said(chain, failure=lost) is Outcome.FAILED
     assert said(chain, failure=lost, dnssec=Dnssec.BOGUS) is Outcome.BOGUS
     assert said(chain, failure=lost, address_dnssec=Dnssec.BOGUS) is Outcome.BOGUS

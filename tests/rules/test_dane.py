@@ -83,6 +83,11 @@ SAID = [
     ({"records": (PKIX, RIGHT)}, (), [("dane-unusable", "info", "is", "some")]),
     ({"failure": LOST, "dnssec": Dnssec.BOGUS}, (), [("dane-bogus", "error", "is", None)]),
     ({"failure": LOST}, (), [("dane-bogus", "warning", "may be", "failed")]),
+    (
+        {"failure": LOST, "address_dnssec": Dnssec.UNKNOWN, "dnssec": Dnssec.UNKNOWN},
+        (),
+        [("dane-bogus", "info", "may be", "unanswered")],
+    ),
 ]
 
 

@@ -33,7 +33,7 @@ from probe.model import (
 )
 from probe.pki import anchors
 from probe.pki.certificate import parse
-from probe.rules.policy import StsOutcome, of_policies, sts_outcome, web_host
+from probe.rules.policy import NOT_ASKED, StsOutcome, of_policies, sts_outcome, web_host
 from probe.wire import sts
 
 MX = "mx.example.test"
@@ -185,6 +185,36 @@ def test_a_web_host_that_nobody_trusts(sent: tuple[Forged, ...], pool: bool, cas
     unlisted = domain(mx=(Mx(10, "other.example.test"),))
     assert found(unlisted, web=web) == broken(case)
     assert sts_outcome(unlisted, host(name="other.example.test"), web) is StsOutcome.NONE
+
+
+NOWHERE: dict[str, Any] = {"status": None, "presented": None}
+
+
+@pytest.mark.parametrize(
+    ("failure", "case", "sure", "outcome"),
+    [
+        (Failure(Trouble.TIMEOUT, "x"), "late", "may be", StsOutcome.UNKNOWN),
+        (Failure(Trouble.UNREACHABLE, "x"), "unreachable", "may be", StsOutcome.UNKNOWN),
+        (Failure(Trouble.UNREACHABLE, "x", (NOT_ASKED,)), "unasked", "may be", StsOutcome.UNKNOWN),
+        (Failure(Trouble.UNRESOLVED, "SERVFAIL"), "unresolved", "may be", StsOutcome.UNKNOWN),
+        (Failure(Trouble.UNRESOLVED, "x", ("rcode:NXDOMAIN",)), "unresolved", "is", StsOutcome.NONE),
+        (Failure(Trouble.REFUSED, "x"), "unreachable", "is", StsOutcome.NONE),
+    ],
+)
+def test_what_may_be_our_own_network_accuses_nobody(
+    failure: Failure, case: str, sure: str, outcome: StsOutcome
+) -> None:
+    """A sender elsewhere may get the policy that we did not get."""
+    unseen = domain(fetched(failure=failure, **NOWHERE))
+    (finding,) = of_policies(unseen, [host()])
+    assert (finding.facts["case"], finding.confidence.value) == (case, sure)
+    assert sts_outcome(unseen, host()) is outcome
+
+
+def test_dns_that_fails_for_us_is_a_note() -> None:
+    """Most domains have no MTA-STS, and our resolver may be the one that fails."""
+    (finding,) = of_policies(domain(sts=StsLook(failure=Failure(Trouble.UNRESOLVED, "SERVFAIL"))), [host()])
+    assert (finding.severity, finding.confidence.value) == (Severity.INFO, "may be")
 
 
 def test_no_web_host() -> None:
