@@ -31,6 +31,8 @@ class Resolved:
 
     addresses: tuple[str, ...] = ()
     failure: Failure | None = None
+    partly: Failure | None = None
+    """Why there may be more addresses: those of one family could not be looked up."""
 
 
 def host_name(text: str) -> str:
