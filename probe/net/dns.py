@@ -84,7 +84,8 @@ class Dns:
             return found
         answers = await self._of_kinds(host, FAMILIES[family], seconds)
         if every := [rdata.address for answer in answers for rdata in answer.records]:
-            return Resolved(tuple(sorted(every, key=lambda address: (":" not in address, address))))
+            ordered = tuple(sorted(every, key=lambda address: (":" not in address, address)))
+            return Resolved(ordered, partly=_first_failure(answers))
         if failure := _first_failure(answers):
             return Resolved(failure=failure)
         none = _no_such_name(answers[0], host) or unresolved(f"no address for {host}, says {answers[0].resolver}")

@@ -25,6 +25,8 @@ class Resolved:
     failure: Failure | None = None
     absent: bool = False
     """It was answered that the name has none, which is more than that nobody could tell."""
+    partly: Failure | None = None
+    """Why there may be more addresses: those of one family could not be looked up."""
 
 
 def host_name(text: str) -> str:

@@ -192,6 +192,8 @@ async def _host(tour: _Tour, number: int, target: Target, preference: int | None
         nowhere = unresolved(tour.run, target, resolved.failure)
         known.add((number, 0, 0), _preferred(nowhere, preference))
         return
+    if resolved.partly:
+        known.left_out.append(f"more addresses of {target.name} ({resolved.partly.text})")
     for address in resolved.addresses[ADDRESSES:]:
         known.left_out.append(f"{target.name} at {address} (more than {ADDRESSES} addresses)")
     places = [
@@ -229,7 +231,7 @@ async def _tlsa(tour: _Tour, number: int, target: Target) -> None:
 
 async def _address(tour: _Tour, rank: Rank, endpoint: Endpoint) -> None:
     """Take all looks at one address, one after the other, until the time is up or the server wants no more of them."""
-    async with tour.addresses[endpoint.address or ""], tour.places:
+    async with tour.addresses[_machine(endpoint)], tour.places:
         if tour.run.left <= 0 and tour.known.seen:
             tour.known.leave_out(rank, _named(endpoint))
             return
@@ -239,6 +241,12 @@ async def _address(tour: _Tour, rank: Rank, endpoint: Endpoint) -> None:
                 tour.known.leave_out((*rank[:2], n), _named(place))
             else:
                 last = await _look(tour, (*rank[:2], n), place, seconds)
+
+
+def _machine(endpoint: Endpoint) -> str:
+    """One address, however DNS writes it: ::ffff:192.0.2.1 is 192.0.2.1 (RFC 4291 §2.5.5.2)."""
+    address = ipaddress.ip_address(endpoint.address or "::")
+    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 async def _look(tour: _Tour, rank: Rank, endpoint: Endpoint, seconds: float = CONNECT_TIMEOUT) -> Observation:

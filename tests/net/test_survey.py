@@ -18,8 +18,9 @@ from net.fake_dns import Resolver, Says, Zone, resolver
 
 from probe.model import Dnssec, Kind, Protocol, Stage, Survey, Target, Tls, Trouble
 from probe.net import survey as module
-from probe.net.dns import MOST_HOSTS, Dns, DnsOptions
+from probe.net.dns import MOST_HOSTS, Dns
 from probe.net.observe import ObserveOptions
+from probe.net.servers import DnsOptions
 from probe.net.survey import Breadth, Known, survey
 
 SCRIPTS = {script.name: script for script in scripts()}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import select
 import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain, repeat
 
 from net.fake_dns import Says, Zone, resolver
@@ -73,6 +74,17 @@ def test_a_host_whose_dns_hangs_hides_no_other() -> None:
     assert time.monotonic() - began < 3
 
 
+def test_a_family_that_could_not_be_looked_up_is_left_out_aloud() -> None:
+    """What was seen of the other one is not the whole."""
+    failing = Says(rcode="SERVFAIL")
+    zone: Zone = {"example.com MX": "10 mx.example.", "mx.example A": ADDRESS, "mx.example AAAA": failing}
+    with greeting(GOODBYE) as port:
+        seen = looked(zone, port)
+    assert stages(seen) == [("mx.example", Stage.GREETING)]
+    (left,) = seen.left_out
+    assert left.startswith("more addresses of mx.example (SERVFAIL for mx.example AAAA, says 127.0.0.1:")
+
+
 def test_aliases_and_policies_are_both_kept() -> None:
     """They are looked up side by side, and neither is written over by the other."""
     zone = {
@@ -97,3 +109,31 @@ def test_whoever_sends_us_away_is_left_alone() -> None:
             seen = looked(zone, port, breadth=Breadth(repeat=4))
         assert len(seen.observations) == len(says)
     assert seen.left_out == (f"mx.example at {ADDRESS}:{port}",)
+
+
+def test_one_machine_is_asked_by_one_look_at_a_time() -> None:
+    """However many mail hosts share it, and however DNS writes its address."""
+    zone: Zone = {
+        "example.com MX": [f"{n} mx{n}.example." for n in range(5)],
+        **{f"mx{n}.example A": ADDRESS for n in range(4)},
+        "mx4.example AAAA": f"::ffff:{ADDRESS}",
+    }
+    at_once: list[int] = []
+    with socket.create_server((ADDRESS, 0)) as listener:
+        counting = threading.Thread(target=_count, args=(listener, at_once))
+        counting.start()
+        seen = looked(zone, listener.getsockname()[1])
+        listener.shutdown(socket.SHUT_RDWR)
+        counting.join(5)
+    assert len(seen.observations) == 5
+    assert at_once == [0] * 5
+
+
+def _count(listener: socket.socket, at_once: list[int]) -> None:
+    """Let clients wait a little, and note whether others stand at the door meanwhile."""
+    with suppress(OSError):
+        while True:
+            client, _ = listener.accept()
+            with client:
+                at_once.append(len(select.select([listener], [], [], 0.05)[0]))
+                client.sendall(b"+OK hello\r\n")
