@@ -68,7 +68,8 @@ smtp-chaincheck HOST[:PORT] [HOST...] [options]
 EXAMPLES = """\
 examples:
   smtp-chaincheck mx.example.com                    what port 25 presents
-  smtp-chaincheck example.com --mx                  all mail hosts of a domain
+  smtp-chaincheck example.com --mx                  mail hosts, DANE, MTA-STS
+  smtp-chaincheck mx.example.com --thorough         as every sender asks
   smtp-chaincheck mx.example.com:587                submission; 465: TLS at once
   smtp-chaincheck mail.example.com:993              IMAP; 995: POP3; 4190: Sieve
   smtp-chaincheck 192.0.2.25 --name mx.example.com  one address, by that name
@@ -77,10 +78,11 @@ examples:
   smtp-chaincheck mx.example.com --json             one JSON document
   smtp-chaincheck mx.example.com --watch            until it is right
   smtp-chaincheck mx.example.com --nagios           one line for monitoring
+  smtp-chaincheck mx.example.com --tlsa             the TLSA records to publish
   smtp-chaincheck explain missing-intermediate      what a finding means
   smtp-chaincheck explain 140943F2                  what an error code means
   smtp-chaincheck triage bounce.eml                 who refused what, and why
-  smtp-chaincheck file fullchain.pem                a file, before it is installed
+  smtp-chaincheck file fullchain.pem                a file, before its use
   smtp-chaincheck listen                            what your server presents
   smtp-chaincheck diff monday.json tuesday.json     what changed since
   smtp-chaincheck demo                              see it work, no network
@@ -211,12 +213,12 @@ def _probe_parser() -> Parser:
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="the version")
     parser.add_argument("hosts", nargs="*", metavar="HOST[:PORT]", help="a mail server: name, address, [v6]:port")
-    add_connection(parser)
     add_domain(parser)
+    add_connection(parser)
     add_judgement(parser)
     add_writing(parser, key="the private key, which goes into that file and nowhere else")
     add_saving(parser)
     add_time(parser)
-    add_output(parser)
     add_nagios(parser)
+    add_output(parser)
     return parser

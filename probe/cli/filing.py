@@ -26,7 +26,8 @@ examples:
   smtp-chaincheck file /etc/letsencrypt/live/mx.example.com --mta exim
   smtp-chaincheck file servercert.pem --mta qmail --write-chain new.pem
   smtp-chaincheck file --as client /var/qmail/control/clientcert.pem
-  openssl s_client -showcerts -connect HOST:993 </dev/null | smtp-chaincheck file -
+  openssl s_client -showcerts -connect HOST:993 </dev/null |
+    smtp-chaincheck file -
 
 PATH is a file (PEM, DER, PKCS#7, PKCS#12, what s_client -showcerts printed), -
 for standard input, or a folder of certbot, acme.sh, lego or dehydrated. Several
@@ -86,8 +87,8 @@ def _arguments(words: Sequence[str]) -> Namespace:
     add("--password-fd", type=int, metavar="N", help="the same, from a descriptor")
     add_judgement(parser)
     add_writing(parser, key="the file's private key, where it stands in a file of its own")
-    add_output(parser)
     add_nagios(parser)
+    add_output(parser)
     parser.set_defaults(**UNCONNECTED)
     arguments = parser.parse_intermixed_args(list(words))
     if not arguments.paths:

@@ -95,6 +95,8 @@ def ended_by_signals() -> Iterator[None]:
     import signal
 
     def end(*_: object) -> None:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's script does that to what it starts with "&"
+            raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)  # asyncio has an answer of its own to that one
 
     wanted = [number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) is signal.SIG_DFL]

@@ -29,10 +29,13 @@ LEGEND = (
     'R3, R4, … are intermediates, mx is the server\'s own certificate, and "→" means "signed". "Sent as" is the order '
     'on the wire; "the pool" are certificates that we know from elsewhere.'
 )
-USAGE = "smtp-chaincheck demo [CASE] [--mta NAME] | --list | --serve [CASE] [--port N]"
+USAGE = """\
+smtp-chaincheck demo [CASE] [--mta NAME]
+       smtp-chaincheck demo --list
+       smtp-chaincheck demo --serve [CASE] [--port N]"""
 EXAMPLES = """\
 examples:
-  smtp-chaincheck demo                 a leaf without its intermediate: found, mended, right
+  smtp-chaincheck demo                 an intermediate is missing: found, mended
   smtp-chaincheck demo --list          the other cases
   smtp-chaincheck demo expired         one of them
   smtp-chaincheck demo --serve expired --port 2525

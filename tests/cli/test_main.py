@@ -15,6 +15,7 @@ import pytest
 
 from probe import cli
 from probe.cli import main, mishap
+from probe.cli.arguments import VERBS
 
 TOP = Path(__file__).parents[2]
 QUICK = 4.0
@@ -41,6 +42,13 @@ def test_help_and_version_load_next_to_nothing(word: str) -> None:
     assert "argparse" in loaded
     heavy = {"rich", "dns", "OpenSSL", "cryptography", "asyncio", "idna", "json", "dataclasses", "tomllib", "ssl"}
     assert loaded & heavy == set()
+
+
+@pytest.mark.parametrize("words", [(), *((verb,) for verb in VERBS)])
+def test_help_fits_a_terminal(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """No line of any verb's help is wider than 80 columns."""
+    assert main([*words, "--help"]) == 0
+    assert [line for line in capsys.readouterr().out.splitlines() if len(line) > 80] == []
 
 
 def test_help_and_version_are_quick() -> None:

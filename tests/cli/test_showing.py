@@ -52,10 +52,11 @@ def test_a_served_case_without_anchors_names_none(
     assert "--intermediates" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("ctrl_c", [signal.default_int_handler, signal.SIG_IGN])
 def test_a_signal_ends_the_server_as_ctrl_c_does(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ctrl_c: signal.Handlers, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """So that the folder with its files goes; afterwards the signal is what it was."""
+    """So that the folder with its files goes, also where a script's "&" made Ctrl-C ignored; then it is as before."""
 
     def serve_until_told(case: Case, now: datetime, ready: Callable[[Stand], None], *, port: int) -> None:
         with serving(case, now, port=port) as stand:
@@ -63,8 +64,11 @@ def test_a_signal_ends_the_server_as_ctrl_c_does(
             signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.setattr("probe.demo.server.serve_forever", serve_until_told)
-    before = signal.getsignal(signal.SIGTERM)
-    assert main(["demo", "good", "--serve"]) == 0
+    before, usual = signal.getsignal(signal.SIGTERM), signal.signal(signal.SIGINT, ctrl_c)
+    try:
+        assert main(["demo", "good", "--serve"]) == 0
+    finally:
+        signal.signal(signal.SIGINT, usual)
     assert signal.getsignal(signal.SIGTERM) is before
     assert "The server has stopped." in capsys.readouterr().out
 
