@@ -93,9 +93,11 @@ def test_aliases_and_policies_are_both_kept() -> None:
         "_smtp._tls.example.com TXT": '"v=TLSRPTv1; rua=mailto:a@example.com"',
     }
     with greeting(GOODBYE) as port:
-        domain = looked(zone, port).domain
+        seen = looked(zone, port)
+    domain = seen.domain
     assert domain
     assert [mx.alias_of for mx in domain.mx] == ["mx.example"]
+    assert "dns" in seen.observations[0].timing_ms
     assert domain.tls_rpt
     assert domain.tls_rpt.records == ("v=TLSRPTv1; rua=mailto:a@example.com",)
 
