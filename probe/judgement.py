@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from probe.net.cache import Cache
     from probe.net.observe import ObserveOptions
     from probe.net.servers import DnsOptions
-    from probe.net.survey import Breadth
+    from probe.net.ways import Breadth
 
 CALLER = "the sending server"
 """How sentences name a client, of which we know no name."""

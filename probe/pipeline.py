@@ -38,8 +38,8 @@ from probe.pki.profile import is_root
 from probe.rules.policy import web_host
 
 if TYPE_CHECKING:
+    from probe.net.known import Known
     from probe.net.observe import ObserveOptions
-    from probe.net.survey import Known
 
 LEVELS = 4
 """Issuers above one another that are fetched; public CAs need one, seldom two."""

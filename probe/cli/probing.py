@@ -102,8 +102,8 @@ def probed(options: Options, target: Target, *, quiet: bool = False) -> Report:
     Raises Interrupted where somebody lost patience and there is something to say.
     """
     from probe.judgement import report_of_survey
+    from probe.net.known import Known
     from probe.net.observe import ObserveOptions
-    from probe.net.survey import Known
     from probe.pipeline import probe_host
     from probe.render.progress import waiting
 

@@ -18,7 +18,7 @@ from probe.net.cache import Cache, folder_of
 from probe.net.observe import AUTO, ObserveOptions
 from probe.net.servers import PORT as DNS_PORT
 from probe.net.servers import DnsOptions
-from probe.net.survey import Breadth
+from probe.net.ways import Breadth
 from probe.pki import anchors, files, pool
 from probe.pki.certificate import parse
 from probe.render.clean import clean

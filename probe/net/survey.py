@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from probe.model import (
-    PORTS,
     Domain,
     Endpoint,
     Kind,
@@ -22,11 +20,10 @@ from probe.model import (
     Stage,
     Survey,
     Target,
-    TlsaAnswer,
     Trouble,
-    bracketed,
 )
 from probe.net.dns import MX_TIMEOUT, Dns, hosts_of, with_mail_hosts
+from probe.net.known import Known, Rank
 from probe.net.observe import (
     CONNECT_TIMEOUT,
     RESOLVE_TIMEOUT,
@@ -40,15 +37,13 @@ from probe.net.observe import (
 )
 from probe.net.policy import sts, tls_rpt
 from probe.net.resolve import address_of
+from probe.net.ways import KNOCK_TIMEOUT, Breadth, further, named_look
 
 ADDRESSES = 16
 """Addresses of one host: the largest providers have eight."""
 
 AT_ONCE = 32
 """Connections at a time, each to another address."""
-
-KNOCK_TIMEOUT = 3.0
-"""Seconds to connect to a port that nobody asked for: a SYN and its first repetition. Firewalls drop, so most wait."""
 
 TLSA_TIMEOUT = 5.0
 """Seconds for TLSA records: some home routers never answer for a type that they do not know."""
@@ -58,55 +53,6 @@ POLICY_SECONDS = 30.0
 
 UNWELCOME = frozenset({421, 554})
 """Greetings after which a polite client does not come again (RFC 5321 §3.1, §3.8)."""
-
-Rank = tuple[int, int, int]
-"""Host, address, look: the order in which a reader wants them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Breadth:
-    """How many ways to ask each address."""
-
-    thorough: bool = False
-    """With and without SNI, for RSA and ECDSA, with TLS 1.2 and 1.3, and at the other mail ports that answer."""
-    repeat: int = 1
-    """How often the first look is taken: the members of a pool behind one address may differ."""
-
-
-@dataclass(slots=True)
-class Known:
-    """What is known so far; complete when ``survey`` returns, and useful when it is interrupted."""
-
-    target: Target
-    domain: Domain | None = None
-    seen: dict[Rank, Observation] = field(default_factory=dict)
-    waiting: dict[Rank, str] = field(default_factory=dict)
-    """Looks that were begun or are to come, and are not done."""
-    left_out: list[str] = field(default_factory=list)
-    tlsa: dict[tuple[int, int], TlsaAnswer] = field(default_factory=dict)
-    """Number of the host, port → what DNS says of DANE there."""
-
-    @property
-    def survey(self) -> Survey:
-        """As a value."""
-        ranked = sorted(self.seen.items(), key=lambda entry: entry[0])
-        looks = tuple(replace(seen, tlsa=self.tlsa.get((rank[0], seen.endpoint.port))) for rank, seen in ranked)
-        unseen = dict.fromkeys((*self.left_out, *self.waiting.values()))
-        return Survey(self.target, looks, self.domain, tuple(unseen))
-
-    def count(self) -> tuple[int, int]:
-        """Looks that are done, and all that are known of."""
-        return len(self.seen), len(self.seen) + len(self.waiting)
-
-    def add(self, rank: Rank, seen: Observation) -> None:
-        """Keep a look that is done."""
-        self.waiting.pop(rank, None)
-        self.seen[rank] = seen
-
-    def leave_out(self, rank: Rank, named: str) -> None:
-        """Note a look that will not be taken."""
-        self.waiting.pop(rank, None)
-        self.left_out.append(named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +64,8 @@ class _Tour:
     breadth: Breadth
     known: Known
     allow_private: bool
+    dns_ms: dict[int, float] = field(default_factory=dict)
+    """Host → milliseconds until its addresses were known."""
     addresses: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
@@ -187,7 +135,9 @@ async def _host(tour: _Tour, number: int, target: Target, preference: int | None
     """Look at every address of one host, and for its TLSA records meanwhile."""
     known, options = tour.known, tour.run.options
     known.waiting[number, 0, 0] = target.name
+    before = tour.run.ms
     resolved = await tour.dns.addresses(target.name, family_of(options), tour.at_most(RESOLVE_TIMEOUT))
+    tour.dns_ms[number] = round(tour.run.ms - before, 3)
     if resolved.failure:
         nowhere = unresolved(tour.run, target, resolved.failure)
         known.add((number, 0, 0), _preferred(nowhere, preference))
@@ -201,7 +151,7 @@ async def _host(tour: _Tour, number: int, target: Target, preference: int | None
         for address in resolved.addresses[:ADDRESSES]
     ]
     for n, place in enumerate(places):
-        known.waiting[number, n, 0] = _named(place)
+        known.waiting[number, n, 0] = named_look(place)
     async with asyncio.TaskGroup() as group:
         for n, place in enumerate(places):
             group.create_task(_address(tour, (number, n, 0), place))
@@ -233,12 +183,12 @@ async def _address(tour: _Tour, rank: Rank, endpoint: Endpoint) -> None:
     """Take all looks at one address, one after the other, until the time is up or the server wants no more of them."""
     async with tour.addresses[_machine(endpoint)], tour.places:
         if tour.run.left <= 0 and tour.known.seen:
-            tour.known.leave_out(rank, _named(endpoint))
+            tour.known.leave_out(rank, named_look(endpoint))
             return
         first = last = await _look(tour, rank, endpoint)
-        for n, (place, seconds) in enumerate(_further(endpoint, first, tour.breadth), start=1):
+        for n, (place, seconds) in enumerate(further(endpoint, first, tour.breadth), start=1):
             if tour.run.left <= 0 or _unwelcome(last):
-                tour.known.leave_out((*rank[:2], n), _named(place))
+                tour.known.leave_out((*rank[:2], n), named_look(place))
             else:
                 last = await _look(tour, (*rank[:2], n), place, seconds)
 
@@ -251,8 +201,9 @@ def _machine(endpoint: Endpoint) -> str:
 
 async def _look(tour: _Tour, rank: Rank, endpoint: Endpoint, seconds: float = CONNECT_TIMEOUT) -> Observation:
     """Take one look. A port that nobody asked for, and where nobody is, is no news."""
-    tour.known.waiting[rank] = _named(endpoint)
+    tour.known.waiting[rank] = named_look(endpoint)
     seen = await look(tour.run, endpoint, seconds)
+    seen = replace(seen, timing_ms={Stage.DNS.value: tour.dns_ms[rank[0]], **seen.timing_ms})
     if seconds == KNOCK_TIMEOUT and seen.stage is Stage.CONNECT:
         del tour.known.waiting[rank]
     else:
@@ -260,37 +211,7 @@ async def _look(tour: _Tour, rank: Rank, endpoint: Endpoint, seconds: float = CO
     return seen
 
 
-def _further(endpoint: Endpoint, first: Observation, breadth: Breadth) -> Iterator[tuple[Endpoint, float]]:
-    """What to ask after the first look, with the seconds for its connection."""
-    for _ in range(breadth.repeat - 1):
-        yield endpoint, CONNECT_TIMEOUT
-    if not breadth.thorough:
-        return
-    if first.presented is not None or first.tls_version:
-        yield from ((place, CONNECT_TIMEOUT) for place in _ways(endpoint))
-    for port, (protocol, tls) in PORTS.items():
-        if port != endpoint.port:
-            yield replace(endpoint, port=port, protocol=protocol, tls=tls), KNOCK_TIMEOUT
-
-
-def _ways(endpoint: Endpoint) -> Iterator[Endpoint]:
-    """Senders differ in these: many send no SNI, old ones know no ECDSA, and older ones no TLS 1.3."""
-    if endpoint.sni:
-        yield replace(endpoint, sni=None)
-    yield from (replace(endpoint, offered_key=key) for key in ("rsa", "ecdsa"))
-    yield from (replace(endpoint, offered_tls=version) for version in ("TLSv1.2", "TLSv1.3"))
-
-
 def _unwelcome(seen: Observation) -> bool:
     failure, greeting = seen.failure, seen.greeting
     refused = failure is not None and failure.trouble is Trouble.REPLY
     return refused and greeting is not None and greeting.code in UNWELCOME
-
-
-def _named(endpoint: Endpoint) -> str:
-    """Name a look for people."""
-    address = endpoint.address or ""
-    shown = f"{bracketed(address)}:{endpoint.port}"
-    where = shown if endpoint.host == endpoint.address else f"{endpoint.host} at {shown}"
-    ways = [way for way in (endpoint.offered_key, endpoint.offered_tls) if way]
-    return ", ".join((where, *ways))

@@ -10,7 +10,7 @@ from probe import pipeline
 from probe.cli import main
 from probe.judgement import Options
 from probe.model import Report, Severity, Target
-from probe.net.survey import Known
+from probe.net.known import Known
 
 
 @pytest.fixture

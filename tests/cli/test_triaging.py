@@ -16,7 +16,7 @@ from probe import pipeline
 from probe.cli import main, triaging
 from probe.judgement import Options
 from probe.model import Report, Stage, Target
-from probe.net.survey import Known
+from probe.net.known import Known
 
 EXPIRED = "Nov 23 07:36:{:02} mx postfix/smtp[{}]: certificate verification failed for {}: certificate has expired\n"
 LOG = EXPIRED.format(1, 1, "mx.example.net[192.0.2.25]:25")

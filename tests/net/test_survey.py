@@ -18,10 +18,13 @@ from net.fake_dns import Resolver, Says, Zone, resolver
 
 from probe.model import Dnssec, Kind, Protocol, Stage, Survey, Target, Tls, Trouble
 from probe.net import survey as module
+from probe.net import ways as ways_module
 from probe.net.dns import MOST_HOSTS, Dns
+from probe.net.known import Known
 from probe.net.observe import ObserveOptions
 from probe.net.servers import DnsOptions
-from probe.net.survey import Breadth, Known, survey
+from probe.net.survey import survey
+from probe.net.ways import Breadth
 
 SCRIPTS = {script.name: script for script in scripts()}
 GOOD = SCRIPTS["good-starttls"]
@@ -200,7 +203,7 @@ def test_thorough(monkeypatch: pytest.MonkeyPatch) -> None:
                 second: (Protocol.SUBMISSION, Tls.IMPLICIT),
                 elsewhere: (Protocol.IMAP, Tls.STARTTLS),
             }
-            monkeypatch.setattr(module, "PORTS", ports)
+            monkeypatch.setattr(ways_module, "PORTS", ports)
             options = ObserveOptions(timeout=20)
             return await survey(domain(here.port), options, dns, Breadth(thorough=True)), here.port, second
 
@@ -224,7 +227,7 @@ def test_thorough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_not_wanted_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     """421 and 554 as a greeting: nothing more is asked of that address, and it is said what was not."""
-    monkeypatch.setattr(module, "PORTS", {})
+    monkeypatch.setattr(ways_module, "PORTS", {})
     found, here = seen({ONE: BUSY, TWO: SCRIPTS["greeting-554"]}, hosts(a=ONE, b=TWO), Breadth(True, 4))
     assert here.visits == {ONE: 1, TWO: 1}
     assert [one.greeting and one.greeting.code for one in found.observations] == [421, 554]
@@ -422,7 +425,7 @@ def test_one_answer_is_enough_not_to_have_meant_the_domain() -> None:
 
 def test_only_one_family(monkeypatch: pytest.MonkeyPatch) -> None:
     """-4 and -6 hold for every host."""
-    monkeypatch.setattr(module, "PORTS", {})
+    monkeypatch.setattr(ways_module, "PORTS", {})
 
     async def look(here: Town, _: Resolver, dns: Dns) -> list[list[str | None]]:
         options = [ObserveOptions(family=family, timeout=5) for family in (4, 6)]

@@ -15,9 +15,11 @@ from net.fake_dns import Says, Zone, resolver
 
 from probe.model import Kind, Stage, Survey, Target
 from probe.net.dns import Dns
+from probe.net.known import Known
 from probe.net.observe import ObserveOptions
 from probe.net.servers import DnsOptions
-from probe.net.survey import Breadth, Known, survey
+from probe.net.survey import survey
+from probe.net.ways import Breadth
 
 SILENCE = Says(manner="silence")
 HANGING: Zone = {"hang.example A": SILENCE, "hang.example AAAA": SILENCE}
@@ -94,9 +96,11 @@ def test_aliases_and_policies_are_both_kept() -> None:
         "_smtp._tls.example.com TXT": '"v=TLSRPTv1; rua=mailto:a@example.com"',
     }
     with greeting(GOODBYE) as port:
-        domain = looked(zone, port).domain
+        seen = looked(zone, port)
+    domain = seen.domain
     assert domain
     assert [mx.alias_of for mx in domain.mx] == ["mx.example"]
+    assert "dns" in seen.observations[0].timing_ms
     assert domain.tls_rpt
     assert domain.tls_rpt.records == ("v=TLSRPTv1; rua=mailto:a@example.com",)
 

@@ -1,0 +1,46 @@
+"""What a survey knows so far: complete when it returns, and useful when it is interrupted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from probe.model import Domain, Observation, Survey, Target, TlsaAnswer
+
+Rank = tuple[int, int, int]
+"""Host, address, look: the order in which a reader wants them."""
+
+
+@dataclass(slots=True)
+class Known:
+    """What is known so far; complete when ``survey`` returns, and useful when it is interrupted."""
+
+    target: Target
+    domain: Domain | None = None
+    seen: dict[Rank, Observation] = field(default_factory=dict)
+    waiting: dict[Rank, str] = field(default_factory=dict)
+    """Looks that were begun or are to come, and are not done."""
+    left_out: list[str] = field(default_factory=list)
+    tlsa: dict[tuple[int, int], TlsaAnswer] = field(default_factory=dict)
+    """Number of the host, port → what DNS says of DANE there."""
+
+    @property
+    def survey(self) -> Survey:
+        """As a value."""
+        ranked = sorted(self.seen.items(), key=lambda entry: entry[0])
+        looks = tuple(replace(seen, tlsa=self.tlsa.get((rank[0], seen.endpoint.port))) for rank, seen in ranked)
+        unseen = dict.fromkeys((*self.left_out, *self.waiting.values()))
+        return Survey(self.target, looks, self.domain, tuple(unseen))
+
+    def count(self) -> tuple[int, int]:
+        """Looks that are done, and all that are known of."""
+        return len(self.seen), len(self.seen) + len(self.waiting)
+
+    def add(self, rank: Rank, seen: Observation) -> None:
+        """Keep a look that is done."""
+        self.waiting.pop(rank, None)
+        self.seen[rank] = seen
+
+    def leave_out(self, rank: Rank, named: str) -> None:
+        """Note a look that will not be taken."""
+        self.waiting.pop(rank, None)
+        self.left_out.append(named)
