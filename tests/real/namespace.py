@@ -28,11 +28,11 @@ from probe.pki.certificate import parse
 
 V4 = {n: f"192.0.2.{n}" for n in (11, 12, 13, 15, 66, 80)}
 V6 = "2001:db8::11"
-NO_ROUTE = "2001:db9::15"
+NO_ROUTE, NO_ROUTE_EITHER = "2001:db9::15", "2001:db9::16"
 """Outside of every network here."""
 SILENT = V4[66]
 """Packets to this address are lost on the way."""
-HOSTS = tuple(f"mx{n}.example.test" for n in (1, 2, 3, 4, 5))
+HOSTS = tuple(f"mx{n}.example.test" for n in (1, 2, 3, 4, 5, 6))
 
 STEPS = f"""\
 set -e
@@ -62,8 +62,8 @@ def server(*names: str, whole: bool = True, at_once: bool = False) -> Case:
 
 
 def records(actors: Cast) -> dict[str, str | list[str]]:
-    """What DNS says: five mail hosts, and a web server at the domain's own address."""
-    mx1, mx2, mx3, mx4, mx5 = HOSTS
+    """What DNS says: six mail hosts, and a web server at the domain's own address."""
+    mx1, mx2, mx3, mx4, mx5, mx6 = HOSTS
     leaf = parse(server(mx1).scene.act(actors).sent[0].der)
     return {
         "example.test MX": [f"{n}0 {host}." for n, host in enumerate(HOSTS, start=1)],
@@ -76,6 +76,7 @@ def records(actors: Cast) -> dict[str, str | list[str]]:
         f"{mx4} A": V4[13],
         f"{mx5} A": V4[15],
         f"{mx5} AAAA": NO_ROUTE,
+        f"{mx6} AAAA": NO_ROUTE_EITHER,
     }
 
 
@@ -86,7 +87,7 @@ def main(folder: Path, runs: list[list[str]]) -> None:
     now = datetime.now(UTC)
     actors = cast(now.replace(microsecond=0))
     (folder / "root.pem").write_text(actors.root.pem, encoding="ascii")
-    mx1, mx2, _, _, mx5 = HOSTS
+    mx1, mx2, _, _, mx5, _ = HOSTS
     listening = [
         (V4[11], 25, server(mx1)),
         (V6, 25, server(mx1)),

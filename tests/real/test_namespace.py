@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 from real.conftest import demanded
-from real.namespace import HOSTS, NO_ROUTE, SILENT, V4, V6
+from real.namespace import HOSTS, NO_ROUTE, NO_ROUTE_EITHER, SILENT, V4, V6
 
 pytestmark = pytest.mark.real
 
 ROOT = Path(__file__).parents[2]
-MX1, MX2, MX3, MX4, MX5 = HOSTS
+MX1, MX2, MX3, MX4, MX5, MX6 = HOSTS
 SECONDS = 4
 RUNS = {
     "domain": ["example.test", "--mx", "--timeout", str(SECONDS)],
@@ -86,12 +86,14 @@ def test_no_host_hides_another(runs: dict[str, Run]) -> None:
         (MX4, V4[13]),
         (MX5, V4[15]),
         (MX5, NO_ROUTE),
+        (MX6, NO_ROUTE_EITHER),
     ]
-    states = ["ok", "ok", "error", "unreachable", "unreachable", "ok", "unreachable"]
+    states = ["ok", "ok", "error", "unreachable", "unreachable", "ok", *["unreachable"] * 2]
     assert [e["status"] for e in found.values()] == states
     assert ids(found[MX2, V4[12]]) == {("error", "missing-intermediate")}
     assert ids(found[MX3, SILENT]) == {("error", "timeout-connect")}
     assert ids(found[MX4, V4[13]]) == {("error", "connect-refused")}
+    assert ids(found[MX6, NO_ROUTE_EITHER]) == {("info", "unreachable")}
     assert {e["port"] for e in found.values()} == {25}
 
 
@@ -131,7 +133,7 @@ def test_the_table_of_the_domain(runs: dict[str, Run]) -> None:
     said = runs["domain"]
     assert (said.code, said.err) == (1, "")
     assert said.out.startswith("✗ example.test — mx2.example.test: ")
-    rows = ["10 mx1", "20 mx2", "30 mx3", "40 mx4", "50 mx5", "missing-intermediate", "timeout-connect"]
+    rows = ["10 mx1", "20 mx2", "30 mx3", "40 mx4", "50 mx5", "60 mx6", "missing-intermediate", "timeout-connect"]
     assert [row for row in rows if row not in said.words] == []
 
 
