@@ -46,6 +46,7 @@ from probe.pki.pool import Pool
 from probe.pki.repair import repair
 from probe.rules import hidden, judge
 from probe.rules.case import Case
+from probe.rules.conversation import no_way
 from probe.rules.domain import of_domain
 from probe.rules.looks import compared
 from probe.rules.policy import of_policies, sts_outcome, web_host
@@ -218,7 +219,8 @@ def _judged_once(observations: Sequence[Observation], options: Options) -> Itera
         key = (seen.presented, seen.fetched, seen.cached, seen.key_proved, seen.side, day)
         if seen.presented is not None and key not in chains:
             chains[key] = chain_of(seen, options)
-        yield judged(seen, options, chain=chains.get(key), others_open=_door(seen) in entered)
+        others_open = _door(seen) in entered or (bool(entered) and no_way(seen))
+        yield judged(seen, options, chain=chains.get(key), others_open=others_open)
 
 
 def _door(seen: Observation) -> tuple[str | None, int]:

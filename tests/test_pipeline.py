@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,19 +11,25 @@ from pathlib import Path
 import pytest
 from forge import CAST, NAME, NOW, Forged, chain
 
-from probe.judgement import Options, judged, report_of
+from probe.judgement import Options, judged, report_of, report_of_survey
 from probe.model import (
     Confidence,
     Domain,
     Endpoint,
+    Failure,
     Fetch,
     Finding,
+    Kind,
     Observation,
     PolicyFetch,
     Reply,
+    Severity,
     Stage,
     StsLook,
+    Survey,
+    Target,
     Tls,
+    Trouble,
     alone,
 )
 from probe.net import issuers
@@ -253,3 +260,16 @@ def test_what_goes_away_with_the_repair_is_mended_by_installing_it() -> None:
     report = judged(seen(LEAF, UPPER, LOWER, stale), Options(anchors=TRUSTED))
     (expired,) = (f for f in report.findings if f.id == "expired")
     assert "chain.pem" in fix_of([expired])
+
+
+@pytest.mark.parametrize(("open_elsewhere", "severity"), [(True, Severity.INFO), (False, Severity.ERROR)])
+def test_a_host_to_which_we_have_no_way(open_elsewhere: bool, severity: Severity) -> None:
+    """An IPv6-only host seen from a computer without IPv6 is not accused, unless nobody at all lets us in."""
+    failure = Failure(Trouble.UNREACHABLE, "Network is unreachable", (f"errno:{errno.ENETUNREACH}",))
+    lost = Observation(Endpoint("mx6.example", "2001:db8::6", 25, mx_preference=20), NOW, Stage.CONNECT, failure)
+    good = replace(seen(LEAF, UPPER, LOWER), endpoint=Endpoint(NAME, "192.0.2.1", 25, sni=NAME, mx_preference=10))
+    other = good if open_elsewhere else replace(lost, endpoint=good.endpoint)
+    survey = Survey(Target("example.test", kind=Kind.DOMAIN), (other, lost), Domain("example.test", NOW))
+    report = report_of_survey(survey, Options(anchors=TRUSTED))
+    assert [(f.id, f.severity) for f in report.endpoints[1].findings] == [("unreachable", severity)]
+    assert report.exit_code == (0 if open_elsewhere else 3)

@@ -23,7 +23,7 @@ from probe.render.clean import clean
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from probe.model import Certificate, EndpointReport, Repair, Report
+    from probe.model import Certificate, Endpoint, EndpointReport, Repair, Report
 
 OF_THE_NAME = frozenset({"name-mismatch", "no-san"})
 OF_THE_LIST = frozenset(
@@ -113,11 +113,12 @@ def key_within(name: str) -> Key | None:
 
 
 def write(report: Report, asked: ChainFile | None) -> Outcome:
-    """Write the list of the one endpoint there is, where one can be had."""
+    """Write the list that the server should present, where one can be had and all of its places need the same."""
     if asked is None:
         return Outcome()
-    endpoint = next(iter(report.endpoints), None)
-    why = _nothing(endpoint)
+    each = _each_list(report)
+    endpoint = each[0] if each else next(iter(report.endpoints), None)
+    why = _different(each) if len(each) > 1 else _nothing(endpoint)
     if endpoint is None or endpoint.repair is None or endpoint.repair.bundle is None or why:
         say(f"{clean(asked.name)} was not written: {why}")
         return Outcome()
@@ -145,6 +146,31 @@ def without_advice(report: Report) -> Report:
 def _mended(endpoint: EndpointReport) -> EndpointReport:
     said = (replace(f, fix=(MENDED,)) if any(WRITING in line for line in f.fix) else f for f in endpoint.findings)
     return replace(endpoint, findings=tuple(said))
+
+
+def _each_list(report: Report) -> tuple[EndpointReport, ...]:
+    """One endpoint for each list that is to be presented.
+
+    Looks at other ports, and those that ask otherwise than the first one at an address, are about other certificates.
+    """
+    first: dict[object, Endpoint] = {}
+    found: dict[object, EndpointReport] = {}
+    for one in report.endpoints:
+        seen = one.observation
+        usual = first.setdefault((seen.endpoint.host, seen.endpoint.address), seen.endpoint)
+        if one.chain and seen.endpoint == usual and seen.side is report.endpoints[0].observation.side:
+            found.setdefault((one.repair and one.repair.bundle) or one.chain.presented, one)
+    return tuple(found.values())
+
+
+def _different(each: tuple[EndpointReport, ...]) -> str:
+    """Why one file cannot serve all of them."""
+    places = [one.observation.endpoint for one in each]
+    for named in ([place.host for place in places], [place.address for place in places]):
+        if len({*named}) == len(named):
+            every = " and ".join((", ".join(map(clean, map(str, named[:-1]))), clean(str(named[-1]))))
+            return f"{every} need different lists. Name one of them alone, with --name where it is an address."
+    return "its servers need different lists, and they share an address."
 
 
 def _nothing(endpoint: EndpointReport | None) -> str:

@@ -65,9 +65,12 @@ def told(reports: Iterator[Report], arguments: Namespace, options: Options, aske
     said: list[Report] = []
     try:
         written = _told(reports, arguments, options, asked, said)
-    except Interrupted as stop:
+    except KeyboardInterrupt as stop:
+        last = [stop.report] if isinstance(stop, Interrupted) else []
+        if not (last or said):
+            raise
         with uninterrupted():
-            _told(iter([stop.report]), arguments, options, asked, said)
+            _told(iter(last), arguments, options, asked, said)
             outputs.observations(said, arguments)
             say("Interrupted before the end; the report holds what was known by then.")
         return INTERRUPTED
@@ -113,7 +116,7 @@ def probed(options: Options, target: Target, *, quiet: bool = False) -> Report:
         try:
             return asyncio.run(probe_host(target, watched, known))
         except KeyboardInterrupt:
-            if not known.seen:
+            if not (known.seen or known.domain):
                 raise
             raise Interrupted(report_of_survey(known.survey, options)) from None
 

@@ -46,7 +46,10 @@ class Case:
     domain: str | None = None
     """The mail domain whose MX records led here."""
     others_open: bool = False
-    """Another address of this host lets us in at this port, and so senders, too."""
+    """Another address of this host lets us in at this port, and so senders, too.
+
+    Where our own computer has no way to this one: anybody lets us in at all.
+    """
     proposes_tlsa: bool = False
     """The user asked for TLSA records to publish."""
 

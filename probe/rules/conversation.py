@@ -72,9 +72,14 @@ NO_ROUTE = frozenset(f"errno:{number}" for number in (errno.ENETUNREACH, errno.E
 """Our own computer has no way there, most often none for IPv6: that is no fault of the server."""
 
 
+def no_way(seen: Observation) -> bool:
+    """Our own computer has no way there."""
+    return seen.failure is not None and not NO_ROUTE.isdisjoint(seen.failure.symptoms)
+
+
 def _eased(hit: Hit, case: Case) -> Hit:
     """Senders go on to the address that lets them in; where we have no way ourselves, nothing is known of this one."""
-    lost = case.observation.failure and NO_ROUTE.intersection(case.observation.failure.symptoms)
+    lost = no_way(case.observation)
     weight = Severity.INFO if lost else Severity.WARNING
     return replace(hit, severity=weight, facts={**hit.facts, "case": "no-route" if lost else "other"})
 

@@ -12,7 +12,7 @@ from typing import cast
 
 from probe.model import EndpointReport, Finding, Severity, Side, Stage, Tls
 from probe.rules.contrast import Contrast, Group, Groups, few, troubles
-from probe.rules.conversation import NO_ROUTE
+from probe.rules.conversation import no_way
 from probe.rules.handshake import declined
 
 IDS = frozenset(
@@ -42,9 +42,8 @@ def compared(endpoints: Sequence[EndpointReport]) -> tuple[Finding, ...]:
 
 def _takes_part(report: EndpointReport) -> bool:
     seen = report.observation
-    lost = seen.failure is not None and not NO_ROUTE.isdisjoint(seen.failure.symptoms)
     called = seen.side is Side.SERVER and seen.endpoint.tls is not Tls.NONE
-    return called and not (seen.client_chain or lost or declined(seen))
+    return called and not (seen.client_chain or no_way(seen) or declined(seen))
 
 
 def _by_name(seen: Sequence[EndpointReport]) -> Iterator[Finding]:
