@@ -16,7 +16,7 @@ from probe.pki.profile import TLS_KEY_USAGES, is_root
 from probe.rules.case import Case
 from probe.rules.dane import dane_outcome
 from probe.rules.handshake import DH_BROKEN, DH_MINIMUM, OLD_VERSIONS
-from probe.rules.policy import StsOutcome
+from probe.rules.sts import StsOutcome
 
 JAVA_LIST = 10
 """Java accepts a list of so many certificates (sun.security.ssl.SSLConfiguration, maxCertificateChainLength)."""
