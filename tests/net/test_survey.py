@@ -278,7 +278,7 @@ def test_what_was_seen_stays_known() -> None:
         known = Known(domain(here.port))
         task = asyncio.create_task(survey(known.target, ObserveOptions(), dns, Breadth(repeat=2), known))
         async with asyncio.timeout(10):
-            await until(lambda: len(known.seen) == 2 and bool(known.tlsa))
+            await until(lambda: len(known.seen) == 2 and len(known.tlsa) == 2)
             count = known.count()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
