@@ -118,6 +118,8 @@ class _Tour:
     breadth: Breadth
     known: Known
     allow_private: bool
+    dns_ms: dict[int, float] = field(default_factory=dict)
+    """Host → milliseconds until its addresses were known."""
     addresses: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
@@ -187,7 +189,9 @@ async def _host(tour: _Tour, number: int, target: Target, preference: int | None
     """Look at every address of one host, and for its TLSA records meanwhile."""
     known, options = tour.known, tour.run.options
     known.waiting[number, 0, 0] = target.name
+    before = tour.run.ms
     resolved = await tour.dns.addresses(target.name, family_of(options), tour.at_most(RESOLVE_TIMEOUT))
+    tour.dns_ms[number] = round(tour.run.ms - before, 3)
     if resolved.failure:
         nowhere = unresolved(tour.run, target, resolved.failure)
         known.add((number, 0, 0), _preferred(nowhere, preference))
@@ -253,6 +257,7 @@ async def _look(tour: _Tour, rank: Rank, endpoint: Endpoint, seconds: float = CO
     """Take one look. A port that nobody asked for, and where nobody is, is no news."""
     tour.known.waiting[rank] = _named(endpoint)
     seen = await look(tour.run, endpoint, seconds)
+    seen = replace(seen, timing_ms={Stage.DNS.value: tour.dns_ms[rank[0]], **seen.timing_ms})
     if seconds == KNOCK_TIMEOUT and seen.stage is Stage.CONNECT:
         del tour.known.waiting[rank]
     else:

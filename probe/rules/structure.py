@@ -13,8 +13,8 @@ from probe.rules.case import Case, Hit, Need, about, rule
 
 GNUTLS_DEPTH = 16
 """GnuTLS refuses a longer list (DEFAULT_MAX_VERIFY_DEPTH in lib/gnutls_int.h)."""
-TIDY_COUNT = 10
-"""More than any public CA needs; Postfix follows at most nine intermediates (smtp_tls_scert_verifydepth)."""
+JAVA_LIST = 10
+"""Java refuses a longer list (sun.security.ssl.SSLConfiguration, maxCertificateChainLength)."""
 
 WRONG_KEY_REASONS = frozenset({"reason:123", "reason:370", "reason:383", "reason:264", "reason:265"})
 """SSL_R_BAD_SIGNATURE, WRONG_SIGNATURE_TYPE, WRONG_CERTIFICATE_TYPE, WRONG_SIGNATURE_LENGTH, WRONG_SIGNATURE_SIZE
@@ -224,14 +224,14 @@ def root_included(case: Case) -> Iterable[Hit]:
         yield Hit(roots, {"certificates": _list(case, roots)})
 
 
-@rule("too-many-certs", Severity.INFO, Need.LIST, "GnuTLS lib/gnutls_int.h, Postfix TLS_README")
+@rule("too-many-certs", Severity.WARNING, Need.LIST, "GnuTLS lib/gnutls_int.h, Java SSLConfiguration")
 def too_many_certs(case: Case) -> Iterable[Hit]:
-    """The list is longer than any public CA needs, or than some peers accept."""
+    """The list is longer than some peers accept."""
     count = len(case.presented)
     if count > GNUTLS_DEPTH:
-        yield Hit((), {"count": str(count), "limit": str(GNUTLS_DEPTH)}, severity=Severity.WARNING)
-    elif count > TIDY_COUNT:
-        yield Hit((), {"count": str(count), "limit": str(TIDY_COUNT), "case": "untidy"})
+        yield Hit((), {"count": str(count), "limit": str(GNUTLS_DEPTH)})
+    elif count > JAVA_LIST:
+        yield Hit((), {"count": str(count), "limit": str(JAVA_LIST), "case": "untidy"})
 
 
 @rule("fragile-path", Severity.ERROR, Need.LEAF, "OpenSSL crypto/x509/x509_vfy.c build_chain: no backtracking")

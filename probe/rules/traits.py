@@ -17,11 +17,8 @@ from probe.rules.case import Case
 from probe.rules.dane import dane_outcome
 from probe.rules.handshake import DH_BROKEN, DH_MINIMUM, OLD_VERSIONS
 from probe.rules.policy import StsOutcome
+from probe.rules.structure import GNUTLS_DEPTH, JAVA_LIST
 
-JAVA_LIST = 10
-"""Java accepts a list of so many certificates (sun.security.ssl.SSLConfiguration, maxCertificateChainLength)."""
-GNUTLS_LIST = 16
-"""GnuTLS does so (DEFAULT_MAX_VERIFY_DEPTH in lib/gnutls_int.h)."""
 POSTFIX_DEPTH = 9
 """Intermediates that Postfix follows (postconf(5), smtp_tls_scert_verifydepth)."""
 RSA_MINIMUM = 1024
@@ -39,7 +36,7 @@ _LEAF_OR_CA = frozenset({"expired", "not-yet-valid", "eku", "weak-key"})
 def traits(case: Case) -> frozenset[str] | None:
     """Tell what senders mind; None where the server was not seen far enough to say anything."""
     seen = case.observation
-    if not (seen.presented is not None or _without_tls(seen)):
+    if not (seen.presented is not None or _without_tls(seen)) or _nobody_goes_on(seen):
         return None
     found = {*_of_connection(seen), *_of_list(case), *_of_dane(case)}
     return frozenset(found | set(_of_path(case)) | set(_of_name(case)) if case.leaf else found)
@@ -55,6 +52,12 @@ def _of_dane(case: Case) -> Iterator[str]:
 def of_sts(outcome: StsOutcome) -> frozenset[str]:
     """Give the trait of what an MTA-STS sender does; none where it finds no policy."""
     return frozenset() if outcome is StsOutcome.NONE else frozenset({f"sts-{outcome}"})
+
+
+def _nobody_goes_on(seen: Observation) -> bool:
+    """What stops every sender alike, verifying or not: TLS before any greeting, or no word inside TLS."""
+    stopped = seen.failure is not None and seen.stage is Stage.EHLO_TLS and seen.failure.trouble not in _OF_TLS
+    return stopped or seen.retried == "implicit"
 
 
 def _without_tls(seen: Observation) -> bool:
@@ -91,7 +94,7 @@ def _of_list(case: Case) -> Iterator[str]:
         yield "leaf-not-first"
     if len(case.presented) > JAVA_LIST:
         yield "long-list"
-    if len(case.presented) > GNUTLS_LIST:
+    if len(case.presented) > GNUTLS_DEPTH:
         yield "longer-list"
 
 
