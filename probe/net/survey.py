@@ -133,7 +133,7 @@ async def _policies(tour: _Tour, domain: Domain) -> None:
 
 async def _host(tour: _Tour, number: int, target: Target, preference: int | None) -> None:
     """Look at every address of one host, and for its TLSA records meanwhile."""
-    known, options = tour.known, tour.run.options
+    known, options, before = tour.known, tour.run.options, tour.run.ms
     known.waiting[number, 0, 0] = target.name
     before = tour.run.ms
     resolved = await tour.dns.addresses(target.name, family_of(options), tour.at_most(RESOLVE_TIMEOUT))
@@ -144,8 +144,8 @@ async def _host(tour: _Tour, number: int, target: Target, preference: int | None
         return
     if resolved.partly:
         known.left_out.append(f"more addresses of {target.name} ({resolved.partly.text})")
-    for address in resolved.addresses[ADDRESSES:]:
-        known.left_out.append(f"{target.name} at {address} (more than {ADDRESSES} addresses)")
+    if more := len(resolved.addresses[ADDRESSES:]):
+        known.left_out.append(f"{more} more addresses of {target.name} ({ADDRESSES} are the most)")
     places = [
         replace(endpoint_of(target, address, options), mx_preference=preference)
         for address in resolved.addresses[:ADDRESSES]

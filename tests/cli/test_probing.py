@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import asyncio
+import json
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -135,3 +138,23 @@ def test_a_finding_without_a_page_is_shown_by_its_id(
     answers["mx"] = replace(MISSING, endpoints=(replace(MISSING.endpoints[0], findings=(finding,)),))
     assert main(["mx", "--trust", "none", "--quiet"]) == 1
     assert capsys.readouterr().out == "✗ mx:25 — brand-new\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_whoever_ends_it_is_told_what_is_known(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    """Ctrl-C, and the signal of timeout(1) and of service managers; --json is one document still."""
+
+    async def probe_host(_: Target, __: Options, known: Known) -> Report:
+        known.add((0, 0, 0), MISSING.endpoints[0].observation)
+        known.waiting[0, 1, 0] = "mx.example.test at 127.0.0.2:25"
+        signal.raise_signal(number)
+        await asyncio.sleep(20)
+        raise AssertionError
+
+    monkeypatch.setattr(pipeline, "probe_host", probe_host)
+    assert main(["mx.example.test", "--trust", "none", "--json"]) == 130
+    out, err = capsys.readouterr()
+    assert json.loads(out)["left_out"] == ["mx.example.test at 127.0.0.2:25"]
+    assert "Interrupted before the end; the report holds" in err

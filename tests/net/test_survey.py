@@ -156,6 +156,35 @@ def test_no_host_hides_another() -> None:
     assert [mx.host.partition(".")[0] for mx in found.domain.mx] == ["slow", "both", "shut", "odd"]
 
 
+def test_dns_that_hangs_for_one_host_hides_no_other() -> None:
+    """Neither for its addresses, nor while somebody asks whether it is an alias."""
+    silence = Says(manner="silence")
+    hanging: dict[str, str | list[str] | Says] = {"hang.example.test A": silence, "hang.example.test AAAA": silence}
+    began = time.monotonic()
+    found, _ = seen({ONE: GOOD}, hosts(a=ONE, hang=[]) | hanging, timeout=1.5)
+    assert time.monotonic() - began < 4
+    assert ends(found) == [
+        ("a.example.test", ONE, Stage.DONE, None),
+        ("hang.example.test", None, Stage.DNS, Trouble.UNRESOLVED),
+    ]
+    assert "dns" in found.observations[0].timing_ms
+
+
+def test_a_family_that_cannot_be_looked_up_is_left_out_aloud() -> None:
+    """What was seen of the other one is not the whole."""
+    found, _ = seen({ONE: GOOD}, {**hosts(a=ONE), "a.example.test AAAA": Says(rcode="SERVFAIL")})
+    assert ends(found) == [("a.example.test", ONE, Stage.DONE, None)]
+    (left,) = found.left_out
+    assert left.startswith("more addresses of a.example.test (SERVFAIL for a.example.test AAAA, says 127.0.0.1:")
+
+
+def test_one_machine_is_asked_once_at_a_time_however_dns_writes_it() -> None:
+    """::ffff:192.0.2.1 is 192.0.2.1 (RFC 4291 §2.5.5.2)."""
+    found, here = seen({ONE: SLOW}, hosts(a=ONE, b=f"::ffff:{ONE}"))
+    assert [stage for *_, stage, _ in ends(found)] == [Stage.DONE, Stage.DONE]
+    assert here.crowd == 1
+
+
 SLOW = parse("slow", "ends done\npause 10\n" + "\n".join(GOOD.connections[0]))
 """Good, and it takes some time to greet."""
 
@@ -337,8 +366,7 @@ def test_many_hosts_and_addresses_are_bounded() -> None:
         Stage.DNS: MOST_HOSTS - 1,
         Stage.CONNECT: module.ADDRESSES,
     }
-    more = [f"mx3.example.test at {address(n)} (more than 16 addresses)" for n in range(116, 120)]
-    assert list(found.left_out) == more
+    assert found.left_out == ("4 more addresses of mx3.example.test (16 are the most)",)
     assert here.visits == {}
 
 

@@ -26,6 +26,7 @@ from probe.model import (
     PolicyFetch,
     Protocol,
     Refusal,
+    Severity,
     Stage,
     StsLook,
     Survey,
@@ -131,6 +132,34 @@ def ended(stage: Stage, trouble: Trouble) -> Observation:
 def test_a_conversation_without_certificates(seen: Observation, expected: set[str] | None) -> None:
     """Where TLS was refused, or came to nothing, that is minded; before that nothing can be said."""
     assert _plain(traits(Case(seen, NOW))) == expected
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"stage": Stage.EHLO_TLS, "failure": Failure(Trouble.CLOSED, "closed")},
+        {"stage": Stage.EHLO_TLS, "failure": Failure(Trouble.TIMEOUT, "late")},
+        {"retried": "implicit"},
+    ],
+)
+def test_where_no_sender_goes_on_none_is_said_to_deliver(changes: dict[str, object]) -> None:
+    """However good the chain is."""
+    assert traits(of_list(chain(1)[:2], chain(1)[2:], **changes)) is None
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.id)
+def test_the_table_does_not_contradict_the_findings(scene: Scene) -> None:
+    """An error is minded by somebody, and where somebody refuses there is at least a warning."""
+    act = scene.act(CAST)
+    seen = replace(SEEN, presented=tuple(forged.der for forged in act.sent))
+    trusted = anchors.of([parse(forged.der) for forged in act.anchors], "test") if act.anchors else anchors.none()
+    report = judged(seen, Options(anchors=trusted, name=NAME))
+    outcomes = {refusal.outcome for refusal in report.refused_by}
+    severities = {finding.severity for finding in report.findings}
+    if report.refused_by and Severity.ERROR in severities:
+        assert outcomes != {"delivers"}
+    if outcomes & {"refuses", "defers"}:
+        assert severities & {Severity.ERROR, Severity.WARNING}
 
 
 @pytest.mark.parametrize(
