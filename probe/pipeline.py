@@ -72,14 +72,20 @@ def _clock(seconds: float) -> Callable[[], float]:
 
 
 async def _presenting(seen: Survey, network: ObserveOptions) -> Survey:
-    """Look once more at the first server that let us in, now presenting our certificate; and at what we present."""
+    """Look once more, now presenting our certificate; and look at what we present.
+
+    It is for the first server that came to TLS, else for the first that let us in.
+    """
     from probe.net.observe import begun, look
 
-    first = next((one for one in seen.observations if one.stage not in {Stage.DNS, Stage.CONNECT}), None)
-    if first is None:
+    open_doors = [one for one in seen.observations if one.stage not in {Stage.DNS, Stage.CONNECT}]
+    if not open_doors:
         return seen
-    there = first.endpoint
-    presenting = await look(begun(network), there)
+    first = next((one for one in open_doors if one.presented is not None), open_doors[0])
+    run, there = begun(network), first.endpoint
+    presenting = await look(run, there)
+    if run.cut(presenting):
+        return replace(seen, left_out=(*seen.left_out, f"{there.host} at {there.address}, with our certificate"))
     ours = of_list(presenting.client_chain, presenting.started, Side.CLIENT)
     return replace(seen, observations=(*seen.observations, presenting, ours))
 

@@ -83,6 +83,15 @@ class Run:
         """Seconds until the total deadline."""
         return self.until - self.loop.time()
 
+    @property
+    def late(self) -> bool:
+        """Half of the time is gone."""
+        return self.left < self.options.timeout / 2
+
+    def cut(self, seen: Observation) -> bool:
+        """The total deadline ended that look, and not what the server did."""
+        return self.left <= 0 and seen.failure is not None and seen.failure.trouble is Trouble.TIMEOUT
+
     def enter(self, stage: Stage) -> None:
         """Tell whoever watches that a stage begins."""
         if self.options.on_stage:

@@ -140,7 +140,7 @@ async def _host(tour: _Tour, number: int, target: Target, preference: int | None
     tour.dns_ms[number] = round(tour.run.ms - before, 3)
     if resolved.failure:
         nowhere = unresolved(tour.run, target, resolved.failure)
-        known.add((number, 0, 0), _preferred(nowhere, preference))
+        known.add((number, 0, 0), replace(nowhere, endpoint=replace(nowhere.endpoint, mx_preference=preference)))
         return
     if resolved.partly:
         known.left_out.append(f"more addresses of {target.name} ({resolved.partly.text})")
@@ -156,10 +156,6 @@ async def _host(tour: _Tour, number: int, target: Target, preference: int | None
         for n, place in enumerate(places):
             group.create_task(_address(tour, (number, n, 0), place))
         group.create_task(_tlsa(tour, number, target))
-
-
-def _preferred(seen: Observation, preference: int | None) -> Observation:
-    return replace(seen, endpoint=replace(seen.endpoint, mx_preference=preference))
 
 
 async def _tlsa(tour: _Tour, number: int, target: Target) -> None:
@@ -200,12 +196,18 @@ def _machine(endpoint: Endpoint) -> str:
 
 
 async def _look(tour: _Tour, rank: Rank, endpoint: Endpoint, seconds: float = CONNECT_TIMEOUT) -> Observation:
-    """Take one look. A port that nobody asked for, and where nobody is, is no news."""
+    """Take one look. A port that nobody asked for, and where nobody is, is no news.
+
+    Nor is it, beside other looks, that the time was up for one which began late.
+    """
     tour.known.waiting[rank] = named_look(endpoint)
+    late = tour.run.late and bool(tour.known.seen)
     seen = await look(tour.run, endpoint, seconds)
     seen = replace(seen, timing_ms={Stage.DNS.value: tour.dns_ms[rank[0]], **seen.timing_ms})
     if seconds == KNOCK_TIMEOUT and seen.stage is Stage.CONNECT:
         del tour.known.waiting[rank]
+    elif late and tour.run.cut(seen):
+        tour.known.leave_out(rank, named_look(endpoint))
     else:
         tour.known.add(rank, seen)
     return seen

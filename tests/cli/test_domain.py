@@ -23,7 +23,7 @@ import pytest
 from net.fake_dns import Says, Zone, resolver
 
 from probe.cli import main
-from probe.demo import manners
+from probe.demo import keys, manners
 from probe.demo.cases import Case, case_of
 from probe.demo.cast import Act, Cast, cast
 from probe.demo.line import Line
@@ -263,6 +263,18 @@ def test_the_total_deadline(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert [e["host"] for e in target["endpoints"]] == [MX1, MX2]
     assert [e["status"] for e in target["endpoints"]] == ["unreachable", "ok"]
     assert target["left_out"] == [f"{MX3} at {ONE}:{here.port}"]
+
+
+def test_no_time_is_left_for_our_certificate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The server that would have been asked with it is not at fault."""
+    own = ACTORS.leaf(eku=("serverAuth", "clientAuth"))
+    (tmp_path / "own.pem").write_text(keys.pem("leaf") + own.pem + ACTORS.r3.pem, encoding="ascii")
+    with place({ONE: SILENT, TWO: BOTH}, TWO_HOSTS, tmp_path) as here:
+        asked = [f"example.test:{here.port}", "--mx", *here.words, "--client-cert", str(tmp_path / "own.pem")]
+        assert main([*asked, "--timeout", "1", "--json"]) == 1
+    target = document(capsys)
+    assert [(e["host"], e["status"]) for e in target["endpoints"]] == [(MX1, "unreachable"), (MX2, "ok")]
+    assert target["left_out"] == [f"{MX2} at {TWO}, with our certificate"]
 
 
 def hanging(reached: threading.Event, *, after: int = 0) -> Case:

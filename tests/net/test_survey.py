@@ -286,6 +286,14 @@ def test_after_the_deadline_nobody_is_asked() -> None:
     assert found.left_out == (f"a.example.test at {ONE}:{here.port}", f"b.example.test at {ONE}:{here.port}")
 
 
+def test_a_look_that_began_late_accuses_nobody() -> None:
+    """A server that greets after more than half of the time is right; that there was none for a second look is ours."""
+    slow = parse("slow", "ends done\npause 60\n" + "\n".join(GOOD.connections[0]))
+    found, here = seen({ONE: slow}, hosts(a=ONE), Breadth(repeat=3), timeout=3)
+    assert ends(found) == [("a.example.test", ONE, Stage.DONE, None)]
+    assert (here.visits[ONE], found.left_out) == (2, (f"a.example.test at {ONE}:{here.port}",))
+
+
 def test_too_many_hanging_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever had no turn is named as such."""
     monkeypatch.setattr(module, "AT_ONCE", 1)
