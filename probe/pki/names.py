@@ -59,6 +59,11 @@ def is_host_name(text: str) -> bool:
         return False
 
 
+def is_address(text: str) -> bool:
+    """It is an IP address, without brackets."""
+    return _address(text) is not None
+
+
 def matches(certificate: Certificate, reference: str) -> bool:
     """Say whether one of the presented names matches the reference name (RFC 9525 6); never for an empty one."""
     name = _reference(reference)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Sequence
 
 from probe.model import Confidence, Dnssec, Domain, Finding, Severity, Trouble
-from probe.pki.names import is_host_name
+from probe.pki.names import is_address, is_host_name
 
 IDS = frozenset({"mx-is-address", "mx-bad-name", "mx-is-cname", "mx-too-many"})
 """What ``of_domain`` may find, beside ``dns-failed``, ``no-mx`` and ``null-mx`` of a single host."""
@@ -42,9 +41,9 @@ def _of_records(domain: Domain) -> Iterator[Finding]:
     good = any(map(is_host_name, hosts))
     weight = Severity.WARNING if good else Severity.ERROR
     alone = {} if good else {"case": "only"}
-    if addresses := [host for host in hosts if _is_address(host)]:
+    if addresses := [host for host in hosts if is_address(host)]:
         yield Finding("mx-is-address", weight, facts=_facts(domain, addresses) | alone)
-    if odd := [host for host in hosts if host and not is_host_name(host) and not _is_address(host)]:
+    if odd := [host for host in hosts if host and not is_host_name(host) and not is_address(host)]:
         yield Finding("mx-bad-name", weight, facts=_facts(domain, odd) | alone)
     if "" in hosts:
         yield Finding("mx-bad-name", weight, facts=_facts(domain, ["."]) | {"case": "null"})
@@ -60,11 +59,3 @@ def _facts(domain: Domain, records: Sequence[str]) -> dict[str, object]:
     each = tuple(dict.fromkeys(records))
     more = (f"and {len(each) - NAMED} more",) if len(each) > NAMED else ()
     return {"host": domain.name, "records": (*each[:NAMED], *more)}
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
