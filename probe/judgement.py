@@ -49,8 +49,9 @@ from probe.rules.case import Case
 from probe.rules.conversation import no_way
 from probe.rules.domain import of_domain
 from probe.rules.looks import compared
-from probe.rules.policy import of_policies, sts_outcome, web_host
+from probe.rules.policy import of_policies
 from probe.rules.presenting import changed, looked_twice
+from probe.rules.sts import sts_outcome, web_host
 from probe.rules.traits import of_sts, traits
 from probe.wording import Saying, slots_of, spoken, voice_of
 

@@ -35,7 +35,7 @@ from probe.model import (
     Tls,
 )
 from probe.pki.profile import is_root
-from probe.rules.policy import web_host
+from probe.rules.sts import web_host
 
 if TYPE_CHECKING:
     from probe.net.known import Known

@@ -31,7 +31,7 @@ from probe.net.http import (
     refuse_unwieldy,
 )
 from probe.wire.handshake import Handshake
-from probe.wire.sts import meant_for_reports, meant_for_sts
+from probe.wire.sts import NOT_ASKED, meant_for_reports, meant_for_sts
 
 if TYPE_CHECKING:
     import socket
@@ -45,8 +45,6 @@ SECONDS = 15.0
 """For the policy: RFC 8461 §3.3 suggests that a sender waits for a minute, but a person waits for this report."""
 CONNECT_SECONDS = 4.0
 """Most time for one address, so that a dead IPv6 leaves some for IPv4."""
-NOT_ASKED = "address:private"
-"""Symptom of a web host that was left alone."""
 DNS_SECONDS = 8.0
 """For one look-up."""
 OK = 200

@@ -16,8 +16,8 @@ from probe.pki.profile import TLS_KEY_USAGES, is_root
 from probe.rules.case import Case
 from probe.rules.dane import dane_outcome
 from probe.rules.handshake import DH_BROKEN, DH_MINIMUM, OLD_VERSIONS
-from probe.rules.policy import StsOutcome
 from probe.rules.structure import GNUTLS_DEPTH, JAVA_LIST
+from probe.rules.sts import StsOutcome
 
 POSTFIX_DEPTH = 9
 """Intermediates that Postfix follows (postconf(5), smtp_tls_scert_verifydepth)."""

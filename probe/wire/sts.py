@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+NOT_ASKED = "address:private"
+"""Symptom of a web host that was left alone, since its address is not public."""
 MODES = ("enforce", "testing", "none")
 LONGEST_AGE = 31557600
 """Seconds: the most that max_age may be (RFC 8461 §3.2), a year."""

@@ -10,7 +10,7 @@ import pytest
 from probe.catalogue.senders import BREAK, OUTCOMES, TABLE, clauses, refusals, senders, verifiers, worst_first
 from probe.model import Protocol
 from probe.pki.dane import Outcome
-from probe.rules.policy import StsOutcome
+from probe.rules.sts import StsOutcome
 from probe.rules.traits import NO_DANE, of_sts
 
 ROWS = tomllib.loads(TABLE.read_text(encoding="utf-8"))

@@ -33,8 +33,10 @@ from probe.model import (
 )
 from probe.pki import anchors
 from probe.pki.certificate import parse
-from probe.rules.policy import NOT_ASKED, StsOutcome, of_policies, sts_outcome, web_host
+from probe.rules.policy import of_policies
+from probe.rules.sts import StsOutcome, sts_outcome, web_host
 from probe.wire import sts
+from probe.wire.sts import NOT_ASKED
 
 MX = "mx.example.test"
 HOST = "mta-sts.example.test"

@@ -40,7 +40,7 @@ from probe.pki.certificate import parse
 from probe.pki.chain import build
 from probe.pki.pool import Pool
 from probe.rules.case import Case
-from probe.rules.policy import StsOutcome
+from probe.rules.sts import StsOutcome
 from probe.rules.traits import of_sts, traits
 
 SEEN = Observation(Endpoint(NAME, "192.0.2.25", 25), NOW, Stage.DONE, tls_version="TLSv1.3")
