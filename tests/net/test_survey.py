@@ -260,7 +260,7 @@ def test_what_is_not_wanted_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> 
     found, here = seen({ONE: BUSY, TWO: SCRIPTS["greeting-554"]}, hosts(a=ONE, b=TWO), Breadth(True, 4))
     assert here.visits == {ONE: 1, TWO: 1}
     assert [one.greeting and one.greeting.code for one in found.observations] == [421, 554]
-    assert found.left_out == (f"a.example.test at {ONE}:{here.port}", f"b.example.test at {TWO}:{here.port}")
+    assert {*found.left_out} == {f"a.example.test at {ONE}:{here.port}", f"b.example.test at {TWO}:{here.port}"}
 
 
 def test_a_server_that_has_enough_of_us_is_left_alone() -> None:
@@ -273,25 +273,17 @@ def test_a_server_that_has_enough_of_us_is_left_alone() -> None:
 
 
 def test_after_the_deadline_nobody_is_asked() -> None:
-    """Nor accused: the second host at a hanging address was not looked at, and neither was anything else there."""
+    """Nor accused: the other host at a hanging address was not looked at, and neither was anything else there."""
     began = time.monotonic()
     found, here = seen({ONE: SILENT, TWO: GOOD}, hosts(a=ONE, b=ONE, c=TWO), Breadth(repeat=2), timeout=1)
     assert time.monotonic() - began < 3
-    assert ends(found) == [
-        ("a.example.test", ONE, Stage.GREETING, Trouble.TIMEOUT),
-        ("c.example.test", TWO, Stage.DONE, None),
-        ("c.example.test", TWO, Stage.DONE, None),
+    assert [one[1:] for one in ends(found)] == [
+        (ONE, Stage.GREETING, Trouble.TIMEOUT),
+        (TWO, Stage.DONE, None),
+        (TWO, Stage.DONE, None),
     ]
     assert here.visits[ONE] == 1
-    assert found.left_out == (f"a.example.test at {ONE}:{here.port}", f"b.example.test at {ONE}:{here.port}")
-
-
-def test_a_look_that_began_late_accuses_nobody() -> None:
-    """A server that greets after more than half of the time is right; that there was none for a second look is ours."""
-    slow = parse("slow", "ends done\npause 60\n" + "\n".join(GOOD.connections[0]))
-    found, here = seen({ONE: slow}, hosts(a=ONE), Breadth(repeat=3), timeout=3)
-    assert ends(found) == [("a.example.test", ONE, Stage.DONE, None)]
-    assert (here.visits[ONE], found.left_out) == (2, (f"a.example.test at {ONE}:{here.port}",))
+    assert {*found.left_out} == {f"{host}.example.test at {ONE}:{here.port}" for host in "ab"}
 
 
 def test_too_many_hanging_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
