@@ -170,10 +170,12 @@ WITH_CASE |= {
     ("tls-rpt-broken", "rua"): {"line"},
 }
 COMPARING = ("sni-dependent", "ecdsa-rsa-differ", "tls-version-dependent", "pool-dependent", "address-dependent")
+WITH_CASE |= {(id_, "more"): {"common"} for id_ in (*COMPARING, "mx-dependent")}
 WITHOUT = {
     ("handshake-refused", "no-sni"): {"alert"},
     ("handshake-refused", "tls1.2"): {"alert"},
     **{(id_, "each"): {"right"} for id_ in (*COMPARING, "mx-dependent")},
+    **{(id_, "more"): {"right"} for id_ in (*COMPARING, "mx-dependent")},
     **{(id_, "other"): {"right", "affected"} for id_ in COMPARING},
 }
 """(id, case) → what the rule does not give then."""
@@ -226,12 +228,12 @@ CASES = {
     "key-unreadable": {"folder"},
     "key-misplaced": {"key-first", "key-last"},
     "expired-twin": {"first"},
-    "sni-dependent": {"each", "other"},
-    "ecdsa-rsa-differ": {"each"},
-    "tls-version-dependent": {"each", "other"},
-    "pool-dependent": {"each", "other", "unheard", "silent"},
-    "address-dependent": {"each", "other", "unheard", "silent"},
-    "mx-dependent": {"each", "unheard", "silent"},
+    "sni-dependent": {"each", "more", "other"},
+    "ecdsa-rsa-differ": {"each", "more"},
+    "tls-version-dependent": {"each", "more", "other"},
+    "pool-dependent": {"each", "more", "other", "unheard", "silent"},
+    "address-dependent": {"each", "more", "other", "unheard", "silent"},
+    "mx-dependent": {"each", "more", "part", "unheard", "silent"},
     "client-cert-tried": {"taken", "unasked", "needed", "same", "apart"},
     "served-differs": {"not-reloaded", "unchained", "older", "other-key", "listed", "no-leaf"},
     "mta-sts-broken": {
