@@ -22,7 +22,7 @@ _LONG = 5
 
 
 def near(text: str) -> tuple[str, ...]:
-    """Return the ids of the nearest pages, best first, of equals what says the words oftener; none where nothing is near."""
+    """Return the ids of the nearest pages, best first, of equals what says the words oftener; none for none."""
     said = set(_WORD.findall(normal(text[:LONGEST])))
     said = {_spelt(word) for word in sorted(said)[:_WORDS]}
     words = {word for word in said if len(word) >= _LONG or word in _id_words()}
