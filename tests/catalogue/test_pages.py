@@ -96,7 +96,7 @@ FACTS = {
     "mta-sts-mismatch": STS | {"mx_host", "patterns", "consequence"},
     "mta-sts-none": STS,
     "tls-rpt-broken": {"domain", "report_owner"},
-    "tls-rpt-none": {"domain", "report_owner"},
+    "tls-rpt-none": {"domain", "report_owner", "by"},
     "sni-dependent": LOOKS | {"where", "asked"},
     "ecdsa-rsa-differ": LOOKS | {"where"},
     "tls-version-dependent": LOOKS | {"where"},
@@ -172,6 +172,7 @@ WITH_CASE |= {
 COMPARING = ("sni-dependent", "ecdsa-rsa-differ", "tls-version-dependent", "pool-dependent", "address-dependent")
 WITH_CASE |= {(id_, "more"): {"common"} for id_ in (*COMPARING, "mx-dependent")}
 WITHOUT = {
+    **{("tls-rpt-none", case): {"by"} for case in ("testing", "announced")},
     ("handshake-refused", "no-sni"): {"alert"},
     ("handshake-refused", "tls1.2"): {"alert"},
     **{(id_, "each"): {"right"} for id_ in (*COMPARING, "mx-dependent")},
@@ -252,6 +253,7 @@ CASES = {
     | {"size", "redirect", "status", "type", "html", "expired", "name", "incomplete", "untrusted", "certificate", "bom"}
     | {"lacks", "wrong", "line", "pattern", "short", "long"},
     "mta-sts-mismatch": {"tls", "name", "incomplete", "untrusted", "expired", "certificate"},
+    "tls-rpt-none": {"testing", "announced"},
     "tls-rpt-broken": {"dns", "several", "version", "rua"},
     "key-usage": {"intermediate"},
     "v1-cert": {"intermediate"},
