@@ -112,6 +112,7 @@ FACTS = {
     "mx-is-address": {"records"},
     "mx-bad-name": {"records"},
     "mx-is-cname": {"records"},
+    "mx-is-private": {"records"},
     "mx-too-many": {"seen", "count"},
 }
 """Finding id → facts that its rule always gives; a page that is not named here may use TALK."""
@@ -188,6 +189,7 @@ CASES = {
     "unreachable": {"mx", "other", "no-route"},
     "mx-is-address": {"only"},
     "mx-bad-name": {"only", "null"},
+    "mx-is-private": {"only"},
     "dane-mismatch": {"path", "outranked", "no-tls"},
     "dane-ta-missing": {"root"},
     "dane-insecure": {"addresses", "mx"},
