@@ -252,7 +252,7 @@ def _of_domain(report: Report, policy: Chain | None) -> Iterator[Finding]:
     domain = report.domain
     if domain is None:
         return
-    yield from of_domain(domain)
+    yield from of_domain(domain, report.endpoints)
     yield from of_policies(domain, report.endpoints, policy)
 
 

@@ -32,11 +32,16 @@ class Contrast:
     groups: Groups
 
     @property
+    def common(self) -> tuple[str, ...]:
+        """Ids of the warnings and errors that every group has; where there are any, no group is right."""
+        every = [troubles(group) for group in self.groups.values()]
+        return tuple(id_ for id_ in every[0] if all(id_ in ids for ids in every))
+
+    @property
     def wrong(self) -> dict[str, dict[str, Severity]]:
         """Group → ids of the warnings and errors that it has and not every group has."""
         every = {label: troubles(group) for label, group in self.groups.items()}
-        common = set.intersection(*map(set, every.values()))
-        return {label: {id_: ids[id_] for id_ in ids if id_ not in common} for label, ids in every.items()}
+        return {label: {id_: ids[id_] for id_ in ids if id_ not in self.common} for label, ids in every.items()}
 
     @property
     def affected(self) -> Groups:
@@ -55,15 +60,21 @@ class Contrast:
         return worst(severity for ids in self.wrong.values() for severity in ids.values())
 
     def finding(self, id_: str, **facts: object) -> Finding:
-        """Say which groups see what. The case is "each" where no group is right, "other" where none is wrong."""
+        """Say which groups see what.
+
+        The case is "other" where none is wrong, "each" where every one has a fault of its own, and "more" where all
+        have a fault in common and some have another in addition.
+        """
         wrong = {label: tuple(ids) for label, ids in self.wrong.items() if ids}
-        right = [label for label in self.groups if label not in wrong]
+        spared = [label for label in self.groups if label not in wrong]
         told: dict[str, object] = {
             "shown": few([f"{label}: {shown(group[0])}" for label, group in self.groups.items()]),
             "affected": few([f"{label} ({', '.join(few(ids))})" for label, ids in wrong.items()]),
-            "right": few(right),
+            "right": () if self.common else few(spared),
         }
-        case = {"case": "each" if wrong else "other"} if not (wrong and right) else {}
+        kind = "other" if not wrong else "each" if not spared else "more" if self.common else ""
+        case: dict[str, object] = {"case": kind} if kind else {}
+        case |= {"common": few(self.common)} if kind == "more" else {}
         place = place_of(next(iter((self.affected or self.groups).values())))
         return Finding(id_, self.severity, facts={**place, **told, **case, **facts})
 

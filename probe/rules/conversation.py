@@ -40,6 +40,13 @@ def inside(observation: Observation) -> dict[str, str]:
     return {"case": "tls"} if observation.presented is not None else {}
 
 
+def _tried(observation: Observation) -> dict[str, str]:
+    """The case "tried" where a silent port was asked for TLS from the first byte as well, and that told no more."""
+    silent = observation.stage is Stage.GREETING and observation.retried is None
+    again = any(line.line == "<again: implicit>" for line in observation.transcript)
+    return {"case": "tried"} if silent and again else {}
+
+
 MAIL_HOSTS = 3
 """Hosts of MX records that a sentence names."""
 
@@ -62,7 +69,7 @@ def _ended(rule_id: str, cite: str, trouble: Trouble, *stages: Stage) -> Rule:
     def look(case: Case) -> Iterable[Hit]:
         seen = case.observation
         if seen.failure and seen.failure.trouble is trouble and (not stages or seen.stage in stages):
-            facts = facts_of(seen, seen.failure, **inside(seen), **elsewhere(seen))
+            facts = facts_of(seen, seen.failure, **_tried(seen), **inside(seen), **elsewhere(seen))
             yield _eased(Hit((), facts), case) if seen.stage is Stage.CONNECT and case.others_open else Hit((), facts)
 
     return Rule(rule_id, Severity.ERROR, Need.OBSERVATION, cite, look)

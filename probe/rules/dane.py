@@ -114,7 +114,7 @@ def tlsa_records(case: Case) -> Iterable[Hit]:
         "published": [_short(record) for record in published[:_MOST]],
         "fitting": [_short(record) for record in holding[:_MOST]],
     }
-    yield Hit((), {**facts, "case": _state(published, holding, asked=answer is not None)})
+    yield Hit((), {**facts, "case": _state(answer, published, holding)})
 
 
 def _mail_host(case: Case) -> str | None:
@@ -128,9 +128,9 @@ _MOST = 20
 """Published records that are repeated."""
 
 
-def _state(published: Sequence[Tlsa], holding: Sequence[Tlsa], *, asked: bool) -> str:
+def _state(answer: TlsaAnswer | None, published: Sequence[Tlsa], holding: Sequence[Tlsa]) -> str:
     if not published:
-        return "" if asked else "unasked"
+        return "unasked" if answer is None else "unknown" if answer.failure else ""
     return "fitting" if holding else "unfitting"
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address
 
-from probe.model import Confidence, Dnssec, Domain, Finding, Severity, Trouble
+from probe.model import Confidence, Dnssec, Domain, EndpointReport, Finding, Severity, Trouble
 from probe.pki.names import is_address, is_host_name
 
-IDS = frozenset({"mx-is-address", "mx-bad-name", "mx-is-cname", "mx-too-many"})
+IDS = frozenset({"mx-is-address", "mx-bad-name", "mx-is-cname", "mx-is-private", "mx-too-many"})
 """What ``of_domain`` may find, beside ``dns-failed``, ``no-mx`` and ``null-mx`` of a single host."""
 
 NAMED = 5
@@ -15,9 +16,14 @@ NAMED = 5
 OF_TROUBLE = {Trouble.NULL_MX: "null-mx", Trouble.NO_MX: "no-mx"}
 
 
-def of_domain(domain: Domain) -> tuple[Finding, ...]:
-    """Judge the MX records of a domain (RFC 5321 §5.1). The findings concern no single endpoint."""
-    return tuple(_unknown(domain) if domain.failure else _of_records(domain))
+def of_domain(domain: Domain, reports: Sequence[EndpointReport] = ()) -> tuple[Finding, ...]:
+    """Judge the MX records of a domain (RFC 5321 §5.1). The findings concern no single endpoint.
+
+    The addresses to which the records lead are told by ``reports``.
+    """
+    if domain.failure:
+        return tuple(_unknown(domain))
+    return (*_of_records(domain), *_of_addresses(domain, reports))
 
 
 def _unknown(domain: Domain) -> Iterator[Finding]:
@@ -52,6 +58,32 @@ def _of_records(domain: Domain) -> Iterator[Finding]:
     if domain.left_out:
         seen = {"seen": str(len(domain.mx)), "count": str(len(domain.mx) + domain.left_out)}
         yield Finding("mx-too-many", Severity.INFO, facts={"host": domain.name} | seen)
+
+
+def _of_addresses(domain: Domain, reports: Sequence[EndpointReport]) -> Iterator[Finding]:
+    """Hosts that are the sender's own computer, or in a private network while others are public.
+
+    Where all are private, and none is called localhost, whoever asks is in that network.
+    """
+    hosts: dict[str, dict[str, None]] = {mx.host: {} for mx in domain.mx if is_host_name(mx.host)}
+    for report in reports:
+        host, address = report.observation.endpoint.host, report.observation.endpoint.address
+        if host in hosts and address and is_address(address.partition("%")[0]):
+            hosts[host][address.partition("%")[0]] = None
+    private = _private(hosts)
+    if domain.implicit or not private:
+        return
+    alone = len(private) == len(hosts)
+    records = [f"{host} ({', '.join(hosts[host])})" if hosts[host] else host for host in private]
+    weight = Severity.ERROR if alone else Severity.WARNING
+    yield Finding("mx-is-private", weight, facts=_facts(domain, records) | ({"case": "only"} if alone else {}))
+
+
+def _private(hosts: Mapping[str, Mapping[str, None]]) -> list[str]:
+    public = any(ip_address(address).is_global for addresses in hosts.values() for address in addresses)
+    inside = {host: all(ip_address(a).is_private for a in addresses) for host, addresses in hosts.items()}
+    named = [host for host in hosts if host.partition(".")[0].lower() == "localhost" and inside[host]]
+    return [host for host in hosts if hosts[host] and inside[host]] if public else named
 
 
 def _facts(domain: Domain, records: Sequence[str]) -> dict[str, object]:

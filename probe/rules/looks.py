@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import cast
 
 from probe.model import EndpointReport, Finding, Severity, Side, Stage, Tls
@@ -96,9 +97,18 @@ def _by_host(usual: Sequence[EndpointReport]) -> Iterator[Finding]:
     for group in _apart([r for r in usual if r.observation.endpoint.mx_preference is not None], _service):
         contrast = Contrast(_labelled(group, _host))
         if contrast.affected:
-            found = contrast.reached("mx-dependent")
+            found = _in_part(contrast.reached("mx-dependent"), contrast)
             settled = found.facts.get("case") in {"each", "unheard", "silent"}
             yield found if settled else replace(found, severity=_MILDER[found.severity])
+
+
+def _in_part(found: Finding, contrast: Contrast) -> Finding:
+    """The case "part" where each host has a fault, and at some of its addresses none."""
+    spots = _labelled(chain.from_iterable(contrast.groups.values()), lambda r: f"{_host(r)} at {_address(r)}")
+    sound = [label for label, group in spots.items() if not troubles(group)]
+    if found.facts.get("case") != "each" or not sound:
+        return found
+    return replace(found, facts={**found.facts, "case": "part", "right": few(sound)})
 
 
 _MILDER = {Severity.ERROR: Severity.WARNING, Severity.WARNING: Severity.INFO}

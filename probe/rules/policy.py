@@ -39,10 +39,10 @@ def of_policies(
     if domain.failure and domain.failure.trouble is Trouble.NULL_MX:
         return ()
     found = [*_broken(domain, policy_chain), *_mismatches(domain, reports, policy_chain)]
-    secured = _announces(domain) or any(_dane(report) for report in reports)
-    if domain.sts and not domain.sts.failure and not found and not secured:
+    dane = any(map(_dane, reports))
+    if domain.sts and not domain.sts.failure and not (found or _announces(domain) or dane or _dane_unknown(reports)):
         found.append(Finding("mta-sts-none", Severity.INFO, facts=_base(domain)))
-    return (*found, *_of_reporting(domain, secured=secured))
+    return (*found, *_of_reporting(domain, _reportable(domain, policy_chain, dane=dane)))
 
 
 def _announces(domain: Domain) -> bool:
@@ -52,6 +52,22 @@ def _announces(domain: Domain) -> bool:
 def _dane(report: EndpointReport) -> bool:
     tlsa = report.observation.tlsa
     return tlsa is not None and bool(tlsa.records) and tlsa.dnssec is Dnssec.SECURE
+
+
+def _dane_unknown(reports: Sequence[EndpointReport]) -> bool:
+    return any(tlsa.failure is not None for report in reports if (tlsa := report.observation.tlsa))
+
+
+def _reportable(domain: Domain, chain: Chain | None, *, dane: bool) -> Facts | None:
+    """By what senders may refuse, or the case in which they refuse nobody and have something to report all the same."""
+    taken = taken_policy(domain, chain)
+    mode = taken.mode if taken else None
+    by = [*(["MTA-STS"] if mode == "enforce" else []), *(["DANE"] if dane else [])]
+    if by:
+        return {"by": " and ".join(by)}
+    if mode == "testing":
+        return {"case": "testing"}
+    return {"case": "announced"} if taken is None and _announces(domain) else None
 
 
 def _base(domain: Domain, mode: str = "testing") -> Facts:
@@ -158,7 +174,7 @@ def _why(taken: Policy, report: EndpointReport) -> tuple[str, Facts] | None:
     return None
 
 
-def _of_reporting(domain: Domain, *, secured: bool) -> Iterator[Finding]:
+def _of_reporting(domain: Domain, reportable: Facts | None) -> Iterator[Finding]:
     """TLS-RPT changes no delivery; its absence matters where there is something to report about."""
     look = domain.tls_rpt
     if look is None:
@@ -166,8 +182,8 @@ def _of_reporting(domain: Domain, *, secured: bool) -> Iterator[Finding]:
     base: Facts = {"domain": domain.name, "report_owner": f"_smtp._tls.{domain.name}"}
     if look.failure:
         yield Finding("tls-rpt-broken", Severity.INFO, facts={**base, "case": "dns", "said": look.failure.text})
-    elif not look.records and secured:
-        yield Finding("tls-rpt-none", Severity.INFO, facts=base)
+    elif not look.records and reportable is not None:
+        yield Finding("tls-rpt-none", Severity.INFO, facts={**base, **reportable})
     for problem in reporting(look.records).problems:
         case = {"several": "several", "rua": "rua"}.get(problem.id, "version")
         yield Finding("tls-rpt-broken", Severity.INFO, facts={**base, "case": case, "line": problem.line})

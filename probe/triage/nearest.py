@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 
 from probe.catalogue.pages import alike, all_pages, ids
@@ -22,7 +22,7 @@ _LONG = 5
 
 
 def near(text: str) -> tuple[str, ...]:
-    """Return the ids of the nearest pages, best first; none where nothing is near."""
+    """Return the ids of the nearest pages, best first, of equals what says the words oftener; none for none."""
     said = set(_WORD.findall(normal(text[:LONGEST])))
     said = {_spelt(word) for word in sorted(said)[:_WORDS]}
     words = {word for word in said if len(word) >= _LONG or word in _id_words()}
@@ -30,7 +30,8 @@ def near(text: str) -> tuple[str, ...]:
     scores: Counter[str] = Counter()
     for id_, known in _vocabulary().items():
         scores[id_] = sum(1000 * (2 if word in id_ else 1) // rarity[word] for word in words & known)
-    found = tuple(id_ for id_, score in scores.most_common(NEAR) if score >= ENOUGH)
+    best = sorted(scores, key=lambda id_: (-scores[id_], -_said(id_, words), id_))[:NEAR]
+    found = tuple(id_ for id_ in best if scores[id_] >= ENOUGH)
     return found or (alike(text) if len(text.split()) == 1 else ())
 
 
@@ -45,8 +46,17 @@ def _spelt(word: str) -> str:
 
 @cache
 def _vocabulary() -> Mapping[str, frozenset[str]]:
+    return {id_: frozenset(words) for id_, words in _counted().items()}
+
+
+@cache
+def _counted() -> Mapping[str, Counter[str]]:
     texts = {this.id: (this.id, this.title, *this.spellings) for this in all_pages()}
-    return {id_: frozenset(_WORD.findall(normal(" ".join(words)))) for id_, words in texts.items()}
+    return {id_: Counter(_WORD.findall(normal(" ".join(words)))) for id_, words in texts.items()}
+
+
+def _said(id_: str, words: Collection[str]) -> int:
+    return sum(_counted()[id_][word] for word in words)
 
 
 @cache

@@ -96,7 +96,7 @@ FACTS = {
     "mta-sts-mismatch": STS | {"mx_host", "patterns", "consequence"},
     "mta-sts-none": STS,
     "tls-rpt-broken": {"domain", "report_owner"},
-    "tls-rpt-none": {"domain", "report_owner"},
+    "tls-rpt-none": {"domain", "report_owner", "by"},
     "sni-dependent": LOOKS | {"where", "asked"},
     "ecdsa-rsa-differ": LOOKS | {"where"},
     "tls-version-dependent": LOOKS | {"where"},
@@ -112,6 +112,7 @@ FACTS = {
     "mx-is-address": {"records"},
     "mx-bad-name": {"records"},
     "mx-is-cname": {"records"},
+    "mx-is-private": {"records"},
     "mx-too-many": {"seen", "count"},
 }
 """Finding id → facts that its rule always gives; a page that is not named here may use TALK."""
@@ -170,10 +171,13 @@ WITH_CASE |= {
     ("tls-rpt-broken", "rua"): {"line"},
 }
 COMPARING = ("sni-dependent", "ecdsa-rsa-differ", "tls-version-dependent", "pool-dependent", "address-dependent")
+WITH_CASE |= {(id_, "more"): {"common"} for id_ in (*COMPARING, "mx-dependent")}
 WITHOUT = {
+    **{("tls-rpt-none", case): {"by"} for case in ("testing", "announced")},
     ("handshake-refused", "no-sni"): {"alert"},
     ("handshake-refused", "tls1.2"): {"alert"},
     **{(id_, "each"): {"right"} for id_ in (*COMPARING, "mx-dependent")},
+    **{(id_, "more"): {"right"} for id_ in (*COMPARING, "mx-dependent")},
     **{(id_, "other"): {"right", "affected"} for id_ in COMPARING},
 }
 """(id, case) → what the rule does not give then."""
@@ -185,12 +189,13 @@ CASES = {
     "unreachable": {"mx", "other", "no-route"},
     "mx-is-address": {"only"},
     "mx-bad-name": {"only", "null"},
+    "mx-is-private": {"only"},
     "dane-mismatch": {"path", "outranked", "no-tls"},
     "dane-ta-missing": {"root"},
     "dane-insecure": {"addresses", "mx"},
     "dane-bogus": {"failed", "unanswered"},
     "dane-unusable": {"some"},
-    "tlsa-records": {"unasked", "fitting", "unfitting"},
+    "tlsa-records": {"unasked", "unknown", "fitting", "unfitting"},
     "handshake-refused": {"no-sni", "tls1.2"},
     "handshake-failed": {"tls1.2", "too-large"},
     "not-tls": {"implicit", "implicit-odd", "odd"},
@@ -200,7 +205,7 @@ CASES = {
     "oversize-reply": {"tls"},
     "not-smtp": {"tls", "protocol"},
     "banner-refused": {"tls"},
-    "timeout-banner": {"tls"},
+    "timeout-banner": {"tls", "tried"},
     "timeout-handshake": {"tls"},
     "unparsable-cert": {"field"},
     "too-many-certs": {"untidy"},
@@ -226,12 +231,12 @@ CASES = {
     "key-unreadable": {"folder"},
     "key-misplaced": {"key-first", "key-last"},
     "expired-twin": {"first"},
-    "sni-dependent": {"each", "other"},
-    "ecdsa-rsa-differ": {"each"},
-    "tls-version-dependent": {"each", "other"},
-    "pool-dependent": {"each", "other", "unheard", "silent"},
-    "address-dependent": {"each", "other", "unheard", "silent"},
-    "mx-dependent": {"each", "unheard", "silent"},
+    "sni-dependent": {"each", "more", "other"},
+    "ecdsa-rsa-differ": {"each", "more"},
+    "tls-version-dependent": {"each", "more", "other"},
+    "pool-dependent": {"each", "more", "other", "unheard", "silent"},
+    "address-dependent": {"each", "more", "other", "unheard", "silent"},
+    "mx-dependent": {"each", "more", "part", "unheard", "silent"},
     "client-cert-tried": {"taken", "unasked", "needed", "same", "apart"},
     "served-differs": {"not-reloaded", "unchained", "older", "other-key", "listed", "no-leaf"},
     "mta-sts-broken": {
@@ -250,6 +255,7 @@ CASES = {
     | {"size", "redirect", "status", "type", "html", "expired", "name", "incomplete", "untrusted", "certificate", "bom"}
     | {"lacks", "wrong", "line", "pattern", "short", "long"},
     "mta-sts-mismatch": {"tls", "name", "incomplete", "untrusted", "expired", "certificate"},
+    "tls-rpt-none": {"testing", "announced"},
     "tls-rpt-broken": {"dns", "several", "version", "rua"},
     "key-usage": {"intermediate"},
     "v1-cert": {"intermediate"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from probe.catalogue.advice import worded
 from probe.model import (
     Confidence,
     Endpoint,
+    Exchange,
     Failure,
     Finding,
     Observation,
@@ -199,6 +201,19 @@ def test_nobody_says_unseen_of_certificates_that_were_seen(trouble: Trouble, sta
     (found,) = (finding for finding in spoken(seen) if finding.id == rule)
     summary = worded(found, {"endpoint": "mx.example:25"}).summary
     assert ("could not be looked at" in summary, "large packets" in summary) == (False, False)
+
+
+def test_what_was_tried_is_not_advised() -> None:
+    """A silent port is asked for TLS from the first byte as well; where that was done, no command asks for it again."""
+    seen = ended(Trouble.TIMEOUT, Stage.GREETING)
+    tried = replace(seen, transcript=(Exchange(8000, "client", "<again: implicit>"),))
+    fixes = []
+    for one in (seen, tried):
+        (found,) = (finding for finding in spoken(one) if finding.id == "timeout-banner")
+        told = worded(found, {"endpoint": "mx.example:25"})
+        fixes.append("--tls implicit" in " ".join(told.fix))
+        assert ("TLS at once" in told.summary) is (one is tried)
+    assert fixes == [True, False]
 
 
 def test_a_list_that_is_too_large_is_told_as_such() -> None:

@@ -146,6 +146,7 @@ def test_a_hostile_record_does_not_fill_the_screen() -> None:
 WANTED = [
     (None, "unasked"),
     (ANSWER, ""),
+    (replace(ANSWER, failure=Failure(Trouble.UNRESOLVED, "SERVFAIL")), "unknown"),
     (replace(ANSWER, records=(RIGHT,)), "fitting"),
     (replace(ANSWER, records=(WRONG,)), "unfitting"),
 ]
@@ -164,4 +165,5 @@ def test_records_to_publish_are_given_to_those_who_ask(answer: TlsaAnswer | None
     tell(sheet, finding, Told(lambda id_: id_))
     shown = [line.plain for line in sheet.lines]
     assert [line for line in shown if " IN TLSA " in line] == ["    " + line for line in lines]
+    assert ("has no TLSA records" in finding.summary) is (state == "")
     assert "unknown" not in finding.summary

@@ -8,7 +8,20 @@ from datetime import UTC, datetime
 
 import pytest
 
-from probe.model import Confidence, Dnssec, Domain, Endpoint, Failure, Finding, Mx, Severity, Trouble
+from probe.model import (
+    Confidence,
+    Dnssec,
+    Domain,
+    Endpoint,
+    EndpointReport,
+    Failure,
+    Finding,
+    Mx,
+    Observation,
+    Severity,
+    Stage,
+    Trouble,
+)
 from probe.rules.domain import IDS, of_domain
 from probe.wording import Saying, slots_of, spoken
 
@@ -53,9 +66,45 @@ def test_what_is_found(domain: Domain, expected: list[tuple[str, Severity, str |
     assert [(f.id, f.severity, f.facts.get("case")) for f in of_domain(domain)] == expected
 
 
+def led(**addresses: str) -> list[EndpointReport]:
+    """Looks at these addresses of the hosts called so."""
+    places = [(host, address) for host, several in addresses.items() for address in several.split()]
+    ends = [Endpoint(f"{host}.example.com", address, 25, mx_preference=10) for host, address in places]
+    return [EndpointReport(Observation(end, NOW, Stage.CONNECT)) for end in ends]
+
+
+PLACES = [
+    ({"mx1": "1.1.1.1", "mx2": "127.0.0.1"}, (WARNING, None, ("mx2.example.com (127.0.0.1)",))),
+    ({"mx1": "1.1.1.1", "mx2": "10.0.0.1 fd00::1"}, (WARNING, None, ("mx2.example.com (10.0.0.1, fd00::1)",))),
+    ({"mx1": "1.1.1.1", "mx2": "127.0.0.1 2606:4700::1"}, None),
+    ({"mx1": "127.0.0.1", "mx2": "10.0.0.1"}, None),
+    ({"mx1": "1.1.1.1", "mx2": "9.9.9.9"}, None),
+    ({"mx1": "127.0.1.1", "localhost": "127.0.0.1"}, (WARNING, None, ("localhost.example.com (127.0.0.1)",))),
+    ({"localhost": "127.0.0.1 ::1"}, (ERROR, "only", ("localhost.example.com (127.0.0.1, ::1)",))),
+    ({"localhost": "1.1.1.1"}, None),
+    ({"mx1": "1.1.1.1", "mx2": "fe80::1%eth0"}, (WARNING, None, ("mx2.example.com (fe80::1)",))),
+    ({"mx1": "1.1.1.1", "mx2": "saved-by-hand"}, None),
+]
+
+
+@pytest.mark.parametrize(("addresses", "expected"), PLACES)
+def test_a_host_that_is_every_senders_own(addresses: dict[str, str], expected: tuple[object, ...] | None) -> None:
+    """Beside public hosts, or by the name localhost; a laboratory is left in peace."""
+    domain = having(*(f"{host}.example.com" for host in addresses))
+    found = of_domain(domain, led(**addresses))
+    told = [(f.severity, f.facts.get("case"), f.facts["records"]) for f in found if f.id == "mx-is-private"]
+    assert told == ([expected] if expected else [])
+
+
+def test_localhost_without_an_address_is_told_as_well() -> None:
+    """Its name says enough."""
+    (found,) = of_domain(having("localhost"), [])
+    assert (found.id, found.facts["records"]) == ("mx-is-private", ("localhost",))
+
+
 def test_every_finding_has_its_case() -> None:
     """None is left without a test."""
-    assert {name for _, expected in CASES for name, _, _ in expected} >= IDS
+    assert {name for _, expected in CASES for name, _, _ in expected} >= IDS - {"mx-is-private"}
 
 
 def test_signatures_that_fail_are_very_likely_the_fault() -> None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 from forge import CAST, NAME, NOW, Forged, certificate
 
+from probe.catalogue.advice import worded
 from probe.model import (
     Chain,
     Confidence,
@@ -244,6 +245,31 @@ def test_mail_hosts_that_are_all_wrong_in_their_own_ways() -> None:
     """There is none to go on to."""
     found = only(look(FIRST, error="eku"), look(SECOND, (OTHER,), error="expired"))
     assert (found.severity, found.facts["case"]) == (ERROR, "each")
+
+
+def test_what_all_have_makes_none_of_them_right() -> None:
+    """The address that only lacks the others' second fault is not held up as the good one."""
+    sent = {"error": "name-mismatch"}
+    found = only(look(HERE, **sent), look(THERE, (MX,), warning="missing-intermediate", **sent))
+    assert (found.id, found.severity, found.facts["case"], found.facts["right"]) == (
+        "address-dependent",
+        WARNING,
+        "more",
+        (),
+    )
+    summary = worded(found, {}).summary
+    assert "all have name-mismatch, and in addition there is 2001:db8::1 (missing-intermediate)" in summary
+    hosts = only(look(FIRST, **sent), look(SECOND, (MX,), warning="missing-intermediate", **sent))
+    assert (hosts.id, hosts.severity, hosts.facts["case"]) == ("mx-dependent", INFO, "more")
+
+
+def test_a_host_that_is_right_at_one_address_only() -> None:
+    """Each host has its fault, and senders still get through somewhere."""
+    elsewhere = replace(SECOND, address="192.0.2.2")
+    reports = look(FIRST, error="eku"), look(SECOND, error="expired"), look(elsewhere)
+    (found,) = (one for one in compared(reports) if one.id == "mx-dependent")
+    assert (found.severity, found.facts["case"]) == (WARNING, "part")
+    assert "Right is only mx2.example.test at 192.0.2.2." in worded(found, {}).summary
 
 
 def test_mail_hosts_have_certificates_of_their_own() -> None:

@@ -337,6 +337,44 @@ def test_reports(look: TlsRptLook, expected: list[tuple[str, Case]]) -> None:
     assert all(finding.severity is Severity.INFO for finding in findings)
 
 
+RECORDS = TlsaAnswer("_25._tcp.mx", (Tlsa(3, 1, 1, b"x"),), Dnssec.SECURE)
+FORGOTTEN: list[tuple[Domain, TlsaAnswer | None, str | None]] = [
+    (domain(), None, "refuse to deliver to example.test by MTA-STS,"),
+    (domain(), RECORDS, "by MTA-STS and DANE,"),
+    (with_mode("none"), RECORDS, "by DANE,"),
+    (domain(fetched(status=404)), RECORDS, "by DANE,"),
+    (domain(sts=StsLook()), RECORDS, "by DANE,"),
+    (with_mode("none"), None, None),
+    (with_mode("testing"), None, "is in mode testing"),
+    (with_mode("testing"), RECORDS, "by DANE,"),
+    (domain(fetched(status=404)), None, "we got no policy"),
+]
+
+
+@pytest.mark.parametrize(("seen", "tlsa", "said"), FORGOTTEN)
+def test_what_nobody_reports(seen: Domain, tlsa: TlsaAnswer | None, said: str | None) -> None:
+    """Named is what senders refuse by: not a policy in mode none, nor one that did not come."""
+    findings = of_policies(replace(seen, tls_rpt=TlsRptLook()), [host(tlsa=tlsa)])
+    told = [spoken(finding).summary for finding in findings if finding.id == "tls-rpt-none"]
+    assert len(told) == (1 if said else 0)
+    assert all(said in summary for summary in told if said)
+
+
+def test_nothing_is_said_of_dane_that_could_not_be_looked_up() -> None:
+    """The records may be there, so nobody says that nothing obliges senders."""
+    lost = replace(RECORDS, records=(), failure=Failure(Trouble.UNRESOLVED, "SERVFAIL"))
+    assert found(domain(sts=StsLook()), host(tlsa=lost)) == []
+
+
+def test_the_look_is_not_told_as_a_removal() -> None:
+    """A command follows what it does, and giving up is left to the page, which says how."""
+    lost = fetched(status=None, failure=Failure(Trouble.UNRESOLVED, "no such name"))
+    (finding, *_) = of_policies(domain(lost), [host()])
+    fix = spoken(finding).fix
+    assert fix[0].endswith("To see what it has now:")
+    assert not any("remove" in line for line in fix)
+
+
 def test_no_reports_where_there_is_nothing_to_report() -> None:
     """A domain without policy is told one thing, not two."""
     assert found(domain(sts=StsLook(), tls_rpt=TlsRptLook())) == [("mta-sts-none", None)]

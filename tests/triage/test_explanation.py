@@ -143,6 +143,12 @@ def test_what_is_unknown_gets_the_nearest_pages(text: str, near: str) -> None:
     assert near in message.also
 
 
+@pytest.mark.parametrize(("topic", "first"), [("dane", "dane-mismatch"), ("senders", "who-refuses")])
+def test_a_topic_leads_to_its_main_page(topic: str, first: str) -> None:
+    """Of several pages with the word, the one that knows most about it stands first."""
+    assert explain(topic).also[0] == first
+
+
 @pytest.mark.parametrize("text", ["", "   ", "\n", "530", "99999", "0xFFFFFFFF", "-1", "x" * 10_000, "%s%n", "🜁"])
 def test_nonsense_is_not_explained(text: str) -> None:
     """Its parts are decoded where they have a meaning, and nobody is accused."""
