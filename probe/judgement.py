@@ -51,6 +51,7 @@ from probe.rules.domain import of_domain
 from probe.rules.looks import compared
 from probe.rules.policy import of_policies
 from probe.rules.presenting import changed, looked_twice
+from probe.rules.several import apart, sent, spot
 from probe.rules.sts import sts_outcome, web_host
 from probe.rules.traits import of_sts, traits
 from probe.wording import Saying, slots_of, spoken, voice_of
@@ -97,6 +98,8 @@ class Options:
     """Say which TLSA records to publish."""
     domain: str | None = None
     """The mail domain whose MX records led to these hosts; None = none did."""
+    sent: Mapping[bytes, Endpoint] = field(default_factory=dict)
+    """Certificates of the pool, DER, that a server of this survey sent, and which."""
     breadth: Breadth | None = None
     """How many ways to ask each address; None = one."""
     network: ObserveOptions | None = None
@@ -133,10 +136,12 @@ def judged(
     chain: Chain | None = None,
     *,
     others_open: bool = False,
+    ask: str | None = None,
 ) -> EndpointReport:
     """Judge one endpoint, or the certificates of a file: chain, repair, findings in words.
 
-    ``chain`` is the one of this observation, where it was built already; ``others_open`` as in ``Case``.
+    ``chain`` is the one of this observation, where it was built already; ``others_open`` as in ``Case``; ``ask`` is
+    the address that commands must name.
     """
     endpoint = observation.endpoint
     at = moment_of(observation, options).replace(microsecond=0)  # certificates count whole seconds
@@ -147,17 +152,24 @@ def judged(
     mending = repair(chain, at, options.anchors, _origins(observation, options), kept) if chain else None
     reference = options.name or endpoint.host
     case = Case(observation, at, chain, mending, reference, stores, options.warn_days, material, options.on_disk)
-    case = replace(case, domain=options.domain, proposes_tlsa=options.tlsa, others_open=others_open)
+    case = replace(case, domain=options.domain, proposes_tlsa=options.tlsa, others_open=others_open, sent=options.sent)
     findings, skipped = judge(case, options.ignore)
     mta = Mta(options.mta, "--mta", Confidence.IS) if options.mta else recognise(observation)
-    words = named(options.words, endpoint.port, endpoint.protocol, endpoint.tls)
     called = reference or (CALLER if observation.side is Side.CLIENT else None)
-    slots, software = slots_of(endpoint, called, material), mta.name if mta else None
-    saying = Saying(slots, software, words, voice_of(observation))
+    slots = slots_of(endpoint, called, material, ask, by_address=bool(_dig(options)))
+    software, by_name = mta.name if mta else None, None if options.name or not ask else endpoint.host
+    words = named(options.words, endpoint.port, endpoint.protocol, endpoint.tls)
+    saying = Saying(slots, software, words, voice_of(observation), by_name, _dig(options))
     said = spoken(findings, mending, saying)
     left_out = hidden(case, options.ignore)
     told = _senders(case)
-    return EndpointReport(observation, chain, said, mending, mta, told, skipped, left_out, options.on_disk)
+    return EndpointReport(observation, chain, said, mending, mta, told, skipped, left_out, options.on_disk, ask)
+
+
+def _dig(options: Options) -> str:
+    """How dig is told whom to ask; "" = the system's resolver."""
+    address, port = next(iter(options.dns.resolver if options.dns else ()), ("", 0))
+    return f"@{address} -p {port}" if address else ""
 
 
 def _senders(case: Case) -> tuple[Refusal, ...]:
@@ -183,7 +195,10 @@ def report_of(observation: Observation, options: Options, target: Target | None 
 def report_of_survey(survey: Survey, options: Options) -> Report:
     """Make the report of everything that was seen of a target, live or saved."""
     domain = survey.target.name if survey.target.kind is Kind.DOMAIN else None
-    looks = tuple(_judged_once(survey.observations, replace(options, domain=domain)))
+    found = {der: there for der, there in sent(survey.observations).items() if der not in options.pool.found}
+    others = Pool({der: f"sent by {there.address}" for der, there in found.items()})
+    known = replace(options, domain=domain, pool=options.pool + others, sent=found)
+    looks = tuple(_judged_once(survey.observations, known))
     policy = _policy_chain(survey.domain, options)
     endpoints = tuple(_obeying(look, survey.domain, policy) for look in looked_twice(looks))
     begun = [seen.started for seen in survey.observations] + ([survey.domain.started] if survey.domain else [])
@@ -212,6 +227,7 @@ def _judged_once(observations: Sequence[Observation], options: Options) -> Itera
     """Judge every look; a chain that several of them show is built, and OpenSSL asked about it, once."""
     chains: dict[object, Chain] = {}
     entered = {_door(seen) for seen in observations if seen.stage not in {Stage.DNS, Stage.CONNECT}}
+    pinned = apart(observations)
     for seen in observations:
         if seen.side is Side.CLIENT and seen.endpoint.tls is Tls.NONE and seen.endpoint.address is None:
             yield _own(seen, options)
@@ -221,7 +237,7 @@ def _judged_once(observations: Sequence[Observation], options: Options) -> Itera
         if seen.presented is not None and key not in chains:
             chains[key] = chain_of(seen, options)
         others_open = _door(seen) in entered or (bool(entered) and no_way(seen))
-        yield judged(seen, options, chain=chains.get(key), others_open=others_open)
+        yield judged(seen, options, chain=chains.get(key), others_open=others_open, ask=pinned.get(spot(seen)))
 
 
 def _door(seen: Observation) -> tuple[str | None, int]:
@@ -243,7 +259,7 @@ def _across(report: Report, policy: Chain | None, options: Options) -> tuple[tup
     grave = (finding for finding in found if finding.severity is not Severity.INFO)
     target = report.target
     place = Endpoint(target.name, None, target.port, target.protocol, target.tls)
-    said = spoken(kept, None, Saying(slots_of(place, options.name), options.mta, options.words))
+    said = spoken(kept, None, Saying(slots_of(place, options.name), options.mta, options.words, dig=_dig(options)))
     return said, tuple({finding.id: None for finding in grave if finding.id in options.ignore})
 
 

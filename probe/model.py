@@ -781,6 +781,8 @@ class EndpointReport:
     """Ids of warnings and errors that were found, and left out as the user wished."""
     on_disk: OnDisk | None = None
     """What was served is compared with it; None where no file was named."""
+    apart: str | None = None
+    """The address that a command must name, since another address of the host shows something else; else None."""
 
     @property
     def as_on_disk(self) -> bool | None:

@@ -29,6 +29,10 @@ class Saying:
     words: tuple[str, ...]
     voice: str = ""
     """Who presented the certificates where it was no server: "file" or "client"."""
+    by_name: str | None = None
+    """The host, where commands name one address of it, and so must say for which name."""
+    dig: str = ""
+    """How dig is told whom to ask; "" = the system's resolver."""
 
 
 def spoken(findings: Sequence[Finding], mending: Repair | None, saying: Saying) -> tuple[Finding, ...]:
@@ -40,7 +44,7 @@ def _spoken(finding: Finding, findings: Sequence[Finding], mending: Repair | Non
     """Give a finding its sentences, and the commands of the recipe where the list that we can write is the cure."""
     said = _measured(worded(finding, saying.slots, saying.voice), saying)
     if saying.voice == "client":
-        return replace(said, fix=tuple(as_asked(line, saying.words) for line in said.fix))
+        return replace(said, fix=tuple(_asked(line, saying) for line in said.fix))
     steps = instructions(
         finding.id,
         saying.software,
@@ -49,7 +53,16 @@ def _spoken(finding: Finding, findings: Sequence[Finding], mending: Repair | Non
         section=_section(finding, mending),
         voice=saying.voice,
     )
-    return replace(said, fix=tuple(as_asked(line, saying.words) for line in (*said.fix, *steps)))
+    return replace(said, fix=tuple(_asked(line, saying) for line in (*said.fix, *steps)))
+
+
+def _asked(line: str, saying: Saying) -> str:
+    """A command asks the server and the resolver that this run asked."""
+    if line.startswith("$ dig ") and saying.dig and " @" not in line:
+        return line.replace("$ dig", f"$ dig {saying.dig}", 1)
+    here = f"$ smtp-chaincheck {saying.slots.get('endpoint')}"
+    by_name = ("--name", saying.by_name) if saying.by_name and f"{line} ".startswith(f"{here} ") else ()
+    return as_asked(line, (*by_name, *saying.words))
 
 
 FORMS = {"DER": "der", "PKCS#7": "pkcs7"}
@@ -123,14 +136,26 @@ def voice_of(observation: Observation) -> str:
     return "file" if observation.endpoint.tls is Tls.NONE else ""
 
 
-def slots_of(endpoint: Endpoint, reference: str | None = None, material: Material | None = None) -> dict[str, str]:
-    """What pages and recipes may say of the endpoint, or of the file."""
+def slots_of(
+    endpoint: Endpoint,
+    reference: str | None = None,
+    material: Material | None = None,
+    ask: str | None = None,
+    *,
+    by_address: bool = False,
+) -> dict[str, str]:
+    """What pages and recipes may say of the endpoint, or of the file.
+
+    ``ask`` is the address that commands must name; ``by_address`` says that programs of others need the address.
+    """
     host = endpoint.host or endpoint.address or "the server"
+    connect = ask or (endpoint.address if by_address else None) or host
     return {
         "host": host,
         "name": reference or host,
         "port": str(endpoint.port),
-        "endpoint": "" if endpoint.tls is Tls.NONE else f"{bracketed(host)}:{endpoint.port}",
+        "endpoint": "" if endpoint.tls is Tls.NONE else f"{bracketed(ask or host)}:{endpoint.port}",
+        "connect": f"{bracketed(connect)}:{endpoint.port}",
         "starttls": f"-starttls {starttls_of(endpoint.protocol)}" if endpoint.tls is Tls.STARTTLS else "",
         "protocol": endpoint.protocol.value,
         "sni": endpoint.sni or "",

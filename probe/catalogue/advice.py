@@ -71,11 +71,12 @@ _Words = TypeVar("_Words")
 def worded(finding: Finding, slots: Mapping[str, str], voice: str = "") -> Finding:
     """Return the finding with summary and fix filled in from its page; unchanged where it has none.
 
-    ``slots`` holds what is known of the endpoint (host, port, endpoint, name, starttls, sni, protocol); a fact of the
-    same name goes before. Two slots are made here: ``number``, the first position of the finding as people count, and
-    ``servername``, the words that let s_client name the host as we did, if at all. The words are those of
-    ``facts["case"]``, else those of the confidence, else those of "is". ``voice`` says who presented the certificates
-    where it was no server, "file" or "client": such words go before the others of the same key.
+    ``slots`` holds what is known of the endpoint (host, port, endpoint, name, starttls, sni, protocol, and connect, the
+    endpoint as other programs than ours must be told it); a fact of the same name goes before. Two slots are made here:
+    ``number``, the first position of the finding as people count, and ``servername``, the words that let s_client name
+    the host as we did, if at all. The words are those of ``facts["case"]``, else those of the confidence, else those of
+    "is". ``voice`` says who presented the certificates where it was no server, "file" or "client": such words go before
+    the others of the same key.
     """
     try:
         this = page(finding.page)
@@ -164,6 +165,8 @@ def _punctuated(found: re.Match[str], value: str) -> str:
 
 
 def _command(template: str, values: Mapping[str, str]) -> str:
+    if "connect" in values:
+        template = template.replace("-connect {endpoint}", "-connect {connect}")
     return _COMMAND_SLOT.sub(lambda found: _words(found, values), template)
 
 
@@ -186,7 +189,8 @@ def _words(found: re.Match[str], values: Mapping[str, str]) -> str:
     if found[1] == "starttls":
         return lead + value if _STARTTLS.fullmatch(value) else ""
     if found[1] == "servername":
-        return _servername(values.get("sni", ""), values.get("host", ""))
+        named = values["connect"].rpartition(":")[0] if "connect" in values else values.get("host", "")
+        return _servername(values.get("sni", ""), named)
     return lead + _word(value, first=bool(lead))
 
 

@@ -6,6 +6,7 @@ Where it belongs there, the private key goes from the user's file into this one,
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from probe.catalogue.recipes import GENERIC, recipe
 from probe.cli import files
 from probe.cli.identity import content_of
 from probe.cli.mishap import say
-from probe.model import Kind, Severity
+from probe.model import Kind, Severity, bracketed
 from probe.pki.layout import WITH_KEY, Key, belongs, blocks, key_of, laid_out
 from probe.render.clean import clean
 
@@ -164,12 +165,14 @@ def _each_list(report: Report) -> tuple[EndpointReport, ...]:
 
 
 def _different(each: tuple[EndpointReport, ...]) -> str:
-    """Why one file cannot serve all of them."""
+    """Why one file cannot serve all of them, and what to type instead."""
     places = [one.observation.endpoint for one in each]
     for named in ([place.host for place in places], [place.address for place in places]):
         if len({*named}) == len(named):
             every = " and ".join((", ".join(map(clean, map(str, named[:-1]))), clean(str(named[-1]))))
-            return f"{every} need different lists. Name one of them alone, with --name where it is an address."
+            one, host = f"{bracketed(str(named[0]))}:{places[0].port}", places[0].host
+            words = [one] if host in {None, named[0]} else [one, "--name", str(host)]
+            return f"{every} need different lists. Name one of them alone, such as {clean(shlex.join(words))}"
     return "its servers need different lists, and they share an address."
 
 

@@ -195,12 +195,13 @@ def _offer_chain(sheet: Sheet, endpoint: EndpointReport, target: Target, told: T
     at = endpoint.observation.endpoint
     if told.written or target.kind not in {Kind.HOST, Kind.DOMAIN} or not at.host or not _worth_writing(endpoint):
         return
-    host = target.name if target.kind is Kind.HOST else at.host
+    host = endpoint.apart or (target.name if target.kind is Kind.HOST else at.host)
     target = Target(host, at.port, at.protocol, at.tls)
     sheet.blank()
     sheet.say("The right chain, as a file:", first="  ")
     sheet.blank()
-    words = named(told.words, target.port, target.protocol, target.tls)
+    by_name = ("--name", at.host) if endpoint.apart and "--name" not in told.words else ()
+    words = named((*by_name, *told.words), target.port, target.protocol, target.tls)
     command = f"smtp-chaincheck {shlex.quote(place(target))} --write-chain chain.pem {shlex.join(words)}"
     sheet.line("    ", (command.rstrip(), "command"))
 

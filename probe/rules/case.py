@@ -12,6 +12,7 @@ from probe.model import (
     Certificate,
     Chain,
     Confidence,
+    Endpoint,
     Finding,
     Observation,
     OnDisk,
@@ -50,6 +51,8 @@ class Case:
 
     Where our own computer has no way to this one: anybody lets us in at all.
     """
+    sent: Mapping[bytes, Endpoint] = field(default_factory=dict)
+    """Certificates, DER, that servers of this survey sent, and the first that sent each."""
     proposes_tlsa: bool = False
     """The user asked for TLSA records to publish."""
 

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import cast
 
 from probe.model import EndpointReport, Finding, Severity, Side, Stage, Tls
-from probe.rules.contrast import Contrast, Group, Groups, few, troubles
+from probe.rules.contrast import UNHEARD, Contrast, Group, Groups, few, troubles
 from probe.rules.conversation import no_way
 from probe.rules.handshake import declined
 
@@ -89,7 +89,9 @@ def _by_address(usual: Sequence[EndpointReport]) -> Iterator[Finding]:
     for group in _apart(known, lambda r: (_host(r), _service(r))):
         contrast = Contrast(_labelled(group, _address))
         if contrast.affected or contrast.parted:
-            yield contrast.reached("address-dependent", address=next(iter(contrast.affected or contrast.groups)))
+            wrong = contrast.affected or contrast.groups
+            heard = (address for address, group in wrong.items() if group[0].observation.stage not in UNHEARD)
+            yield contrast.reached("address-dependent", address=next(heard, next(iter(wrong))))
 
 
 def _by_host(usual: Sequence[EndpointReport]) -> Iterator[Finding]:

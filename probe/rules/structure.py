@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from probe.model import ABSENT, Certificate, Confidence, Failure, Path, Severity, Trouble
+from probe.model import ABSENT, Certificate, Confidence, Failure, Path, Severity, Source, Trouble, bracketed
 from probe.pki.anchors import UNSPECIFIED
 from probe.pki.dane import needed
 from probe.pki.profile import is_root, key_ids_differ, tampered
@@ -93,6 +93,7 @@ def missing_intermediate(case: Case) -> Iterable[Hit]:
         missing=" and ".join(_told_apart(case, found) for found, _ in absent) or f'"{chain.gap.issuer}"',
         source=source,
         where=_where(case, source),
+        **_sender(case, absent),
         authority_key_id=chain.gap.authority_key_id or "none",
         aia=", ".join(chain.gap.aia) or "none",
     )
@@ -125,6 +126,16 @@ def _where(case: Case, source: str) -> str:
     """The address or file in which the missing certificate was found."""
     found = next((m.url for m in case.repair.missing if m.url), None) if case.repair else None
     return found or source
+
+
+def _sender(case: Case, absent: Sequence[tuple[Certificate, str]]) -> dict[str, object]:
+    """Which other server of this survey sent what is missing, where nobody else has it."""
+    senders = {case.sent.get(found.der) for found, source in absent if source == Source.POOL} - {None}
+    there = next(iter(senders)) if len(senders) == 1 else None
+    if there is None or there.address is None:
+        return {}
+    sender = f"{bracketed(there.address)}:{there.port}"
+    return {"case": "sent", "sender": sender, "sender_name": there.host or there.address}
 
 
 def _how_sure(case: Case, found: bool) -> Confidence:

@@ -36,7 +36,8 @@ LOOKS = {"shown", "affected", "right"}
 DANE = {"owner", "records", "dnssec", "resolver"}
 """Facts of every rule about TLSA records."""
 FACTS = {
-    "missing-intermediate": SUBJECT | {"missing", "source", "where", "authority_key_id", "aia"},
+    "missing-intermediate": SUBJECT
+    | {"missing", "source", "where", "authority_key_id", "aia", "sender", "sender_name"},
     "misordered": {"certificate", "sent", "right"},
     "leaf-not-first": SUBJECT | {"first", "leaf"},
     "duplicate": {"certificates"},
@@ -237,6 +238,7 @@ CASES = {
     "pool-dependent": {"each", "more", "other", "unheard", "silent"},
     "address-dependent": {"each", "more", "other", "unheard", "silent"},
     "mx-dependent": {"each", "more", "part", "unheard", "silent"},
+    "missing-intermediate": {"sent"},
     "client-cert-tried": {"taken", "unasked", "needed", "same", "apart"},
     "served-differs": {"not-reloaded", "unchained", "older", "other-key", "listed", "no-leaf"},
     "mta-sts-broken": {
