@@ -42,6 +42,7 @@ def spoken(findings: Sequence[Finding], mending: Repair | None, saying: Saying) 
 
 def _spoken(finding: Finding, findings: Sequence[Finding], mending: Repair | None, saying: Saying) -> Finding:
     """Give a finding its sentences, and the commands of the recipe where the list that we can write is the cure."""
+    saying = _looking_up(saying) if finding.id.startswith(DANE) else saying
     said = _measured(worded(finding, saying.slots, saying.voice), saying)
     if saying.voice == "client":
         return replace(said, fix=tuple(_asked(line, saying) for line in said.fix))
@@ -56,9 +57,20 @@ def _spoken(finding: Finding, findings: Sequence[Finding], mending: Repair | Non
     return replace(said, fix=tuple(_asked(line, saying) for line in (*said.fix, *steps)))
 
 
+DANE = ("dane-", "tlsa-")
+"""How findings begin that hang on TLSA records: these are looked up for a host, and never for an address."""
+
+
+def _looking_up(saying: Saying) -> Saying:
+    """Name the host in commands, and never one address of it."""
+    slots = saying.slots
+    by_host = f"{bracketed(slots['host'])}:{slots['port']}" if slots["endpoint"] else ""
+    return replace(saying, slots={**slots, "endpoint": by_host}, by_name=None)
+
+
 def _asked(line: str, saying: Saying) -> str:
     """A command asks the server and the resolver that this run asked."""
-    if line.startswith("$ dig ") and saying.dig and " @" not in line:
+    if line.startswith("$ dig ") and saying.dig and " @" not in line and " +trace" not in line:
         return line.replace("$ dig", f"$ dig {saying.dig}", 1)
     here = f"$ smtp-chaincheck {saying.slots.get('endpoint')}"
     by_name = ("--name", saying.by_name) if saying.by_name and f"{line} ".startswith(f"{here} ") else ()

@@ -179,6 +179,11 @@ def test_the_command_that_is_offered_repeats_the_options_of_the_run() -> None:
     command = "    smtp-chaincheck mx.example.com:25 --write-chain chain.pem --name 'a b' -4\n"
     assert command in shown(MISORDERED, words=("--name", "a b", "-4"))
     endpoint = MISORDERED.endpoints[0]
+    apart = report(replace(endpoint, apart="192.0.2.7"))
+    assert "    smtp-chaincheck 192.0.2.7:25 --write-chain chain.pem --name mx.example.com -4\n" in shown(
+        apart, words=("-4",)
+    )
+    assert "    smtp-chaincheck 192.0.2.7:25 --write-chain chain.pem --name b\n" in shown(apart, words=("--name", "b"))
     assert endpoint.chain
     nowhere = replace(endpoint.chain, path=LONE)
     assert "--write-chain" not in shown(report(replace(endpoint, chain=nowhere)))

@@ -56,6 +56,19 @@ def told(answer: TlsaAnswer, *sent: Forged) -> list[tuple[str, str, str, object]
     return [(f.id, f.severity.value, f.confidence.value, f.facts.get("case")) for f in found(case(answer, *sent))]
 
 
+def test_records_are_looked_up_for_the_host_by_whom_this_run_asked() -> None:
+    """A command that names one address of it would not see them; dig is told the resolver, unless it goes by itself."""
+    slots = slots_of(Endpoint(NAME, "127.0.0.1", 25), NAME, ask="127.0.0.1")
+    saying = Saying(slots, None, (), by_name=NAME, dig="@127.0.0.2 -p 53")
+    names = ("dane-mismatch", "dane-bogus", "expired-root")
+    every = (Finding(name, Severity.ERROR, facts={"owner": "x"}) for name in names)
+    lines = [line for said in spoken(tuple(every), None, saying) for line in said.fix if line.startswith("$ ")]
+    assert f"$ smtp-chaincheck {NAME}:25 --tlsa" in lines
+    assert f"$ smtp-chaincheck 127.0.0.1:25 --trust system --name {NAME}" in lines
+    assert "$ dig @127.0.0.2 -p 53 +dnssec TLSA x" in lines
+    assert all(" @127.0.0.2 " in line or " @9.9.9.9 " in line or "+trace" in line for line in lines if "$ dig" in line)
+
+
 LOST = Failure(Trouble.UNRESOLVED, "SERVFAIL for _25._tcp.mx.example.test TLSA")
 LATE = CAST.leaf(CAST.r3, **CAST.days(-90, -1))
 SAID = [
