@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 
 from probe.model import Confidence, Dnssec, Domain, EndpointReport, Finding, Severity, Trouble
 from probe.pki.names import is_address, is_host_name
@@ -13,6 +13,16 @@ IDS = frozenset({"mx-is-address", "mx-bad-name", "mx-is-cname", "mx-is-private",
 
 NAMED = 5
 """Records that are named one by one."""
+HOME = tuple(
+    map(
+        ip_network,
+        (
+            *("0.0.0.0/32", "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"),
+            *("::/127", "fc00::/7", "fe80::/10"),
+        ),
+    )
+)
+"""Addresses that mean something else to everybody: of one's own computer, or of a private network (RFC 6890 §2.2)."""
 OF_TROUBLE = {Trouble.NULL_MX: "null-mx", Trouble.NO_MX: "no-mx"}
 
 
@@ -80,10 +90,17 @@ def _of_addresses(domain: Domain, reports: Sequence[EndpointReport]) -> Iterator
 
 
 def _private(hosts: Mapping[str, Mapping[str, None]]) -> list[str]:
-    public = any(ip_address(address).is_global for addresses in hosts.values() for address in addresses)
-    inside = {host: all(ip_address(a).is_private for a in addresses) for host, addresses in hosts.items()}
-    named = [host for host in hosts if host.partition(".")[0].lower() == "localhost" and inside[host]]
-    return [host for host in hosts if hosts[host] and inside[host]] if public else named
+    inside = {host: all(map(_at_home, addresses)) for host, addresses in hosts.items()}
+    public = not all(inside.values())
+    return [host for host in hosts if inside[host] and (_is_localhost(host) or (public and hosts[host]))]
+
+
+def _is_localhost(host: str) -> bool:
+    return host.partition(".")[0].lower() == "localhost"
+
+
+def _at_home(address: str) -> bool:
+    return any(ip_address(address) in network for network in HOME)
 
 
 def _facts(domain: Domain, records: Sequence[str]) -> dict[str, object]:

@@ -82,6 +82,7 @@ PLACES = [
     ({"mx1": "127.0.1.1", "localhost": "127.0.0.1"}, (WARNING, None, ("localhost.example.com (127.0.0.1)",))),
     ({"localhost": "127.0.0.1 ::1"}, (ERROR, "only", ("localhost.example.com (127.0.0.1, ::1)",))),
     ({"localhost": "1.1.1.1"}, None),
+    ({"mx1": "1.1.1.1", "localhost": ""}, (WARNING, None, ("localhost.example.com",))),
     ({"mx1": "1.1.1.1", "mx2": "fe80::1%eth0"}, (WARNING, None, ("mx2.example.com (fe80::1)",))),
     ({"mx1": "1.1.1.1", "mx2": "saved-by-hand"}, None),
 ]
