@@ -45,13 +45,16 @@ def _lines(domain: Domain, *, verbose: bool) -> Iterator[tuple[str, str]]:
 
 
 def _mail_hosts(domain: Domain) -> str:
-    """How many there are; the table below has each."""
+    """How many there are, or which it is; the table below has each of several."""
     if domain.failure:
         return f"none: {clean(domain.failure.text)}"
     if domain.implicit:
         return "no record, so the domain is its own mail host"
     more = f", and {domain.left_out} more that were left out" if domain.left_out else ""
-    return f"{len(domain.mx)} mail host{'' if len(domain.mx) == 1 else 's'}{more}"
+    hosts = [mx for mx in domain.mx if mx.host]
+    beside = ", and a null MX that counts for nothing" if hosts and len(hosts) < len(domain.mx) else ""
+    named = f"{hosts[0].preference} {clean(hosts[0].host)}" if len(hosts) == 1 else f"{len(hosts)} mail hosts"
+    return f"{named}{beside}{more}"
 
 
 def _policy(look: StsLook) -> str:

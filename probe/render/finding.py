@@ -27,8 +27,6 @@ COMMAND = "$ "
 """Begins an entry of Finding.fix that is a command."""
 OURS = ("$ smtp-chaincheck ", "$ openssl ")
 """Commands that are the same whatever the server is."""
-LONG = 3
-"""So many commands are not repeated for another server, though the last look at it is another."""
 _LEAD_IN = re.compile(r"(?:(?<=[.!?]) |\A)[^.!?]*:\Z")
 """The last sentence of an entry, when it announces the command that follows."""
 _LONG = re.compile(rf"\S{{{LIMIT + 1},}}")
@@ -50,8 +48,8 @@ class Told:
     """Ends of the advice given so far → the finding for which it was given."""
     trust: str = ""
     """By whose trust it is judged, as last said."""
-    findings: set[tuple[str, str, tuple[str, ...]]] = field(default_factory=set)
-    """Id, sentences and advice of every finding told so far."""
+    findings: set[tuple[str, str, tuple[str, ...], tuple[str, ...]]] = field(default_factory=set)
+    """Id, sentences, advice and lines for a zone of every finding told so far."""
 
 
 def tell(sheet: Sheet, finding: Finding, told: Told, where: str = "") -> None:
@@ -62,15 +60,14 @@ def tell(sheet: Sheet, finding: Finding, told: Told, where: str = "") -> None:
     sure = "" if finding.confidence is Confidence.IS else f" ({finding.confidence})"
     mark = (f"{MARKS[finding.severity]} {NAMES[finding.severity]}{sure}: ", finding.severity.value)
     heading = (told.title(finding.id), "strong")
-    zone = finding.facts.get("zone")
-    lines = [str(line) for line in zone] if isinstance(zone, list | tuple) else []
+    lines = zone_of(finding)
     if finding.severity is Severity.INFO and not told.verbose and not lines:
         sheet.say(mark, heading, f"  [{finding.id}]", first="", rest="  ")
         return
     sheet.blank()
     sheet.say(mark, heading, f"  [{finding.id}]", first="", rest="  ")
     sheet.say(where, first="  ")
-    if (said := (finding.id, finding.summary, finding.fix)) in told.findings:
+    if (said := (finding.id, finding.summary, finding.fix, lines)) in told.findings:
         sheet.say("All that was said of it above holds here, too.", first="  ")
         sheet.blank()
         return
@@ -80,6 +77,12 @@ def tell(sheet: Sheet, finding: Finding, told: Told, where: str = "") -> None:
     _advise(sheet, finding, told)
     sheet.say(f"page: smtp-chaincheck explain {finding.page}", first="  ")
     sheet.blank()
+
+
+def zone_of(finding: Finding) -> tuple[str, ...]:
+    """The lines for a zone file that it brings."""
+    zone = finding.facts.get("zone")
+    return tuple(map(str, zone)) if isinstance(zone, list | tuple) else ()
 
 
 def _copyable(sheet: Sheet, lines: Sequence[str]) -> None:
@@ -142,13 +145,19 @@ def _fresh(
 ) -> tuple[tuple[str, ...], str | None, tuple[str, ...]]:
     """What of ``fix`` was not said above, for which finding the rest was, and what follows it of its own."""
     last = _last_look(fix)
-    for least, follows in ((1, ()), (LONG, last)):
+    for follows in ((), last):
         for start in range(len(fix) - len(follows)):
             part = fix[start : len(fix) - len(follows)]
-            if part in given and sum(entry.startswith(COMMAND) for entry in part) >= least:
+            if part in given and _worth_pointing(part):
                 own = fix[:start]
                 return (*own[:-1], *filter(None, (_LEAD_IN.sub("", entry) for entry in own[-1:]))), given[part], follows
     return fix, None, ()
+
+
+def _worth_pointing(part: tuple[str, ...]) -> bool:
+    """To point at one command of ours is no shorter than to print it; a mail server's own have sentences with them."""
+    commands = [entry for entry in part if entry.startswith(COMMAND)]
+    return len(commands) > 1 or any(not entry.startswith(OURS) for entry in commands)
 
 
 def _last_look(fix: tuple[str, ...]) -> tuple[str, ...]:

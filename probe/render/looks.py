@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING
 
-from probe.model import EndpointReport, Kind, Side, bracketed
+from probe.model import Confidence, EndpointReport, Kind, Side, bracketed
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -109,6 +109,15 @@ def severity(finding: Finding) -> int:
     return finding.severity.rank
 
 
+STOPS = frozenset({"dane-mismatch", "dane-ta-missing", "dane-bogus"})
+"""Findings for which mail waits now, whereas few senders mind another name or a missing certificate."""
+
+
+def gravity(finding: Finding) -> tuple[int, int, bool]:
+    """How bad, then how sure, then whether mail waits now."""
+    return severity(finding), -[*Confidence].index(finding.confidence), finding.id in STOPS
+
+
 def weight(look: EndpointReport) -> tuple[int, bool]:
     """How bad it is; of equals, what was seen weighs more than what could not be seen."""
     return max(map(severity, look.findings), default=-1), look.examined
@@ -125,7 +134,8 @@ def folded(looks: Looks, *, apart: bool) -> list[tuple[Finding, tuple[EndpointRe
         for finding in look.findings:
             said = finding.summary if apart else _case(finding)
             software = look.mta.name if look.mta else None
-            what = (finding.id, finding.severity, finding.confidence, finding.positions, said, software)
+            zone = str(finding.facts.get("zone", ""))
+            what = (finding.id, finding.severity, finding.confidence, finding.positions, said, software, zone)
             times[what] += 1
             found.setdefault((what, times[what]), (finding, []))[1].append(look)
     return [(finding, tuple(seen)) for finding, seen in found.values()]

@@ -9,11 +9,13 @@ from collections import Counter
 from itertools import chain, combinations
 from typing import TYPE_CHECKING
 
+from probe.model import PORTS
 from probe.render.looks import servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from probe.model import EndpointReport
     from probe.render.looks import Looks, Server
 
 Manner = tuple[bool, str | None, str | None]
@@ -78,7 +80,8 @@ def briefly(looks: Looks, every: Looks) -> str:
     if len(looks) == len(every):
         return ""
     if len(hit) > 1:
-        return f"{hit[0].name} and {len(hit) - 1} more"
+        both = f"{hit[0].name} and {hit[1].name}"
+        return both if len(hit) == 2 and len(both) <= BRIEF else f"{hit[0].name} and {len(hit) - 1} more"
     name = hit[0].name if len(among) > 1 else ""
     chosen = [look for look in hit[0].looks if id(look) in wanted]
     if len(chosen) == len(hit[0].looks):
@@ -150,6 +153,22 @@ def _value(part: int, values: set[str | bool | None], every: set[str | bool | No
     told, how = (every - values, "except ") if None in values else (values, "")
     names = (KEYS, VERSIONS)[part - 1]
     return how + ", ".join(sorted(names.get(str(value), str(value)) for value in told))
+
+
+def lacked(look: EndpointReport) -> str:
+    """What a server does not have that was offered one kind of key, or one version, alone."""
+    at = look.observation.endpoint
+    if at.offered_key:
+        return f"{KEYS.get(at.offered_key, at.offered_key)} certificate"
+    return VERSIONS.get(at.offered_tls or "", at.offered_tls or "")
+
+
+def ports(looks: Looks) -> str:
+    """At which other mail ports nobody answered; "" where it does not show that they were tried."""
+    if not any(look.observation.endpoint.offered_key for look in looks):
+        return ""
+    answered = {look.observation.endpoint.port for look in looks}
+    return ", ".join(str(port) for port in sorted(PORTS) if port not in answered)
 
 
 def asked(looks: Looks) -> str:

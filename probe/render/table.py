@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 
 from probe.model import Severity
-from probe.render.looks import declined, servers, severity
-from probe.render.places import asked, where
+from probe.render.looks import declined, gravity, servers, severity
+from probe.render.places import asked, lacked, ports, where
 from probe.render.sheet import MARKS
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def rows_of(looks: Looks, groups: Sequence[Group], report: Report) -> list[Row]:
     return [*rows, *_unseen(looks, report)]
 
 
-def add_table(sheet: Sheet, rows: Sequence[Row], looks: Looks) -> None:
+def add_table(sheet: Sheet, rows: Sequence[Row], looks: Looks, report: Report) -> None:
     """Add the rows, where there are several, and how each address was asked."""
     lengths = [cell_len(sheet.shown(row.place)) for row in rows if row.status]
     room = max((length for length in lengths if length <= sheet.width - WORDS), default=0)
@@ -51,6 +51,8 @@ def add_table(sheet: Sheet, rows: Sequence[Row], looks: Looks) -> None:
         _add(sheet, row, room)
     if words := asked(looks):
         sheet.say(f"Each address was asked {words}.", first="  ")
+    if silent := "" if report.left_out else ports(looks):
+        sheet.say(f"The other mail ports were tried, too; nobody answered at {silent}.", first="  ")
 
 
 def _rows(server: Server, groups: Sequence[Group], report: Report, *, alone: bool) -> Iterator[Row]:
@@ -87,12 +89,12 @@ def _unseen(looks: Looks, report: Report) -> Iterator[Row]:
 def outcome(look: EndpointReport, report: Report) -> tuple[str, str]:
     """Status and words of one look."""
     told = [f for f in look.findings if f.severity is not Severity.INFO or not look.examined]
-    ids = [*dict.fromkeys(finding.id for finding in sorted(told, key=severity, reverse=True))]
+    ids = [*dict.fromkeys(finding.id for finding in sorted(told, key=gravity, reverse=True))]
     if ids:
         more = f" + {len(ids) - IDS} more" if len(ids) > IDS else ""
         return max(told, key=severity).severity, ", ".join(ids[:IDS]) + more
     if declined(look):
-        return "info", "none such, which is no fault"
+        return "info", f"no {lacked(look)}"
     if not look.examined:
         return look.status, "could not be examined"
     return "info" if (words := _reserve(look, report)) else "ok", words or "right"

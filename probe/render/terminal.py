@@ -31,8 +31,8 @@ from probe.render.clean import clean
 from probe.render.details import add_conversation, add_details
 from probe.render.domain import add_domain
 from probe.render.facts import BY_OPTION, facts_of
-from probe.render.finding import Told, tell
-from probe.render.looks import Group, declined, distinct, folded, looks_of, merged, severity
+from probe.render.finding import Told, tell, zone_of
+from probe.render.looks import Group, declined, distinct, folded, gravity, looks_of, merged, severity
 from probe.render.places import LISTED, places
 from probe.render.senders import tell_senders
 from probe.render.sheet import Sheet, write
@@ -90,7 +90,7 @@ def _tell_all(sheet: Sheet, report: Report, told: Told) -> None:
     if report.domain:
         add_domain(sheet, report.domain, verbose=told.verbose)
     sheet.blank()
-    add_table(sheet, rows, looks)
+    add_table(sheet, rows, looks, report)
     _tell_left_out(sheet, report.left_out, LISTED if not told.verbose else len(report.left_out))
     for finding in sorted(report.findings, key=severity, reverse=True):
         tell(sheet, finding, told)
@@ -141,7 +141,7 @@ def _tell_group(sheet: Sheet, group: Group, report: Report, told: Told) -> None:
     _offer_chain(sheet, endpoint, report.target, told)
     sheet.blank()
     told.hint = None if told.hint is None else _hint(endpoint.mta)
-    for finding, looks in sorted(findings, key=lambda entry: severity(entry[0]), reverse=True):
+    for finding, looks in sorted(findings, key=_told_as, reverse=True):
         tell(sheet, finding, told, _where(finding, looks, group, report))
     _point_to_pages(sheet, endpoint, told)
     sheet.blank()
@@ -152,6 +152,12 @@ def _tell_group(sheet: Sheet, group: Group, report: Report, told: Told) -> None:
         for look in group.looks:
             at = places([look], looks_of(report)) if len(group.looks) > 1 else ""
             add_conversation(sheet, look.observation, at)
+
+
+def _told_as(entry: tuple[Finding, Looks]) -> tuple[object, ...]:
+    """The worst first; of notes those with lines of their own, so that one page link can follow the others."""
+    finding = entry[0]
+    return severity(finding), bool(zone_of(finding)), *gravity(finding)[1:]
 
 
 def _tell_facts(sheet: Sheet, group: Group, report: Report, told: Told) -> None:
@@ -184,7 +190,7 @@ def _hint(mta: Mta | None) -> str:
 
 def _point_to_pages(sheet: Sheet, endpoint: EndpointReport, told: Told) -> None:
     """Once for all notes, which have taken one line each."""
-    short = (finding for finding in endpoint.findings if "zone" not in finding.facts)
+    short = (finding for finding in endpoint.findings if not zone_of(finding))
     notes = {finding.page for finding in short if finding.severity is Severity.INFO}
     if notes and not told.verbose:
         sheet.say(f"page: smtp-chaincheck explain {notes.pop() if len(notes) == 1 else 'ID'}", first="  ")

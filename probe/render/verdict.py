@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from probe.catalogue.protocols import spoken_of
 from probe.model import Confidence, Kind, Severity, bracketed
 from probe.render.finding import Told
-from probe.render.looks import declined, looks_of, severity
+from probe.render.looks import declined, gravity, looks_of
 from probe.render.places import briefly
 from probe.render.sheet import MARKS
 
@@ -37,7 +37,7 @@ def in_words(report: Report, title: Title) -> str:
 def _one(report: Report, told: Told) -> tuple[str, str]:
     """All findings are about the same server, so each counts."""
     findings = [*report.findings, *(f for endpoint in report.endpoints for f in endpoint.findings)]
-    grave = sorted((f for f in findings if f.severity is not Severity.INFO), key=severity, reverse=True)
+    grave = sorted((f for f in findings if f.severity is not Severity.INFO), key=gravity, reverse=True)
     if grave:
         return report.status, accusation(grave[0], told.title) + _counted(len(grave) - 1, "more finding")
     status, words = _praise(report, told)
@@ -47,15 +47,22 @@ def _one(report: Report, told: Told) -> tuple[str, str]:
 def _several(report: Report, told: Told) -> tuple[str, str]:
     """The worst of what was seen in any place, and there; many places with one fault have one."""
     looks = looks_of(report)
-    grave = sorted(_grave(report, looks), key=lambda entry: (severity(entry[0]), entry[1]), reverse=True)
+    grave = sorted(_grave(report, looks), key=_urgency, reverse=True)
     if not grave:
         notes = {f.id for f in report.findings} | {f.id for look in looks for f in look.findings}
         status, words = _praise(report, told)
         return status, words + _counted(len(notes), "note")
-    worst, at = grave[0][0], [entry[2] for entry in grave if entry[0].id == grave[0][0].id and entry[2]]
+    worst = grave[0][0]
+    at = [look for finding, _, look in grave if finding.id == worst.id and look]
     where = briefly(at, looks) if at else ""
     more = _counted(len({finding.id for finding, _, _ in grave}) - 1, "more finding")
     return report.status, (f"{where}: " if where else "") + accusation(worst, told.title) + more
+
+
+def _urgency(entry: tuple[Finding, int, EndpointReport | None]) -> tuple[int, int, int, bool]:
+    """How bad and how sure; then how near it was seen, and of that first for what mail waits now."""
+    bad, sure, stops = gravity(entry[0])
+    return bad, sure, entry[1], stops
 
 
 def _grave(report: Report, looks: Looks) -> Iterator[tuple[Finding, int, EndpointReport | None]]:

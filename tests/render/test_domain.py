@@ -6,7 +6,7 @@ import pytest
 from render.samples import NASTY
 from render.several import DOMAIN
 
-from probe.model import Dnssec, Domain, Failure, PolicyFetch, StsLook, TlsRptLook, Trouble
+from probe.model import Dnssec, Domain, Failure, Mx, PolicyFetch, StsLook, TlsRptLook, Trouble
 from probe.render.domain import add_domain
 from probe.render.sheet import Sheet
 
@@ -26,7 +26,11 @@ def told(domain: Domain, *, verbose: bool = False) -> list[str]:
     ("change", "line"),
     [
         ({}, "3 mail hosts; DNSSEC not known"),
-        ({"mx": DOMAIN.mx[:1], "dnssec": Dnssec.SECURE}, "1 mail host; signed (DNSSEC)"),
+        ({"mx": DOMAIN.mx[:1], "dnssec": Dnssec.SECURE}, "10 mx1.example.com; signed (DNSSEC)"),
+        (
+            {"mx": (Mx(0, ""), *DOMAIN.mx[:1])},
+            "10 mx1.example.com, and a null MX that counts for nothing; DNSSEC not",
+        ),
         (
             {"left_out": 7, "dnssec": Dnssec.INSECURE},
             "3 mail hosts, and 7 more that were left out; not signed (no DNSSEC)",

@@ -120,7 +120,9 @@ def test_the_first_line_has_few_words() -> None:
     assert briefly(other, [*dual, *other]) == "mx2"
     assert briefly(dual[:1], [*dual, *other]) == "mx over IPv4"
     assert briefly(dual[1:2], [*dual, *other]) == "mx, 2001:db8::1"
-    assert briefly([dual[0], *other], [*dual, *other]) == "mx and 1 more"
+    assert briefly([dual[0], *other], [*dual, *other]) == "mx and mx2"
+    third = looks("192.0.2.8", host="mx3")
+    assert briefly([dual[1], *other, *third], [*dual, *other, *third]) == "mx and 2 more"
     many = looks("192.0.2.1", "192.0.2.2", "2001:db8::1", manners=STAR)
     assert briefly([many[0], many[6], many[13]], [*many, *other]) == "mx, at 3 of 18 looks"
 

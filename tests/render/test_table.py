@@ -73,6 +73,8 @@ def test_a_hundred_and_twenty_looks_fit_on_two_screens() -> None:
         "  ✓  50  mx5.example.com                    C  right",
         "  Each address was asked with and without SNI, for RSA and ECDSA alone, with TLS",
         "  1.2 and TLS 1.3 alone.",
+        "  The other mail ports were tried, too; nobody answered at 24, 110, 143, 465,",
+        "  587, 993, 995, 4190.",
     ]
 
 
@@ -177,7 +179,7 @@ def test_commands_for_another_host_are_not_repeated() -> None:
         (REFUSING, ("error", "starttls-refused")),
         (replace(RIGHT, hidden=("expired",)), ("info", "nothing else (ignored: expired)")),
         (replace(RIGHT, chain=None), ("info", "nothing to report")),
-        (at(NO_SUCH_KEY, "mx", "192.0.2.1", offered_key="ecdsa"), ("info", "none such, which is no fault")),
+        (at(NO_SUCH_KEY, "mx", "192.0.2.1", offered_key="ecdsa"), ("info", "no ECDSA certificate")),
     ],
 )
 def test_what_a_row_says(look: EndpointReport, expected: tuple[str, str]) -> None:
@@ -216,6 +218,34 @@ def test_a_comparison_is_the_headline_only_where_nothing_else_is_wrong() -> None
     assert "— 192.0.2.2: a certificate has expired" in shown(several(*looks, findings=(across,)), quiet=True)
     alone = several(at(RIGHT, "mx", "192.0.2.1"), at(RIGHT, "mx", "192.0.2.2"), findings=(across,))
     assert shown(alone, quiet=True) == "✗ mx.example.com:25 — address-dependent\n"
+
+
+def test_what_stops_mail_now_is_the_headline_and_what_is_sure() -> None:
+    """DANE senders wait, few others mind the name; what may be comes behind what is."""
+    name, dane = Finding("name-mismatch", Severity.ERROR), Finding("dane-mismatch", Severity.ERROR)
+    looks = [at(replace(RIGHT, findings=(name, dane)), f"mx{n}", f"192.0.2.{n}", mx_preference=n) for n in (1, 2)]
+    looks.append(at(RIGHT, "mx3", "192.0.2.3", mx_preference=3))
+    told = shown(of_domain(*looks))
+    assert told.startswith("✗ example.com — mx1 and mx2: dane-mismatch (+ 1 more finding)\n")
+    assert "  A  dane-mismatch, name-mismatch\n" in told
+    assert told.index("[dane-mismatch]") < told.index("[name-mismatch]")
+    perhaps = at(replace(RIGHT, findings=(replace(ERROR, confidence=Confidence.MAY_BE),)), "mx1", "192.0.2.1")
+    assert "— mx2: nothing answers" in shown(several(perhaps, at(DOWN, "mx2", "192.0.2.2")), quiet=True)
+
+
+def test_other_ports_are_not_called_silent_where_some_were_left_out() -> None:
+    """They may not have been tried."""
+    assert "other mail ports" in shown(THOROUGH)
+    assert "other mail ports" not in shown(replace(THOROUGH, left_out=("mx at 192.0.2.25:993",)))
+
+
+def test_records_of_two_chains_are_not_taken_for_the_same() -> None:
+    """Nor are those of two hosts that show one chain."""
+    records = [Finding("tlsa-records", Severity.INFO, facts={"zone": [f"{n}. IN TLSA 3 1 1 00"]}) for n in "abc"]
+    looks = [at(replace(LACKING, findings=(records[0],)), "mx1", "192.0.2.1")]
+    looks += [at(replace(RIGHT, findings=(one,)), f"mx{n}", f"192.0.2.{n}") for n, one in enumerate(records[1:], 2)]
+    told = shown(of_domain(*looks))
+    assert sorted(line[4] for line in told.splitlines() if "IN TLSA" in line) == ["a", "b", "c"]
 
 
 def test_chains_are_right_in_the_plural() -> None:

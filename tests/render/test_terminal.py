@@ -242,10 +242,12 @@ def test_the_worst_finding_speaks_first() -> None:
     findings = (
         Finding("misordered", Severity.WARNING),
         Finding("root-included", Severity.INFO),
-        Finding("expired", Severity.ERROR, Confidence.VERY_LIKELY),
-        Finding("bad-name", Severity.ERROR),
+        Finding("bad-name", Severity.ERROR, Confidence.VERY_LIKELY),
+        Finding("expired", Severity.ERROR),
     )
-    assert verdict_of(*findings) == "✗ mx.example.com:25 — very likely: a certificate has expired (+ 2 more findings)"
+    assert verdict_of(*findings) == "✗ mx.example.com:25 — a certificate has expired (+ 2 more findings)"
+    likely = verdict_of(*findings[:3])
+    assert likely == "✗ mx.example.com:25 — very likely: a name in the certificate is not a name (+ 1 more finding)"
 
 
 def test_findings_of_no_single_endpoint_stand_above() -> None:
@@ -262,6 +264,21 @@ def test_the_same_commands_are_printed_once() -> None:
     told = shown(report(EndpointReport(SEEN, GOOD_CHAIN, (MISSING_FINDING, other))))
     assert told.count("postfix reload") == 1
     assert "Put them in order.\n  Then the same commands as for missing-intermediate, above." in told
+
+
+def test_one_command_of_ours_is_printed_again() -> None:
+    """Pointing to it is no shorter."""
+    fix = ("Look at it:", "$ smtp-chaincheck mx.example.com:25")
+    twice = [Finding(name, Severity.ERROR, fix=(f"Mend {name}.", *fix)) for name in ("expired", "bad-name")]
+    told = shown(report(EndpointReport(SEEN, GOOD_CHAIN, tuple(twice))))
+    assert told.count("\n    smtp-chaincheck mx.example.com:25\n") == 2
+
+
+def test_the_page_of_a_note_stands_below_it() -> None:
+    """And not below a note that has lines of its own, and a link of its own."""
+    notes = (Finding("root-included", Severity.INFO), Finding("tlsa-records", Severity.INFO, facts={"zone": ["x"]}))
+    told = shown(report(EndpointReport(SEEN, GOOD_CHAIN, notes)))
+    assert "[root-included]\n  page: smtp-chaincheck explain root-included\n" in told
 
 
 def test_the_same_sentence_alone_is_said_again() -> None:
