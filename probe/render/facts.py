@@ -9,6 +9,7 @@ from probe.catalogue.protocols import spoken_of
 from probe.catalogue.recipes import GENERIC, ids, recipe
 from probe.model import Confidence, Stage, Tls
 from probe.render.clean import clean
+from probe.render.dane import NONE, of_look
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -76,6 +77,8 @@ def _facts(endpoint: EndpointReport, report: Report, *, verbose: bool, placed: b
     if endpoint.chain:
         yield "trust", _trust(report, observation)
         yield from () if _is_unread(endpoint) else _openssl(endpoint.chain, observation.endpoint)
+    if report.domain is None and (dane := of_look(endpoint)) != NONE:
+        yield from [("dane", dane)] if dane else []
     if endpoint.on_disk and endpoint.as_on_disk:
         yield "on disk", f"{clean(endpoint.on_disk.path, 200)} holds what is served"
 

@@ -28,6 +28,7 @@ from probe.catalogue.recipes import GENERIC, ids
 from probe.model import Kind, Severity, Side, Target
 from probe.render.chain_drawing import draw
 from probe.render.clean import clean
+from probe.render.dane import of_hosts
 from probe.render.details import add_conversation, add_details
 from probe.render.domain import add_domain
 from probe.render.facts import BY_OPTION, facts_of
@@ -89,6 +90,7 @@ def _tell_all(sheet: Sheet, report: Report, told: Told) -> None:
     sheet.blank()
     if report.domain:
         add_domain(sheet, report.domain, verbose=told.verbose)
+        sheet.say(of_hosts(looks), first="  dane     ")
     sheet.blank()
     add_table(sheet, rows, looks, report)
     _tell_left_out(sheet, report.left_out, LISTED if not told.verbose else len(report.left_out))
