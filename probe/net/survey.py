@@ -182,11 +182,14 @@ async def _address(tour: _Tour, rank: Rank, endpoint: Endpoint) -> None:
             tour.known.leave_out(rank, named_look(endpoint))
             return
         first = last = await _look(tour, rank, endpoint)
+        asked = 1
         for n, (place, seconds) in enumerate(further(endpoint, first, tour.breadth), start=1):
             if tour.run.left <= 0 or _unwelcome(last):
-                tour.known.leave_out((*rank[:2], n), named_look(place))
+                times = f", asked {asked} of {tour.breadth.repeat} times" if place == endpoint else ""
+                tour.known.leave_out((*rank[:2], n), named_look(place) + times)
             else:
                 last = await _look(tour, (*rank[:2], n), place, seconds)
+                asked += 1
 
 
 def _machine(endpoint: Endpoint) -> str:

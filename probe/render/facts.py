@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ ALIKE = 3
 """Different words of looks that were alike otherwise."""
 UNREAD = frozenset({"file-glued", "file-not-pem"})
 """Findings of a file that a mail server's library reads otherwise than we do, or not at all."""
+_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)? s\b")
 FAILURE_LINES = 3
 """Of what the other side said at the end; ``--verbose`` has all of it."""
 
@@ -54,13 +56,18 @@ def facts_of(
     looks: Sequence[EndpointReport], report: Report, *, verbose: bool, placed: bool
 ) -> Iterator[tuple[str, str]]:
     """The facts of looks that saw the same, each once. ``placed``: where and how they were taken has been said."""
-    found: dict[str, dict[str, None]] = {}
+    found: dict[str, dict[str, str]] = {}
     for look in looks:
         for name, words in _facts(look, report, verbose=verbose, placed=placed):
-            found.setdefault(name, {})[words] = None
+            found.setdefault(name, {}).setdefault(words if verbose else untimed(words), words)
     for name, told in found.items():
-        kept = [*told] if verbose else [*told][:ALIKE]
+        kept = [*told.values()] if verbose else [*told.values()][:ALIKE]
         yield name, "; ".join(kept) + (f"; {len(told) - len(kept)} more" if len(told) > len(kept) else "")
+
+
+def untimed(words: str) -> str:
+    """The same words of looks that took more or less time."""
+    return _SECONDS.sub("", words)
 
 
 def _facts(endpoint: EndpointReport, report: Report, *, verbose: bool, placed: bool) -> Iterator[tuple[str, str]]:

@@ -31,7 +31,7 @@ from probe.render.clean import clean
 from probe.render.dane import of_hosts
 from probe.render.details import add_conversation, add_details
 from probe.render.domain import add_domain
-from probe.render.facts import BY_OPTION, facts_of
+from probe.render.facts import BY_OPTION, facts_of, untimed
 from probe.render.finding import Told, tell, zone_of
 from probe.render.looks import Group, declined, distinct, folded, gravity, looks_of, merged, severity
 from probe.render.places import LISTED, places
@@ -109,7 +109,7 @@ def _tell_all(sheet: Sheet, report: Report, told: Told) -> None:
 def _tell_left_out(sheet: Sheet, places: Sequence[str], named: int) -> None:
     """Add what nobody looked at, and nothing where that is nothing."""
     more = f"; {len(places) - named} more" if len(places) > named else ""
-    sheet.say("; ".join(clean(place) for place in places[:named]) + more, first="  Not looked at: ", rest="    ")
+    sheet.say("; ".join(clean(place) for place in places[:named]) + more, first="  Left out: ", rest="    ")
 
 
 def _tell_client(sheet: Sheet, report: Report, told: Told) -> None:
@@ -179,8 +179,8 @@ def _where(finding: Finding, looks: Looks, group: Group, report: Report) -> str:
     """At which looks of its group a finding was made, and whether its words are of one of them alone."""
     if len(looks) < len(group.looks):
         return f"At {len(looks)} of {len(group.looks)} looks: {places(looks, looks_of(report))}."
-    words = {f.summary for look in looks for f in look.findings if f.id == finding.id}
-    return "This is said of the first of them; --verbose says it of each." if len(words) > 1 else ""
+    words = {untimed(f.summary) for look in looks for f in look.findings if f.id == finding.id}
+    return f"Of {len(looks)} looks this is said of the first; --verbose says it of each." if len(words) > 1 else ""
 
 
 def _hint(mta: Mta | None) -> str:

@@ -333,8 +333,8 @@ def test_mail_hosts_are_told_though_none_has_answered(tmp_path: Path) -> None:
     with place({ONE: hanging(reached)}, zone(mx1=ONE), tmp_path) as here:
         code, out, err = interrupted(reached.is_set, f"example.test:{here.port}", "--mx", *here.words)
     assert (code, "Traceback" in err) == (130, False)
-    assert "1 mail host;" in words(out)
-    assert f"Not looked at: {MX1} at {ONE}:{here.port}" in words(out)
+    assert "mx 10 mx1.example.test;" in words(out)
+    assert f"Left out: {MX1} at {ONE}:{here.port}" in words(out)
 
 
 def test_an_earlier_report_is_not_lost(tmp_path: Path) -> None:

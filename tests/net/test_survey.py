@@ -260,7 +260,8 @@ def test_what_is_not_wanted_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> 
     found, here = seen({ONE: BUSY, TWO: SCRIPTS["greeting-554"]}, hosts(a=ONE, b=TWO), Breadth(True, 4))
     assert here.visits == {ONE: 1, TWO: 1}
     assert [one.greeting and one.greeting.code for one in found.observations] == [421, 554]
-    assert {*found.left_out} == {f"a.example.test at {ONE}:{here.port}", f"b.example.test at {TWO}:{here.port}"}
+    places = {f"a.example.test at {ONE}:{here.port}", f"b.example.test at {TWO}:{here.port}"}
+    assert {*found.left_out} == {f"{place}, asked 1 of 4 times" for place in places}
 
 
 def test_a_server_that_has_enough_of_us_is_left_alone() -> None:
@@ -269,7 +270,7 @@ def test_a_server_that_has_enough_of_us_is_left_alone() -> None:
     found, here = seen({ONE: enough}, hosts(mx=ONE), Breadth(repeat=10))
     assert [one.stage for one in found.observations] == [Stage.DONE, Stage.GREETING]
     assert here.visits == {ONE: 2}
-    assert found.left_out == (f"mx.example.test at {ONE}:{here.port}",)
+    assert found.left_out == (f"mx.example.test at {ONE}:{here.port}, asked 2 of 10 times",)
 
 
 def test_after_the_deadline_nobody_is_asked() -> None:
@@ -283,7 +284,8 @@ def test_after_the_deadline_nobody_is_asked() -> None:
         (TWO, Stage.DONE, None),
     ]
     assert here.visits[ONE] == 1
-    assert {*found.left_out} == {f"{host}.example.test at {ONE}:{here.port}" for host in "ab"}
+    assert {one.partition(", ")[0] for one in found.left_out} == {f"{h}.example.test at {ONE}:{here.port}" for h in "ab"}
+    assert [one.partition(", ")[2] for one in found.left_out].count("asked 1 of 2 times") == 1
 
 
 def test_too_many_hanging_addresses(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,7 @@ def test_sentences_about_one_of_many_say_so() -> None:
     findings = [replace(UNREACHABLE.endpoints[0].findings[0], summary=f"{address} is silent.") for address in FOUR]
     looks = [at(replace(DOWN, findings=(f,)), "mx.example.com", a) for f, a in zip(findings, FOUR, strict=True)]
     told = shown(several(*looks))
-    assert "  This is said of the first of them; --verbose says it of each.\n  192.0.2.1 is silent.\n" in told
+    assert "  Of 4 looks this is said of the first; --verbose says it of each.\n  192.0.2.1 is silent.\n" in told
     assert "2001:db8::2 is silent." not in told
     every = shown(several(*looks), verbose=True)
     assert all(f"  At 1 of 4 looks: {a}.\n  {a} is silent.\n" in every for a in FOUR)
@@ -291,6 +291,6 @@ def test_what_could_not_be_seen_is_no_part_of_the_praise() -> None:
     assert "  i 2001:db8::1  A  unreachable\n" in told
     late = several(*looks[:1], left_out=tuple(f"mx at 192.0.2.{n}:25" for n in range(9)))
     assert shown(late, quiet=True) == "i mx.example.com:25 — the chain is right where it could be seen\n"
-    assert "  Not looked at: mx at 192.0.2.0:25; " in shown(late)
+    assert "  Left out: mx at 192.0.2.0:25; " in shown(late)
     assert "; 5 more\n" in shown(late)
     assert "192.0.2.8:25\n" in shown(late, verbose=True)
