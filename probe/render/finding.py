@@ -48,14 +48,15 @@ class Told:
     """Ends of the advice given so far → the finding for which it was given."""
     trust: str = ""
     """By whose trust it is judged, as last said."""
-    findings: set[tuple[str, str, tuple[str, ...], tuple[str, ...]]] = field(default_factory=set)
-    """Id, sentences, advice and lines for a zone of every finding told so far."""
+    findings: dict[tuple[object, ...], tuple[tuple[str, ...], Finding]] = field(default_factory=dict)
+    """Id, lines for a zone, sentences and advice, without names → the names, and the finding of which it was told."""
 
 
-def tell(sheet: Sheet, finding: Finding, told: Told, where: str = "") -> None:
+def tell(sheet: Sheet, finding: Finding, told: Told, where: str = "", names: tuple[str, ...] = ()) -> None:
     """Add one finding; a note takes one line unless all is wanted, or it brings lines for a zone file.
 
-    ``where``: not every look of these has it.
+    ``where``: not every look of these has it. ``names`` are the host and the address of which it speaks: what was said
+    of others in the same words is not said again.
     """
     sure = "" if finding.confidence is Confidence.IS else f" ({finding.confidence})"
     mark = (f"{MARKS[finding.severity]} {NAMES[finding.severity]}{sure}: ", finding.severity.value)
@@ -67,16 +68,41 @@ def tell(sheet: Sheet, finding: Finding, told: Told, where: str = "") -> None:
     sheet.blank()
     sheet.say(mark, heading, f"  [{finding.id}]", first="", rest="  ")
     sheet.say(where, first="  ")
-    if (said := (finding.id, finding.summary, finding.fix, lines)) in told.findings:
-        sheet.say("All that was said of it above holds here, too.", first="  ")
+    said = (finding.id, lines, *_nameless(finding, names))
+    if before := told.findings.get(said):
+        sheet.say(f"All that was said of it above holds here, too{_instead(finding, names, *before)}.", first="  ")
         sheet.blank()
         return
-    told.findings.add(said)
+    told.findings[said] = names, finding
     sheet.say(_LONG.sub(_cut, finding.summary.replace("\n", " ")), first="  ")
     _copyable(sheet, lines)
     _advise(sheet, finding, told)
     sheet.say(f"page: smtp-chaincheck explain {finding.page}", first="  ")
     sheet.blank()
+
+
+def tell_briefly(sheet: Sheet, finding: Finding, told: Told) -> None:
+    """Add the title of one that a table above has said already, and where more of it stands."""
+    mark = (f"{MARKS[finding.severity]} {NAMES[finding.severity]}: ", finding.severity.value)
+    sheet.say(mark, (told.title(finding.id), "strong"), f"  [{finding.id}]", first="", rest="  ")
+    sheet.say(f"page: smtp-chaincheck explain {finding.page}", first="  ")
+
+
+def _nameless(finding: Finding, names: tuple[str, ...]) -> tuple[object, ...]:
+    """Sentences and advice with each name left open; a command that writes a list is for one server alone."""
+    said = (finding.summary, *finding.fix)
+    if not names or any("--write-chain" in entry for entry in finding.fix):
+        return said
+    known = re.compile("|".join(re.escape(name) for name in sorted(names, key=len, reverse=True)))
+    return tuple(known.sub("\0", entry) for entry in said)
+
+
+def _instead(finding: Finding, names: tuple[str, ...], others: tuple[str, ...], before: Finding) -> str:
+    """Which name stands in the place of which, where the words are not the same."""
+    if (before.summary, before.fix) == (finding.summary, finding.fix):
+        return ""
+    pairs = (pair for pair in zip(names, others, strict=False) if pair[0] != pair[1])
+    return next((f", with {this} in the place of {other}" for this, other in pairs), "")
 
 
 def zone_of(finding: Finding) -> tuple[str, ...]:

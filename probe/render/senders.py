@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from probe.catalogue.senders import BREAK
+from probe.catalogue.senders import BREAK, OUTCOMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from probe.model import EndpointReport, Refusal
     from probe.render.sheet import Sheet
@@ -30,6 +30,27 @@ def tell_senders(sheet: Sheet, endpoint: EndpointReport, *, verbose: bool) -> No
         sheet.say(refusal.why.partition(BREAK)[2], first=" " * (WIDTH + 6))
     for outcome, who, why in () if verbose else _folded(told):
         sheet.say(f"{who}: {why}" if outcome != GOOD else who, first=f"    {outcome:<{WIDTH}}  ")
+    sheet.blank()
+
+
+def tell_all_senders(sheet: Sheet, chains: Mapping[str, EndpointReport]) -> None:
+    """Say once, by the letters of the chains, who refuses which and why; nothing of a chain that nobody minds."""
+    letters: dict[tuple[str, str, str], list[str]] = {}
+    for letter, endpoint in chains.items():
+        minded = BAD.intersection(refusal.outcome for refusal in endpoint.refused_by)
+        for told in endpoint.refused_by if minded else ():
+            why = "" if told.outcome == GOOD else _clause(told)
+            letters.setdefault((told.outcome, why, told.sender), []).append(letter)
+    rows: dict[tuple[str, str, str], list[str]] = {}
+    for (outcome, why, sender), seen in letters.items():
+        rows.setdefault((outcome, why, ", ".join(seen)), []).append(sender)
+    if not rows:
+        return
+    sheet.say("What senders do, by chain:", first="  ")
+    width = max(len(chosen) for _, _, chosen in rows)
+    for outcome, why, chosen in sorted(rows, key=lambda row: OUTCOMES.index(row[0])):
+        words = ": ".join(filter(None, (", ".join(rows[outcome, why, chosen]), why)))
+        sheet.say(words, first=f"    {outcome:<{WIDTH}}  {chosen:<{width}}  ")
     sheet.blank()
 
 

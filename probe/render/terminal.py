@@ -32,10 +32,10 @@ from probe.render.dane import of_hosts
 from probe.render.details import add_conversation, add_details
 from probe.render.domain import add_domain
 from probe.render.facts import BY_OPTION, facts_of, untimed
-from probe.render.finding import Told, tell, zone_of
+from probe.render.finding import Told, tell, tell_briefly, zone_of
 from probe.render.looks import Group, declined, distinct, folded, gravity, looks_of, merged, severity
 from probe.render.places import LISTED, places
-from probe.render.senders import tell_senders
+from probe.render.senders import tell_all_senders, tell_senders
 from probe.render.sheet import Sheet, write
 from probe.render.side_by_side import compare
 from probe.render.table import add_table, rows_of
@@ -54,6 +54,8 @@ NAMED = 2
 """Rules that could not run and are named; with longer ids there is no room for a third on one line."""
 NEVER_JUDGED = frozenset({"revocation"})
 """What no run looks at is said in the manual and by ``--verbose``, not under every good report."""
+TABLED = frozenset({"address-dependent", "mx-dependent"})
+"""Findings that say in sentences what the table has: which addresses and hosts are not like the others."""
 FOR_ONE_SERVER = frozenset({"key-missing", "key-misplaced", "key-type", "key-unreadable"})
 """What a file can have wrong for one mail server alone: nobody misses it who named none."""
 
@@ -94,15 +96,20 @@ def _tell_all(sheet: Sheet, report: Report, told: Told) -> None:
     sheet.blank()
     add_table(sheet, rows, looks, report)
     _tell_left_out(sheet, report.left_out, LISTED if not told.verbose else len(report.left_out))
+    sheet.blank()
     for finding in sorted(report.findings, key=severity, reverse=True):
-        tell(sheet, finding, told)
+        tabled = len(rows) > 1 and finding.id in TABLED and not told.verbose
+        (tell_briefly if tabled else tell)(sheet, finding, told)
     for group in groups:
         if not told.verbose and all(map(declined, group.looks)):
             continue
         sheet.blank()
         if len(rows) > 1:
             sheet.say((_heading(group), "strong"), first="")
-        _tell_group(sheet, group, report, told)
+        _tell_group(sheet, group, report, told, lettered=len(groups) > 1)
+    sheet.blank()
+    if len(groups) > 1 and not told.verbose:
+        tell_all_senders(sheet, {group.letter: group.worst for group in groups if not all(map(declined, group.looks))})
     _tell_client(sheet, report, told)
 
 
@@ -133,7 +140,7 @@ def _heading(group: Group) -> str:
     return f"Chain {group.letter}" if group.showed else f"{group.letter}: no certificates"
 
 
-def _tell_group(sheet: Sheet, group: Group, report: Report, told: Told) -> None:
+def _tell_group(sheet: Sheet, group: Group, report: Report, told: Told, *, lettered: bool = False) -> None:
     """What looks that saw the same have in common, once."""
     findings = folded(group.looks, apart=told.verbose)
     endpoint = merged(group, findings)
@@ -144,10 +151,11 @@ def _tell_group(sheet: Sheet, group: Group, report: Report, told: Told) -> None:
     sheet.blank()
     told.hint = None if told.hint is None else _hint(endpoint.mta)
     for finding, looks in sorted(findings, key=_told_as, reverse=True):
-        tell(sheet, finding, told, _where(finding, looks, group, report))
+        tell(sheet, finding, told, _where(finding, looks, group, report), () if told.verbose else _names(looks[0]))
     _point_to_pages(sheet, endpoint, told)
     sheet.blank()
-    tell_senders(sheet, endpoint, verbose=told.verbose)
+    if told.verbose or not lettered:
+        tell_senders(sheet, endpoint, verbose=told.verbose)
     _tell_skipped(sheet, endpoint, verbose=told.verbose)
     if told.verbose:
         add_details(sheet, endpoint)
@@ -181,6 +189,12 @@ def _where(finding: Finding, looks: Looks, group: Group, report: Report) -> str:
         return f"At {len(looks)} of {len(group.looks)} looks: {places(looks, looks_of(report))}."
     words = {untimed(f.summary) for look in looks for f in look.findings if f.id == finding.id}
     return f"Of {len(looks)} looks this is said of the first; --verbose says it of each." if len(words) > 1 else ""
+
+
+def _names(look: EndpointReport) -> tuple[str, ...]:
+    """The host and the address of which findings speak."""
+    at = look.observation.endpoint
+    return tuple(dict.fromkeys(filter(None, (at.host, at.address))))
 
 
 def _hint(mta: Mta | None) -> str:

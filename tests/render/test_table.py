@@ -25,7 +25,19 @@ from render.several import (
 from render.test_terminal import shown
 from rich.cells import cell_len
 
-from probe.model import Confidence, Endpoint, EndpointReport, Finding, Mx, Observation, Report, Severity, Side, Stage
+from probe.model import (
+    Confidence,
+    Endpoint,
+    EndpointReport,
+    Finding,
+    Mx,
+    Observation,
+    Refusal,
+    Report,
+    Severity,
+    Side,
+    Stage,
+)
 from probe.render.table import outcome
 
 NOTE = Finding("root-included", Severity.INFO)
@@ -246,6 +258,50 @@ def test_records_of_two_chains_are_not_taken_for_the_same() -> None:
     looks += [at(replace(RIGHT, findings=(one,)), f"mx{n}", f"192.0.2.{n}") for n, one in enumerate(records[1:], 2)]
     told = shown(of_domain(*looks))
     assert sorted(line[4] for line in told.splitlines() if "IN TLSA" in line) == ["a", "b", "c"]
+
+
+def named(look: EndpointReport, host: str, *fix: str) -> EndpointReport:
+    """A look at a host with a finding that speaks of it."""
+    finding = Finding("name-mismatch", Severity.ERROR, summary=f"The certificate is not for {host}.", fix=fix)
+    return at(replace(look, findings=(finding,)), host, "192.0.2.1")
+
+
+def test_what_differs_in_the_name_alone_is_said_once() -> None:
+    """But a list is written for one server, and with --verbose each is told."""
+    both = of_domain(named(RIGHT, "mx1.example.com"), named(LACKING, "mx2.example.com"))
+    words = " ".join(shown(both).split())
+    assert words.count("The certificate is not for") == 1
+    assert (
+        "All that was said of it above holds here, too, with mx2.example.com in the place of mx1.example.com." in words
+    )
+    assert shown(both, verbose=True).count("The certificate is not for") == 2
+    writing = [
+        named(look, host, f"$ smtp-chaincheck {host} --write-chain x") for look, host in ((RIGHT, "a"), (LACKING, "b"))
+    ]
+    assert shown(of_domain(*writing)).count("--write-chain x") == 2
+
+
+def test_a_comparison_that_the_table_has_is_one_line() -> None:
+    """With its page; the sentences and the advice are there, and in --verbose."""
+    across = Finding("address-dependent", Severity.ERROR, summary="They differ.", fix=("Mend it.",))
+    told = several(at(RIGHT, "mx", "192.0.2.1"), at(EXPIRED, "mx", "192.0.2.2"), findings=(across,))
+    assert "[address-dependent]\n  page: smtp-chaincheck explain address-dependent\n" in shown(told)
+    assert "Mend it." not in shown(told)
+    assert "Mend it." in shown(told, verbose=True)
+
+
+def test_what_senders_do_is_one_table_for_all_chains() -> None:
+    """By their letters; who does the same for the same reason with several is named once."""
+    one, two = (Refusal(name, "refuses", "no chain; a manual") for name in ("Postfix", "Exim"))
+    looks = [at(replace(EXPIRED, refused_by=(one, two)), "mx", "192.0.2.1")]
+    looks.append(at(replace(LACKING, refused_by=(one, replace(two, outcome="delivers"))), "mx", "192.0.2.2"))
+    looks.append(at(replace(RIGHT, refused_by=(replace(one, outcome="delivers"),)), "mx", "192.0.2.3"))
+    told = shown(several(*looks))
+    assert told.endswith(
+        "  What senders do, by chain:\n    refuses   A, B  Postfix: no chain\n"
+        "    refuses   A     Exim: no chain\n    delivers  B     Exim\n"
+    )
+    assert shown(several(*looks), verbose=True).count("What senders do:") == 3
 
 
 def test_chains_are_right_in_the_plural() -> None:
