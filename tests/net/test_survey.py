@@ -284,7 +284,9 @@ def test_after_the_deadline_nobody_is_asked() -> None:
         (TWO, Stage.DONE, None),
     ]
     assert here.visits[ONE] == 1
-    assert {one.partition(", ")[0] for one in found.left_out} == {f"{h}.example.test at {ONE}:{here.port}" for h in "ab"}
+    assert {one.partition(", ")[0] for one in found.left_out} == {
+        f"{h}.example.test at {ONE}:{here.port}" for h in "ab"
+    }
     assert [one.partition(", ")[2] for one in found.left_out].count("asked 1 of 2 times") == 1
 
 
