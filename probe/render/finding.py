@@ -42,6 +42,8 @@ class Told:
     """Options of this run that a command of ours repeats."""
     written: str | None = None
     """The file into which the mended list was just written."""
+    records: bool = False
+    """TLSA records to publish are among what is told."""
     hint: str | None = ""
     """What is still to be said beside commands for no server in particular; None = it was said."""
     fixes: dict[tuple[str, ...], str] = field(default_factory=dict)
@@ -126,6 +128,7 @@ def _cut(word: re.Match[str]) -> str:
 
 def _advise(sheet: Sheet, finding: Finding, told: Told) -> None:
     fix = _without_writing(finding.fix, told.written) if told.written else finding.fix
+    fix = _without_printing(fix) if told.records else fix
     fresh, elsewhere, last = _fresh(fix, told.fixes)
     if fix:
         sheet.blank()
@@ -155,6 +158,18 @@ def _without_writing(fix: tuple[str, ...], name: str) -> tuple[str, ...]:
             kept.append(f"{name} is written.")
         elif entry in {f"{COMMAND}C={CHAIN}", f"{COMMAND}C={MENDED}"}:
             kept.append(f"{COMMAND}C={shlex.quote(name)}")
+        else:
+            kept.append(entry)
+    return tuple(filter(None, kept))
+
+
+def _without_printing(fix: tuple[str, ...]) -> tuple[str, ...]:
+    """The advice without the command that prints TLSA records, where this report has them."""
+    kept: list[str] = []
+    for entry in fix:
+        if entry.startswith(OURS[0]) and "--tlsa" in entry.split():
+            kept[-1:] = [_LEAD_IN.sub("", last) for last in kept[-1:]]
+            kept.append("The records stand at tlsa-records.")
         else:
             kept.append(entry)
     return tuple(filter(None, kept))

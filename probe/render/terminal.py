@@ -77,6 +77,7 @@ def show(
     """
     sheet = Sheet(console.width, console.encoding)
     told = Told(lambda id_: spoken_of(report.target.protocol, title(id_)), verbose, tuple(words), written)
+    told.records = any(zone_of(finding) for endpoint in report.endpoints for finding in endpoint.findings)
     if quiet:
         sheet.line(*verdict(report, told))
     else:

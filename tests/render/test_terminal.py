@@ -266,6 +266,17 @@ def test_the_same_commands_are_printed_once() -> None:
     assert "Put them in order.\n  Then the same commands as for missing-intermediate, above." in told
 
 
+def test_records_that_the_report_has_are_not_asked_for() -> None:
+    """The sentence that announces the command goes with it."""
+    fix = ("Publish a record. This prints it:", "$ smtp-chaincheck mx.example.com:25 --tlsa")
+    wrong = Finding("dane-mismatch", Severity.ERROR, fix=fix)
+    records = Finding("tlsa-records", Severity.INFO, facts={"zone": ["x. IN TLSA 3 1 1 00"]})
+    assert "This prints it:\n\n    smtp" in shown(report(EndpointReport(SEEN, GOOD_CHAIN, (wrong,))))
+    told = shown(report(EndpointReport(SEEN, GOOD_CHAIN, (wrong, records))))
+    assert "  Publish a record.\n  The records stand at tlsa-records.\n" in told
+    assert "--tlsa" not in told
+
+
 def test_one_command_of_ours_is_printed_again() -> None:
     """Pointing to it is no shorter."""
     fix = ("Look at it:", "$ smtp-chaincheck mx.example.com:25")
