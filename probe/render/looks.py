@@ -113,9 +113,9 @@ STOPS = frozenset({"dane-mismatch", "dane-ta-missing", "dane-bogus"})
 """Findings for which mail waits now, whereas few senders mind another name or a missing certificate."""
 
 
-def gravity(finding: Finding) -> tuple[int, int, bool]:
-    """How bad, then how sure, then whether mail waits now."""
-    return severity(finding), -[*Confidence].index(finding.confidence), finding.id in STOPS
+def gravity(finding: Finding) -> tuple[int, bool, bool]:
+    """How bad, then whether it is more than a possibility, then whether mail waits now."""
+    return severity(finding), finding.confidence is not Confidence.MAY_BE, finding.id in STOPS
 
 
 def weight(look: EndpointReport) -> tuple[int, bool]:

@@ -59,7 +59,7 @@ def _several(report: Report, told: Told) -> tuple[str, str]:
     return report.status, (f"{where}: " if where else "") + accusation(worst, told.title) + more
 
 
-def _urgency(entry: tuple[Finding, int, EndpointReport | None]) -> tuple[int, int, int, bool]:
+def _urgency(entry: tuple[Finding, int, EndpointReport | None]) -> tuple[int, bool, int, bool]:
     """How bad and how sure; then how near it was seen, and of that first for what mail waits now."""
     bad, sure, stops = gravity(entry[0])
     return bad, sure, entry[1], stops

@@ -112,7 +112,7 @@ def test_whoever_sends_us_away_is_left_alone() -> None:
         with greeting(*says) as port:
             seen = looked(zone, port, breadth=Breadth(repeat=4))
         assert len(seen.observations) == len(says)
-    assert seen.left_out == (f"mx.example at {ADDRESS}:{port}",)
+        assert seen.left_out == (f"mx.example at {ADDRESS}:{port}, asked {len(says)} of 4 times",)
 
 
 def test_one_machine_is_asked_by_one_look_at_a_time() -> None:

@@ -242,12 +242,13 @@ def test_the_worst_finding_speaks_first() -> None:
     findings = (
         Finding("misordered", Severity.WARNING),
         Finding("root-included", Severity.INFO),
-        Finding("bad-name", Severity.ERROR, Confidence.VERY_LIKELY),
-        Finding("expired", Severity.ERROR),
+        Finding("bad-name", Severity.ERROR, Confidence.MAY_BE),
+        Finding("expired", Severity.ERROR, Confidence.VERY_LIKELY),
+        Finding("not-yet-valid", Severity.ERROR),
     )
-    assert verdict_of(*findings) == "✗ mx.example.com:25 — a certificate has expired (+ 2 more findings)"
-    likely = verdict_of(*findings[:3])
-    assert likely == "✗ mx.example.com:25 — very likely: a name in the certificate is not a name (+ 1 more finding)"
+    assert verdict_of(*findings) == "✗ mx.example.com:25 — very likely: a certificate has expired (+ 3 more findings)"
+    perhaps = verdict_of(*findings[:3])
+    assert perhaps == "✗ mx.example.com:25 — may be: a name in the certificate is not a name (+ 1 more finding)"
 
 
 def test_findings_of_no_single_endpoint_stand_above() -> None:
