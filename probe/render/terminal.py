@@ -37,7 +37,7 @@ from probe.render.places import LISTED, places
 from probe.render.senders import tell_senders
 from probe.render.sheet import Sheet, write
 from probe.render.side_by_side import compare
-from probe.render.table import add_table, rows_of
+from probe.render.table import add_table, rows_of, without_rows
 from probe.render.verdict import place, verdict
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ def _tell_all(sheet: Sheet, report: Report, told: Told) -> None:
         add_domain(sheet, report.domain, verbose=told.verbose)
     sheet.blank()
     add_table(sheet, rows, looks)
-    _tell_left_out(sheet, report.left_out, LISTED if not told.verbose else len(report.left_out))
+    left_out = without_rows(report, looks) if len(rows) > 1 else report.left_out
+    _tell_left_out(sheet, left_out, LISTED if not told.verbose else len(left_out))
     for finding in sorted(report.findings, key=severity, reverse=True):
         tell(sheet, finding, told)
     for group in groups:
