@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from probe.catalogue.senders import BREAK
+from probe.catalogue.senders import BREAK, libraries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from probe.model import EndpointReport, Refusal
     from probe.render.sheet import Sheet
@@ -26,7 +26,7 @@ def tell_senders(sheet: Sheet, endpoint: EndpointReport, *, verbose: bool) -> No
         return
     sheet.say("What senders do:", first="  ")
     for refusal in told if verbose else ():
-        sheet.say(f"{refusal.sender}: {_clause(refusal)}", first=f"    {refusal.outcome:<{WIDTH}}  ")
+        sheet.say(f"{_who([refusal.sender])}: {_clause(refusal)}", first=f"    {refusal.outcome:<{WIDTH}}  ")
         sheet.say(refusal.why.partition(BREAK)[2], first=" " * (WIDTH + 6))
     for outcome, who, why in () if verbose else _folded(told):
         sheet.say(f"{who}: {why}" if outcome != GOOD else who, first=f"    {outcome:<{WIDTH}}  ")
@@ -39,7 +39,14 @@ def _folded(told: Iterable[Refusal]) -> Iterator[tuple[str, str, str]]:
         reasons: dict[str, list[str]] = {}
         for refusal in alike:
             reasons.setdefault("" if outcome == GOOD else _clause(refusal), []).append(refusal.sender)
-        yield from ((outcome, ", ".join(senders), why) for why, senders in reasons.items())
+        yield from ((outcome, _who(senders), why) for why, senders in reasons.items())
+
+
+def _who(senders: Sequence[str]) -> str:
+    """Libraries are no senders, which is said once for all of them."""
+    built = [name for name in senders if name in libraries()]
+    others = [name for name in senders if name not in built]
+    return ", ".join([*others, f"programs on {', '.join(built)}"] if built else others)
 
 
 def _clause(refusal: Refusal) -> str:
