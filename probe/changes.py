@@ -115,6 +115,7 @@ def _weights(findings: Sequence[Part]) -> dict[str, str]:
 def _of_endpoint(old: Part, new: Part) -> Iterator[Change]:
     if old is None or new is None:
         yield Change("endpoint", old and old["status"], new and new["status"])
+        yield from _of_findings([], new["findings"] if new else [])
         return
     for key in ("address", "stage", "tls_version", "cipher"):
         yield from _differing(key.replace("_", "-"), old[key], new[key])

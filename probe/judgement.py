@@ -216,9 +216,9 @@ def _policy_chain(domain: Domain | None, options: Options) -> Chain | None:
 
 def _obeying(endpoint: EndpointReport, domain: Domain | None, policy: Chain | None) -> EndpointReport:
     """Add what senders do that honour MTA-STS, which the whole domain has to be known for."""
-    if domain is None or domain.sts is None or not endpoint.refused_by:
+    if (domain and domain.sts is None) or not endpoint.refused_by:
         return endpoint
-    found = of_sts(sts_outcome(domain, endpoint, policy))
+    found = of_sts(sts_outcome(domain, endpoint, policy) if domain else None)
     told = refusals(found, endpoint.observation.endpoint.protocol, "sts")
     return replace(endpoint, refused_by=worst_first((*endpoint.refused_by, *told)))
 

@@ -819,6 +819,8 @@ class Report:
     """Places that were not looked at: too many, no time left, or interrupted."""
     hidden_across: tuple[str, ...] = ()
     """As ``EndpointReport.hidden``, of the findings of no single endpoint."""
+    interrupted: bool = False
+    """Somebody lost patience, and this is what was known by then."""
 
     @property
     def status(self) -> str:
@@ -830,7 +832,9 @@ class Report:
 
     @property
     def exit_code(self) -> int:
-        """0 nothing at or above ``fail_on``, 1 something, 3 the host could not be examined (docs/json.md)."""
+        """0 nothing at or above ``fail_on``, 1 something, 3 not examined, 130 interrupted (docs/json.md)."""
+        if self.interrupted:
+            return 130
         if self.status == "unreachable":
             return 3
         return int(any(finding.severity.rank >= self.fail_on.rank for finding in self._all))

@@ -72,7 +72,12 @@ def _refusal(sender: Sender, traits: Collection[str]) -> Refusal:
 
 
 def _minded(sender: Sender, traits: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Give what it minds of these traits, the worst outcome first, then in the order of the clauses."""
+    """Give what it minds of these traits, the worst outcome first, then in the order of the clauses.
+
+    Where it is unknown whether DANE or a policy counts at all, whatever else such a sender minds is not sure.
+    """
+    doubts = [trait for trait in sender.minds.get("unknown", ()) if trait in traits and sender.asks in {"dane", "sts"}]
+    yield from (("unknown", trait) for trait in sorted(doubts) if trait.startswith(f"{sender.asks}-"))
     for outcome in (*OUTCOMES[:-1], CLEAR, OUTCOMES[-1]):
         minded = sender.minds.get(outcome, frozenset()).intersection(traits)
         yield from ((outcome, trait) for trait in clauses() if trait in minded)
@@ -96,6 +101,12 @@ def _sender(row: Mapping[str, Any]) -> Sender:
         minds["unknown"] |= by.unknown
     speaks = frozenset(row.get("speaks", Protocol))
     return Sender(row["name"], row["source"], speaks, row.get("usual", "nothing"), row.get("asks", ""), minds)
+
+
+@cache
+def libraries() -> frozenset[str]:
+    """Names of rows that are TLS libraries: they carry no mail, and stand for whatever is built on them."""
+    return frozenset(one.name for one in senders() if one.asks == "tls")
 
 
 @cache

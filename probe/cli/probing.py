@@ -118,7 +118,7 @@ def probed(options: Options, target: Target, *, quiet: bool = False) -> Report:
         except KeyboardInterrupt:
             if not (known.seen or known.domain):
                 raise
-            raise Interrupted(report_of_survey(known.survey, options)) from None
+            raise Interrupted(replace(report_of_survey(known.survey, options), interrupted=True)) from None
 
 
 def _judged(arguments: Namespace, options: Options) -> Iterator[Report]:

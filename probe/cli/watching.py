@@ -14,7 +14,7 @@ from probe.cli import outputs
 from probe.cli.explaining import title
 from probe.cli.mishap import INTERRUPTED, WRONG_USAGE, say, uninterrupted
 from probe.documents import report as read_back
-from probe.render.changes import sentence
+from probe.render.changes import add_news
 from probe.render.json import document, text
 from probe.render.progress import pausing
 from probe.render.sheet import Sheet, console, write
@@ -114,7 +114,7 @@ def news(before: Document, known: Document, now: Document) -> tuple[Change, ...]
 
 
 def _tell(seen: Look, show: Callable[..., None], arguments: Namespace, *, first: bool) -> None:
-    """The first look is a report, every other one a line, where there is news; ``first`` has air above it."""
+    """The first look is a report, every other one a few lines, where there is news; ``first`` has air above it."""
     if seen.news is None and not arguments.json:
         show(seen.report)
     if not seen.news:
@@ -122,9 +122,8 @@ def _tell(seen: Look, show: Callable[..., None], arguments: Namespace, *, first:
     stream = sys.stderr if arguments.json else sys.stdout
     screen = console(stream, no_color=arguments.no_color)
     sheet = Sheet(screen.width, screen.encoding)
-    words = "; ".join(sentence(change, title) for change in seen.news)
     stream.write("\n" if first and not arguments.quiet and not arguments.json else "")
-    sheet.say(words, first=f"{datetime.now(UTC).astimezone():%H:%M:%S}  ")
+    add_news(sheet, seen.news, seen.report, title, f"{datetime.now(UTC).astimezone():%H:%M:%S}")
     write(sheet, screen)
     stream.flush()
 

@@ -28,6 +28,24 @@ IMPLICIT_TIMEOUT = 10.0
 """Seconds for the handshake that only asks whether a silent port speaks TLS."""
 
 
+AWAITED = {
+    Stage.CONNECT: "no connection",
+    Stage.GREETING: "connected, no greeting",
+    Stage.EHLO: "greeted, no reply to EHLO",
+    Stage.STARTTLS: "greeted, no reply to STARTTLS",
+    Stage.HANDSHAKE: "the TLS handshake was not done",
+    Stage.EHLO_TLS: "no reply inside TLS",
+}
+"""What had not come when a look was interrupted, by its stage."""
+
+
+class Broken(asyncio.CancelledError):
+    """A look was interrupted, and this is how far it had come, in words."""
+
+    first: Observation | None = None
+    """What the first connection showed, where it was the second that was interrupted."""
+
+
 class Auto(Enum):
     """The value of an option that was not given."""
 
@@ -128,7 +146,7 @@ def unresolved(run: Run, target: Target, failure: Failure) -> Observation:
 async def look(run: Run, endpoint: Endpoint, connect_seconds: float = CONNECT_TIMEOUT) -> Observation:
     """Look at one address, with a second connection where that tells more.
 
-    Raises nothing for what the network or the server does; cancelling it closes the connection.
+    Raises nothing for what the network or the server does; cancelling it closes the connection and raises Broken.
     """
     plan = _greeted_in_time(run, _Plan(endpoint, connect_seconds=connect_seconds))
     return await _retried(run, await _visit(run, plan))
@@ -163,7 +181,11 @@ async def _retried(run: Run, first: Observation) -> Observation:
     if not why or run.left <= 0:
         return first
     mark = Exchange(round(run.ms, 3), "client", f"<again: {why}>")
-    second = await _visit(run, _greeted_in_time(run, _again(first.endpoint, why)))
+    try:
+        second = await _visit(run, _greeted_in_time(run, _again(first.endpoint, why)))
+    except Broken as stop:
+        stop.first = first
+        raise
     transcript = (*first.transcript, mark, *second.transcript)
     if not knows_more(second, first, why):
         return replace(told_by(first, second, why), transcript=transcript)
@@ -183,17 +205,27 @@ async def _visit(run: Run, plan: _Plan) -> Observation:
     before = run.ms
     try:
         sock = await _connected(run, plan)
+    except asyncio.CancelledError:
+        raise _broken(Stage.CONNECT, run.ms - before) from None
     except (OSError, OverflowError) as error:
         return _told(_unconnected(run, plan.endpoint, error), run, before)
     told = _told(Observation(plan.endpoint, run.started, Stage.CONNECT), run, before)
     try:
         session = _session(run, plan, sock)
         await Driver(sock, session, began=run.began, until=run.until, enter=run.enter).drive()
+    except asyncio.CancelledError:
+        lines = session.observation.transcript
+        raise _broken(session.stage, run.ms - (lines[-1].ms if lines else told.transcript[-1].ms)) from None
     finally:
         sock.close()
     seen = session.observation
     timing = {**told.timing_ms, **seen.timing_ms}
     return replace(seen, timing_ms=timing, transcript=told.transcript + seen.transcript)
+
+
+def _broken(stage: Stage, waited: float) -> Broken:
+    """``waited`` is in milliseconds."""
+    return Broken(f"{AWAITED.get(stage, 'not done')} after {waited / 1000:.0f} s")
 
 
 def _session(run: Run, plan: _Plan, sock: socket.socket) -> Session:

@@ -27,6 +27,7 @@ from probe.net.known import Known, Rank
 from probe.net.observe import (
     CONNECT_TIMEOUT,
     RESOLVE_TIMEOUT,
+    Broken,
     ObserveOptions,
     Run,
     begun,
@@ -205,8 +206,14 @@ async def _look(tour: _Tour, rank: Rank, endpoint: Endpoint, seconds: float = CO
     """
     tour.known.waiting[rank] = named_look(endpoint)
     late = tour.run.late and bool(tour.known.seen)
-    seen = await look(tour.run, endpoint, seconds)
-    seen = replace(seen, timing_ms={Stage.DNS.value: tour.dns_ms[rank[0]], **seen.timing_ms})
+    try:
+        seen = await look(tour.run, endpoint, seconds)
+    except Broken as stop:
+        tour.known.waiting[rank] = f"{named_look(endpoint)} ({stop})"
+        if stop.first:
+            tour.known.add(rank, _with_dns(tour, rank, stop.first))
+        raise
+    seen = _with_dns(tour, rank, seen)
     if seconds == KNOCK_TIMEOUT and seen.stage is Stage.CONNECT:
         del tour.known.waiting[rank]
     elif late and tour.run.cut(seen):
@@ -214,6 +221,10 @@ async def _look(tour: _Tour, rank: Rank, endpoint: Endpoint, seconds: float = CO
     else:
         tour.known.add(rank, seen)
     return seen
+
+
+def _with_dns(tour: _Tour, rank: Rank, seen: Observation) -> Observation:
+    return replace(seen, timing_ms={Stage.DNS.value: tour.dns_ms[rank[0]], **seen.timing_ms})
 
 
 def _unwelcome(seen: Observation) -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from probe.changes import Change, Part
+    from probe.model import Report
     from probe.render.finding import Title
 
 NEW, GONE, OTHER = "+", "-", "~"
@@ -37,6 +38,9 @@ LABELS = {
 }
 """Kind of change → what it is called on the screen."""
 NOTHING = "none"
+VERDICTS = {"ok": "right", "info": "right", "warning": "not quite right", "error": "wrong"}
+"""Status → how a person says it; notes are no fault."""
+STAMP = len("14:02:11  ")
 _DAY = len("2026-11-23")
 _DIGEST = 16
 """Hexadecimal digits that tell two certificates apart for the eye."""
@@ -71,7 +75,32 @@ def show(sheet: Sheet, changes: Sequence[Change], *, title: Title, verbose: bool
         _show_target(sheet, list(group), title, quiet=quiet)
     if told and minor and not quiet:
         sheet.blank()
-        sheet.say(f"Also changed, and no matter: {minor} (--verbose).")
+        verb = " that does not matter" if minor == 1 else "s that do not matter"
+        sheet.say(f"{minor} more change{verb} (--verbose).")
+
+
+def add_news(sheet: Sheet, news: Sequence[Change], report: Report, title: Title, stamp: str) -> None:
+    """Add what one look of a watch shows, a line for each change, below its server where there are several.
+
+    ``report`` is that of the look: its errors and warnings are what is left.
+    """
+    first = f"{stamp:<{STAMP}}"
+    for endpoint, group in groupby(news, lambda change: change.endpoint):
+        inside = endpoint is not None and len(report.endpoints) > 1
+        if inside:
+            sheet.say(_called(endpoint), first=first)
+            first = " " * STAMP
+        for change in group:
+            sheet.say(sentence(change, title), first=first + "  " * inside)
+            first = " " * STAMP
+    sheet.say(_left(report), first=first)
+
+
+def _left(report: Report) -> str:
+    findings = (*report.findings, *(finding for endpoint in report.endpoints for finding in endpoint.findings))
+    counts = [(word, sum(finding.severity == word for finding in findings)) for word in ("error", "warning")]
+    words = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts if count)
+    return f"left: {words}" if words else ""
 
 
 def _show_target(sheet: Sheet, changes: Sequence[Change], title: Title, *, quiet: bool) -> None:
@@ -89,17 +118,22 @@ def _show_target(sheet: Sheet, changes: Sequence[Change], title: Title, *, quiet
 
 def _heading(target: Part, changes: Sequence[Change]) -> tuple[tuple[str, str], tuple[str, str]]:
     verdict = next((change for change in changes if change.kind in {"status", "target"}), None)
-    if verdict is None:
+    if verdict is None or _verdict(verdict.before) == _verdict(verdict.after):
         many = "" if len(changes) == 1 else "s"
         mark, style, words = OTHER, "warning", f"{len(changes)} change{many}, and the same verdict"
     elif verdict.after is None:
         mark, style, words = GONE, "warning", "no report any more"
     elif verdict.before is None:
-        mark, style, words = MARKS[verdict.after], verdict.after, f"had no report, is {verdict.after}"
+        mark, style, words = MARKS[verdict.after], verdict.after, f"had no report, is {_verdict(verdict.after)}"
     else:
-        mark, style, words = MARKS[verdict.after], verdict.after, f"was {verdict.before}, is {verdict.after}"
+        was, is_ = _verdict(verdict.before), _verdict(verdict.after)
+        mark, style, words = MARKS[verdict.after], verdict.after, f"was {was}, is {is_}"
     name = place(Target(target["name"], target["port"], kind=Kind(target["kind"])))
     return (f"{mark} ", style), (f"{name} — {words}", "strong")
+
+
+def _verdict(status: Part) -> str:
+    return VERDICTS.get(status, status or NOTHING)
 
 
 def _called(endpoint: Part) -> str:
@@ -118,7 +152,13 @@ def sentence(change: Change, title: Title) -> str:
     """Say one change, for a person."""
     if change.kind == "finding":
         return _of_finding(change, title)
+    if change.kind == "endpoint":
+        return (
+            f"new server: {_verdict(change.after)}" if change.after else f"gone: server, was {_verdict(change.before)}"
+        )
     label = LABELS.get(change.kind, change.kind)
+    if change.kind in {"status", "target"}:
+        return f"{label}: {_verdict(change.before)} → {_verdict(change.after)}"
     if change.kind != "leaf" and isinstance(change.before, list) and isinstance(change.after, list):
         return f"{label}: {_moved([*map(_said, change.before)], [*map(_said, change.after)])}"
     return f"{label}: {_said(change.before)} → {_said(change.after)}"

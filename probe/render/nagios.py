@@ -45,7 +45,7 @@ def text(reports: Sequence[Report], took: float, *, title: Title, warn_days: int
     ordered = sorted(reports, key=state, reverse=True)
     worst = ordered[0]
     left = _days(reports)
-    days = "" if left is None or left < 0 else f", {left} day{'' if left == 1 else 's'} left"
+    days = "" if left is None else f", {left} day{'' if left == 1 else 's'} left"
     more = f" (the worst of {len(reports)} hosts)" if len(reports) > 1 else ""
     words = _plain(in_words(worst, title)) + days + more
     numbers = " ".join(_numbers(reports, took, left, warn_days))
@@ -100,8 +100,9 @@ def _lines(reports: Sequence[Report], title: Title) -> Iterator[str]:
     """One for each warning and error, errors first. No word of theirs is the server's own."""
     for report in reports:
         for endpoint, finding in sorted(_grave(report), key=lambda found: found[1].severity is Severity.WARNING):
-            address = endpoint.observation.endpoint.address if endpoint else None
-            where = place(report.target) + (f" {address}" if address else "")
+            at = endpoint.observation.endpoint if endpoint else None
+            host = at.host if at and at.host != report.target.name else None
+            where = " ".join(filter(None, (place(report.target), host, at.address if at else None)))
             yield _plain(f"{finding.severity}: {where}: {title(finding.id)} [{finding.id}]")
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from probe.catalogue.senders import BREAK, OUTCOMES
+from probe.catalogue.senders import BREAK, OUTCOMES, libraries
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from probe.model import EndpointReport, Refusal
     from probe.render.sheet import Sheet
@@ -26,7 +26,7 @@ def tell_senders(sheet: Sheet, endpoint: EndpointReport, *, verbose: bool) -> No
         return
     sheet.say("What senders do:", first="  ")
     for refusal in told if verbose else ():
-        sheet.say(f"{refusal.sender}: {_clause(refusal)}", first=f"    {refusal.outcome:<{WIDTH}}  ")
+        sheet.say(f"{_who([refusal.sender])}: {_clause(refusal)}", first=f"    {refusal.outcome:<{WIDTH}}  ")
         sheet.say(refusal.why.partition(BREAK)[2], first=" " * (WIDTH + 6))
     for outcome, who, why in () if verbose else _folded(told):
         sheet.say(f"{who}: {why}" if outcome != GOOD else who, first=f"    {outcome:<{WIDTH}}  ")
@@ -49,7 +49,7 @@ def tell_all_senders(sheet: Sheet, chains: Mapping[str, EndpointReport]) -> None
     sheet.say("What senders do, by chain:", first="  ")
     width = max(len(chosen) for _, _, chosen in rows)
     for outcome, why, chosen in sorted(rows, key=lambda row: OUTCOMES.index(row[0])):
-        words = ": ".join(filter(None, (", ".join(rows[outcome, why, chosen]), why)))
+        words = ": ".join(filter(None, (_who(rows[outcome, why, chosen]), why)))
         sheet.say(words, first=f"    {outcome:<{WIDTH}}  {chosen:<{width}}  ")
     sheet.blank()
 
@@ -60,7 +60,14 @@ def _folded(told: Iterable[Refusal]) -> Iterator[tuple[str, str, str]]:
         reasons: dict[str, list[str]] = {}
         for refusal in alike:
             reasons.setdefault("" if outcome == GOOD else _clause(refusal), []).append(refusal.sender)
-        yield from ((outcome, ", ".join(senders), why) for why, senders in reasons.items())
+        yield from ((outcome, _who(senders), why) for why, senders in reasons.items())
+
+
+def _who(senders: Sequence[str]) -> str:
+    """Libraries are no senders, which is said once for all of them."""
+    built = [name for name in senders if name in libraries()]
+    others = [name for name in senders if name not in built]
+    return ", ".join([*others, f"programs on {', '.join(built)}"] if built else others)
 
 
 def _clause(refusal: Refusal) -> str:

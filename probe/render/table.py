@@ -38,9 +38,9 @@ class Row:
 
 def rows_of(looks: Looks, groups: Sequence[Group], report: Report) -> list[Row]:
     """The whole table; one row alone says no more than the first line of the report."""
-    found = servers(looks)
-    rows = [row for server in found for row in _rows(server, groups, report, alone=len(found) == 1)]
-    return [*rows, *_unseen(looks, report)]
+    found, unseen = servers(looks), [*_unseen(looks, report)]
+    alone = len(found) == 1 and not unseen
+    return [*(row for server in found for row in _rows(server, groups, report, alone=alone)), *unseen]
 
 
 def add_table(sheet: Sheet, rows: Sequence[Row], looks: Looks, report: Report) -> None:
@@ -83,7 +83,20 @@ def _unseen(looks: Looks, report: Report) -> Iterator[Row]:
     seen = {look.observation.endpoint.host for look in looks}
     for mx in report.domain.mx if report.domain else ():
         if mx.host and mx.host not in seen:
-            yield Row(f"{mx.preference:>3}  {mx.host}", "info", "", "was not looked at")
+            why = "; ".join(place.removeprefix(f"{mx.host} at ") for place in report.left_out if _of(place, mx.host))
+            yield Row(f"{mx.preference:>3}  {mx.host}", "info", "", f"not seen: {why}" if why else "was not looked at")
+
+
+def _of(place: str, host: str) -> bool:
+    """One of the places that were left out is of this host."""
+    return place.startswith(f"{host} at ")
+
+
+def without_rows(report: Report, looks: Looks) -> tuple[str, ...]:
+    """Places that were left out, and that no row tells."""
+    seen = {look.observation.endpoint.host for look in looks}
+    told = [mx.host for mx in (report.domain.mx if report.domain else ()) if mx.host and mx.host not in seen]
+    return tuple(place for place in report.left_out if not any(place == host or _of(place, host) for host in told))
 
 
 def outcome(look: EndpointReport, report: Report) -> tuple[str, str]:

@@ -38,7 +38,7 @@ from probe.render.places import LISTED, places
 from probe.render.senders import tell_all_senders, tell_senders
 from probe.render.sheet import Sheet, write
 from probe.render.side_by_side import compare
-from probe.render.table import add_table, rows_of
+from probe.render.table import add_table, rows_of, without_rows
 from probe.render.verdict import place, verdict
 
 if TYPE_CHECKING:
@@ -96,7 +96,8 @@ def _tell_all(sheet: Sheet, report: Report, told: Told) -> None:
         sheet.say(of_hosts(looks), first="  dane     ")
     sheet.blank()
     add_table(sheet, rows, looks, report)
-    _tell_left_out(sheet, report.left_out, LISTED if not told.verbose else len(report.left_out))
+    left_out = without_rows(report, looks) if len(rows) > 1 else report.left_out
+    _tell_left_out(sheet, left_out, LISTED if not told.verbose else len(left_out))
     sheet.blank()
     for finding in sorted(report.findings, key=severity, reverse=True):
         tabled = len(rows) > 1 and finding.id in TABLED and not told.verbose

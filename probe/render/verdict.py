@@ -26,7 +26,18 @@ SMTP = 25
 def verdict(report: Report, told: Told) -> tuple[Part, Part]:
     """Mark and words of the first line."""
     status, words = _several(report, told) if len(looks_of(report)) > 1 else _one(report, told)
-    return (f"{MARKS[status]} ", status), (f"{place(report.target)} — {words}", "strong")
+    return (f"{MARKS[status]} ", status), (f"{place(report.target)} — {_interruption(report)}{words}", "strong")
+
+
+def _interruption(report: Report) -> str:
+    """How far it came, where somebody lost patience."""
+    if not report.interrupted:
+        return ""
+    hosts = {mx.host for mx in report.domain.mx if mx.host} if report.domain else set()
+    if not hosts:
+        return "interrupted: "
+    seen = {look.observation.endpoint.host for look in looks_of(report) if look.examined}
+    return f"interrupted, {len(hosts & seen)} of {len(hosts)} mail host{'' if len(hosts) == 1 else 's'} seen: "
 
 
 def in_words(report: Report, title: Title) -> str:
@@ -101,7 +112,7 @@ def _praise(report: Report, told: Told) -> tuple[str, str]:
     if chains and all(chain and chain.path and chain.path.valid for chain in chains):
         lists = {endpoint.observation.presented for endpoint in looks_of(report)} - {None}
         words = "every chain is right" if len(lists) > 1 else "the chain is right"
-        whole = not report.left_out and all(endpoint.examined for endpoint in report.endpoints)
+        whole = not (report.left_out or report.interrupted) and all(endpoint.examined for endpoint in report.endpoints)
         return (report.status, words) if whole else ("info", f"{words} where it could be seen")
     return "info" if any(chains) else report.status, "nothing to report"
 

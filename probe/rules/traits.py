@@ -49,8 +49,13 @@ def _of_dane(case: Case) -> Iterator[str]:
         yield f"dane-{outcome}"
 
 
-def of_sts(outcome: StsOutcome) -> frozenset[str]:
-    """Give the trait of what an MTA-STS sender does; none where it finds no policy."""
+def of_sts(outcome: StsOutcome | None) -> frozenset[str]:
+    """Give the trait of what an MTA-STS sender does; none where it finds no policy.
+
+    ``outcome`` is None where a host was asked for, of which nobody knows whose mail it takes.
+    """
+    if outcome is None:
+        return frozenset({"sts-unasked"})
     return frozenset() if outcome is StsOutcome.NONE else frozenset({f"sts-{outcome}"})
 
 

@@ -124,7 +124,7 @@ def test_a_policy_is_obeyed_by_those_who_know_it(trait: str, outcome: str) -> No
 
 def test_every_word_of_dane_and_of_a_policy_is_in_the_table() -> None:
     """Whatever the rules find of them has its clause."""
-    found = {trait for word in StsOutcome for trait in of_sts(word)}
+    found = {trait for word in (None, *StsOutcome) for trait in of_sts(word)}
     assert found == {name for name in clauses() if name.startswith("sts-")}
     assert {f"dane-{word}" for word in set(Outcome) - NO_DANE} == {n for n in clauses() if n.startswith("dane-")}
 
@@ -134,6 +134,16 @@ def test_rows_from_elsewhere_are_sorted_in() -> None:
     late = refusals({"sts-enforce-no-tls"}, Protocol.SMTP, "sts")
     rows = worst_first((*refusals((), Protocol.SMTP), *late))
     assert rows[0] == late[0]
+
+
+@pytest.mark.parametrize("doubt", ["dane-unknown", "dane-failed", "dane-unanswered"])
+def test_where_dane_is_in_doubt_nothing_is_sure_of_its_senders(doubt: str) -> None:
+    """Without DANE the same sender goes on in plain text."""
+    rows = {row.sender: row for row in refusals({doubt, "old-tls", "no-tls"}, Protocol.SMTP)}
+    for sender in ("DANE senders", "Exim (hosts_try_dane)"):
+        assert rows[sender].outcome == "unknown"
+        assert rows[sender].why.startswith(clauses()[doubt])
+    assert outcomes("dane-match", "old-tls")["DANE senders"] == "defers"
 
 
 def test_without_tls_no_library_says_anything() -> None:

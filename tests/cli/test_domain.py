@@ -313,18 +313,26 @@ def test_what_is_known_is_told_when_somebody_loses_patience(form: list[str], tmp
     with place(servers, TWO_HOSTS, tmp_path) as here:
         asked = [f"example.test:{here.port}", "--mx", "--repeat", "2", *here.words, "--save", str(seen), *form]
         code, out, err = interrupted(reached.is_set, *asked)
-    left_out = [f"{MX2} at {TWO}:{here.port}", f"{MX1} at {ONE}:{here.port}"]
+    waited = [f"{host} at {ip}:{here.port} (connected, no greeting" for host, ip in ((MX2, TWO), (MX1, ONE))]
     assert (code, "Traceback" in err) == (130, False)
     assert "Interrupted before the end; the report holds what was known by then." in words(err)
     assert [len(survey.observations) for survey in load(seen.read_text(encoding="ascii"))] == [1]
     if not form:
-        assert "the chain is right where it could be seen" in out.splitlines()[0]
-        assert all(place in words(out) for place in left_out)
+        assert "interrupted, 1 of 2 mail hosts seen: the chain is right where it could be seen" in words(out)
+        assert f"Left out: {waited[0]}" in words(out)
+        rows = [
+            " ".join(line.split()[1:]) for line in out.splitlines() if line.split()[1:3] in (["10", MX1], ["20", MX2])
+        ]
+        assert rows[0] == f"20 {MX2} A right"
+        assert rows[1].startswith(f"10 {MX1} not seen: {ONE}:{here.port} (connected,")
+        assert "Left out: mx1" not in words(out)
         return
     target = json.loads(out)
     VALIDATOR.validate(target)
     assert [(e["host"], e["status"]) for e in target["endpoints"]] == [(MX2, "ok")]
-    assert sorted(target["left_out"]) == sorted(left_out)
+    assert target["exit_code"] == 130
+    left_out = sorted(target["left_out"], reverse=True)
+    assert all(place.startswith(known) for place, known in zip(left_out, waited, strict=True))
 
 
 def test_mail_hosts_are_told_though_none_has_answered(tmp_path: Path) -> None:
@@ -334,7 +342,8 @@ def test_mail_hosts_are_told_though_none_has_answered(tmp_path: Path) -> None:
         code, out, err = interrupted(reached.is_set, f"example.test:{here.port}", "--mx", *here.words)
     assert (code, "Traceback" in err) == (130, False)
     assert "mx 10 mx1.example.test;" in words(out)
-    assert f"Left out: {MX1} at {ONE}:{here.port}" in words(out)
+    assert "— interrupted, 0 of 1 mail host seen: nothing could be examined" in words(out)
+    assert f"Left out: {MX1} at {ONE}:{here.port} (connected, no greeting after" in words(out)
 
 
 def test_an_earlier_report_is_not_lost(tmp_path: Path) -> None:

@@ -158,7 +158,7 @@ def test_a_report_then_a_line_then_a_report(answers: Answers, capsys: pytest.Cap
     answers += [MISSING, MISSING, GOOD]
     assert main([*RUN]) == 0
     out, err = capsys.readouterr()
-    first, line, last = out.partition("  verdict: error → ok; ")
+    first, line, last = out.partition("  verdict: wrong → right\n")
     assert "\n\n" in first[-12:]
     assert first.startswith("✗ mx.example.com:25 — an intermediate certificate is missing\n\n  server ")
     assert datetime.strptime(first.splitlines()[-1], "%H:%M:%S")  # noqa: DTZ007 -- the time of day alone
@@ -210,7 +210,7 @@ def test_json_is_one_document_at_the_end(answers: Answers, capsys: pytest.Captur
     document = json.loads(out)
     jsonschema.Draft202012Validator(SCHEMA).validate(document)
     assert document["status"] == "ok"
-    assert "verdict: error → ok" in err
+    assert "verdict: wrong → right" in err
 
 
 @pytest.mark.parametrize("json_", [(), ("--json",)])
@@ -284,13 +284,13 @@ def test_a_server_that_is_mended_while_it_is_watched(
         ]
         assert main([*place, "--watch"]) == 0
     out = " ".join(capsys.readouterr().out.split())
-    assert "; list: added Example R3 (" in out
-    assert "; gone: An intermediate certificate is missing [missing-intermediate]" in out
+    assert "verdict: wrong → right list: added Example R3 (" in out
+    assert ") gone: An intermediate certificate is missing [missing-intermediate]" in out
     assert "— the chain is right" in out
 
 
-def test_findings_that_come_and_go_are_all_in_the_line(answers: Answers, capsys: pytest.CaptureFixture[str]) -> None:
-    """Several in one line, hostile words harmless."""
+def test_findings_that_come_and_go_are_all_told(answers: Answers, capsys: pytest.CaptureFixture[str]) -> None:
+    """A line each, hostile words harmless."""
     evil = Finding("expired", Severity.ERROR)
     endpoint = replace(MISSING.endpoints[0], findings=(evil,))
     answers += [MISSING, replace(MISSING, endpoints=(endpoint,)), GOOD]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
@@ -305,7 +306,7 @@ async def until(so: Callable[[], bool]) -> None:
 
 
 def test_what_was_seen_stays_known() -> None:
-    """Somebody loses patience: the good host is kept with what DNS says of it, the hanging ones are named."""
+    """Somebody loses patience: the good host is kept with what DNS says of it; of the others, how far they came."""
 
     async def interrupted(here: Town, _: Resolver, dns: Dns) -> tuple[Survey, Known, int]:
         known = Known(domain(here.port))
@@ -327,9 +328,29 @@ def test_what_was_seen_stays_known() -> None:
 
     found, known, port = played({ONE: GOOD, TWO: SILENT}, zone, interrupted)
     assert ends(found) == [("b.example.test", ONE, Stage.DONE, None)] * 2
-    assert found.left_out == (f"a.example.test at {TWO}:{port}",)
+    (left_out,) = found.left_out
+    assert re.fullmatch(rf"a\.example\.test at {TWO}:{port} \(connected, no greeting after \d s\)", left_out)
     assert found.domain == known.domain
     assert [[r.text for r in one.tlsa.records] for one in found.observations if one.tlsa] == [[record]] * 2
+
+
+def test_an_interrupted_second_connection_keeps_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The silence was seen in full; that the port does not speak TLS at once either is not known."""
+    monkeypatch.setattr("probe.net.observe.IMPLICIT_TIMEOUT", 30)
+
+    async def interrupted(here: Town, _: Resolver, dns: Dns) -> Survey:
+        known = Known(Target(ONE, here.port))
+        task = asyncio.create_task(survey(known.target, ObserveOptions(greeting_timeout=0.2), dns, known=known))
+        async with asyncio.timeout(10):
+            await until(lambda: here.visits.get(ONE, 0) == 2)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        return known.survey
+
+    found = played({ONE: SILENT}, {}, interrupted)
+    assert ends(found) == [(ONE, ONE, Stage.GREETING, Trouble.TIMEOUT)]
+    assert found.left_out == ()
 
 
 def test_what_dns_says_of_dane_is_at_every_look() -> None:

@@ -216,7 +216,7 @@ def test_a_real_client_does_what_the_table_says(
     assert wrong == []
 
 
-ROWS = {"Python": "OpenSSL 3 (level 2)"}
+ROWS = {"Python": "OpenSSL 3"}
 """Witness → the row that holds for it, where it has none of its own: Python's ssl brings no rules of its own."""
 
 

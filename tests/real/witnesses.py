@@ -194,7 +194,7 @@ def _unless(said: str, good: str, telling: str, *, but: str = "error:") -> str:
 def clients() -> dict[str, Witness]:
     """Name of a sender → who shows what it does."""
     return {
-        "OpenSSL 3 (level 2)": openssl,
+        "OpenSSL 3": openssl,
         "GnuTLS": gnutls,
         "Java": java,
         "Go": go,

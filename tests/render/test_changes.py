@@ -14,7 +14,7 @@ from render.samples import ALL, GOOD, HOSTILE, MISORDERED, MISSING, NASTY, UNREA
 from probe.changes import Change, changes
 from probe.documents import report
 from probe.model import Report
-from probe.render.changes import sentence, show, text
+from probe.render.changes import add_news, sentence, show, text
 from probe.render.json import document
 from probe.render.sheet import Sheet
 
@@ -30,7 +30,7 @@ SCREEN = """\
     + new error: The title of expired [expired]
     - gone: The title of missing-intermediate [missing-intermediate]
 
-Also changed, and no matter: 3 (--verbose)."""
+3 more changes that do not matter (--verbose)."""
 PLACE = report(document(GOOD))["target"]
 
 
@@ -75,16 +75,16 @@ def test_what_does_not_matter_is_counted_or_told() -> None:
     assert shown(between(GOOD, other)) == "✓ nothing has changed that matters (else 1: --verbose)"
     assert "    ~ cipher: TLS_AES_256_GCM_SHA384 → X" in shown(between(GOOD, other), verbose=True)
     assert shown(between(GOOD, GOOD)) == "✓ nothing has changed"
-    assert shown(between(GOOD, MISSING)).endswith("\n\nAlso changed, and no matter: 2 (--verbose).")
+    assert shown(between(GOOD, MISSING)).endswith("\n\n2 more changes that do not matter (--verbose).")
     assert "matter" not in shown(between(GOOD, MISSING), verbose=True)
 
 
 @pytest.mark.parametrize(
     ("before", "after", "line"),
     [
-        ([GOOD], [UNREACHABLE], "✗ mx.example.com:25 — was ok, is unreachable"),
+        ([GOOD], [UNREACHABLE], "✗ mx.example.com:25 — was right, is unreachable"),
         ([GOOD], [], "- mx.example.com:25 — no report any more"),
-        ([], [MISSING], "✗ mx.example.com:25 — had no report, is error"),
+        ([], [MISSING], "✗ mx.example.com:25 — had no report, is wrong"),
     ],
 )
 def test_the_verdict_line(before: list[Report], after: list[Report], line: str) -> None:
@@ -101,9 +101,49 @@ def test_the_verdict_line(before: list[Report], after: list[Report], line: str) 
         ("tlsa", None, ["3 1 1 00", "DNSSEC secure"], "TLSA: none → 3 1 1 00, DNSSEC secure"),
         ("tls-rpt", [], None, "TLS-RPT: none → none"),
         ("address", "192.0.2.1", None, "address: 192.0.2.1 → none"),
+        ("status", "error", "info", "verdict: wrong → right"),
+        ("endpoint", None, "unreachable", "new server: unreachable"),
+        ("endpoint", "ok", None, "gone: server, was right"),
         ("finding", "warning", "error", "was warning, is error: Title [expired]"),
     ],
 )
 def test_one_change_in_words(kind: str, before: Any, after: Any, words: str) -> None:
     """Lists by what came and what went."""
     assert sentence(Change(kind, before, after, "expired"), lambda _: "Title") == words
+
+
+def at(change: Change, address: str) -> Change:
+    """The same change at another address."""
+    return replace(change, endpoint={**change.endpoint, "address": address})
+
+
+def news(found: list[Change], report: Report) -> str:
+    """The lines of one look."""
+    sheet = Sheet()
+    add_news(sheet, found, report, lambda id_: f"Title of {id_}", "14:02:11")
+    return "\n".join(line.plain for line in sheet.lines)
+
+
+def test_the_news_of_a_watch_are_a_line_each_below_their_server() -> None:
+    """Nothing stands twice without saying where; what is left is counted."""
+    verdict, *others = between(MISSING, GOOD)
+    gone = [at(c, f"192.0.2.{n}") for n in (25, 26) for c in others if c.id == "missing-intermediate"]
+    two = replace(MISORDERED, endpoints=MISORDERED.endpoints * 2)
+    assert (
+        news([verdict, *gone], two)
+        == """\
+14:02:11  verdict: wrong → right
+          mx.example.com, 192.0.2.25, port 25, asked for mx.example.com
+            gone: Title of missing-intermediate [missing-intermediate]
+          mx.example.com, 192.0.2.26, port 25, asked for mx.example.com
+            gone: Title of missing-intermediate [missing-intermediate]
+          left: 2 errors, 2 warnings"""
+    )
+    assert news(gone[:1], GOOD) == "14:02:11  gone: Title of missing-intermediate [missing-intermediate]"
+    assert news([verdict], MISSING).endswith("\n          left: 1 error")
+
+
+def test_what_a_new_server_has_wrong_is_named() -> None:
+    """As for one that was there before."""
+    none = replace(UNREACHABLE, endpoints=())
+    assert "    + new error: The title of timeout-connect [timeout-connect]" in shown(between(none, UNREACHABLE))

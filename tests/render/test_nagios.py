@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from render.samples import ALL, GOOD, MISORDERED, MISSING, NASTY, NOW, UNREACHABLE
 
-from probe.model import Finding, Report, Severity, Stage
+from probe.model import Finding, Kind, Report, Severity, Stage
 from probe.render.nagios import LARGEST, text, unknown
 
 GOLDEN = Path(__file__).parents[2] / "fixtures/golden/nagios.txt"
@@ -109,6 +109,19 @@ def test_the_days_left_and_their_limits(days: float, shown: str, warns: bool, cr
     number = parsed(answer(ending(days), warn_days=14)[0])[1]["days"]
     assert number["value"] == shown
     assert (alerts(float(shown), number["warn"]), alerts(float(shown), number["crit"])) == (warns, critical)
+
+
+def test_days_that_are_over_are_said() -> None:
+    """Whoever is called reads words, and not the numbers."""
+    assert ", -3 days left |" in answer(ending(-2.5))[0]
+
+
+def test_a_row_names_the_mail_host() -> None:
+    """Of a domain an address alone says little."""
+    host = MISSING.endpoints[0].observation.endpoint.host
+    whole = replace(MISSING, target=replace(MISSING.target, name="example.com", kind=Kind.DOMAIN))
+    assert f"error: example.com {host} 192.0.2.25: missing-intermediate" in answer(whole)[0]
+    assert f"error: {host}:25 192.0.2.25: missing-intermediate" in answer(MISSING)[0]
 
 
 def test_the_counts_alert_above_none() -> None:

@@ -204,6 +204,19 @@ def test_without_anchors_no_row_says_right() -> None:
     assert outcome(RIGHT, replace(GOOD, stores=())) == ("info", "trust was not judged")
 
 
+def test_an_interrupted_survey_says_how_far_it_came_and_of_whom() -> None:
+    """One host was seen: its row keeps preference and name; how far the other came is told once, and by its row."""
+    right = at(RIGHT, "mx1.example.com", "192.0.2.1", mx_preference=10)
+    left_out = ("mx2.example.com at 192.0.2.2:25 (connected, no greeting after 5 s)",)
+    mx = tuple(Mx(10 * n, f"mx{n}.example.com") for n in (1, 2))
+    report = replace(of_domain(right), domain=replace(DOMAIN, mx=mx), left_out=left_out, interrupted=True)
+    told = shown(report)
+    assert "— interrupted, 1 of 2 mail hosts seen: the chain is right" in told.splitlines()[0]
+    assert "    10  mx1.example.com  A  right" in told.replace("✓", " ")
+    assert told.count("(connected,") == 1
+    assert report.exit_code == 130
+
+
 def test_mail_hosts_that_nobody_looked_at_have_a_row() -> None:
     """Silence about one would sound like praise."""
     told = shown(of_domain(at(RIGHT, "mx1.example.com", "192.0.2.1", mx_preference=10)))

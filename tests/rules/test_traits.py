@@ -45,7 +45,7 @@ from probe.rules.sts import StsOutcome
 from probe.rules.traits import of_sts, traits
 
 SEEN = Observation(Endpoint(NAME, "192.0.2.25", 25), NOW, Stage.DONE, tls_version="TLSv1.3")
-LIBRARIES = ("OpenSSL 3 (level 2)", "GnuTLS", "Java", "Go", "Node")
+LIBRARIES = ("OpenSSL 3", "GnuTLS", "Java", "Go", "Node")
 
 
 def of_list(sent: tuple[Forged, ...], trusted: tuple[Forged, ...], **changes: Any) -> Case:
@@ -221,6 +221,15 @@ def told(observation: Observation, **changes: Any) -> dict[str, Refusal]:
     trusted = anchors.of([parse(CAST.root.der)], "test")
     report = judged(replace(observation, **changes), Options(anchors=trusted))
     return {refusal.sender: refusal for refusal in report.refused_by}
+
+
+def test_of_a_host_alone_nobody_knows_what_a_policy_asks() -> None:
+    """Its findings speak of MTA-STS senders, so the list does; where mail programs come there are none."""
+    trusted = Options(anchors=anchors.of([parse(CAST.root.der)], "test"), fetch=False)
+    for port, protocol, expected in ((25, Protocol.SMTP, ["unknown"]), (993, Protocol.IMAP, [])):
+        seen = replace(SEEN, endpoint=Endpoint(NAME, "192.0.2.25", port, protocol), presented=(CAST.mx.der,))
+        rows = report_of_survey(Survey(Target(NAME, port, protocol), (seen,)), trusted).endpoints[0].refused_by
+        assert [row.outcome for row in rows if row.sender == "MTA-STS senders"] == expected
 
 
 def test_aia_saves_whoever_fetches() -> None:
