@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from shared import examples
 
@@ -221,6 +221,7 @@ def test_a_value_is_no_option() -> None:
 
 @settings(max_examples=examples(40), deadline=None)
 @given(HOSTILE)
+@example("$")
 def test_no_value_becomes_shell_syntax(value: str) -> None:
     """A command of a finding, filled with a hostile value, has the words that it has with a tame one."""
     for id_ in sorted(IDS):
