@@ -232,8 +232,8 @@ def _judged_once(observations: Sequence[Observation], options: Options) -> Itera
         if seen.side is Side.CLIENT and seen.endpoint.tls is Tls.NONE and seen.endpoint.address is None:
             yield _own(seen, options)
             continue
-        day = options.at or seen.started.replace(microsecond=0)
-        key = (seen.presented, seen.fetched, seen.cached, seen.key_proved, seen.side, day)
+        second = moment_of(seen, options).replace(microsecond=0)
+        key = (seen.presented, seen.fetched, seen.cached, seen.key_proved, seen.side, second)
         if seen.presented is not None and key not in chains:
             chains[key] = chain_of(seen, options)
         others_open = _door(seen) in entered or (bool(entered) and no_way(seen))

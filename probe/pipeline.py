@@ -12,7 +12,7 @@ Steps 3 to 5 are pure: a saved observation, or a list of certificates, enters th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 from math import inf
@@ -51,24 +51,17 @@ async def probe_host(target: Target, options: Options, known: Known | None = Non
     Never raises for what the network or the server does. ``known`` fills as looks are done, for whoever interrupts it.
     """
     from probe.net.dns import Dns
-    from probe.net.observe import ObserveOptions
+    from probe.net.observe import ObserveOptions, begun
     from probe.net.servers import DnsOptions
     from probe.net.survey import survey
 
     network = options.network or ObserveOptions()
-    clock = _clock(network.timeout)
+    run = begun(network)
     dns, private = Dns(options.dns or DnsOptions()), options.allow_private
     seen = await survey(target, replace(network, identity=None), dns, options.breadth, known, allow_private=private)
     if network.identity is not None:
-        seen = await _presenting(seen, replace(network, timeout=clock()))
-    return report_of_survey(await completed(seen, options, clock()), options)
-
-
-def _clock(seconds: float) -> Callable[[], float]:
-    """Tell how many of these seconds are left, and never quite none."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + seconds
-    return lambda: max(until - loop.time(), 0.001)
+        seen = await _presenting(seen, replace(network, timeout=run.at_most()))
+    return report_of_survey(await completed(seen, options, run.at_most()), options)
 
 
 async def _presenting(seen: Survey, network: ObserveOptions) -> Survey:

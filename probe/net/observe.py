@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
+from math import inf
 from typing import Any
 
 from probe.model import Endpoint, Exchange, Failure, Observation, Protocol, Stage, Target, Tls, Trouble
@@ -100,6 +101,10 @@ class Run:
     def left(self) -> float:
         """Seconds until the total deadline."""
         return self.until - self.loop.time()
+
+    def at_most(self, seconds: float = inf) -> float:
+        """So many seconds, or what is left until the total deadline; never quite none."""
+        return max(min(seconds, self.left), 0.001)
 
     @property
     def late(self) -> bool:

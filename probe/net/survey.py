@@ -70,10 +70,6 @@ class _Tour:
     addresses: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
-    def at_most(self, seconds: float) -> float:
-        """So many seconds, or what is left of the total."""
-        return max(min(seconds, self.run.left), 0.001)
-
 
 async def survey(
     target: Target,
@@ -103,12 +99,12 @@ async def _suggest(tour: _Tour) -> None:
     known = tour.known
     if all(seen.stage is Stage.CONNECT for seen in known.seen.values()):
         for rank, seen in known.seen.items():
-            known.seen[rank] = await with_mail_hosts(seen, tour.dns, tour.at_most(MX_TIMEOUT))
+            known.seen[rank] = await with_mail_hosts(seen, tour.dns, tour.run.at_most(MX_TIMEOUT))
 
 
 async def _domain(tour: _Tour, target: Target) -> None:
     """Look at the mail hosts of a domain, all at once."""
-    domain = tour.known.domain = await tour.dns.mail_hosts(target.name, tour.at_most(RESOLVE_TIMEOUT))
+    domain = tour.known.domain = await tour.dns.mail_hosts(target.name, tour.run.at_most(RESOLVE_TIMEOUT))
     hosts = [(replace(target, name=mx.host, kind=Kind.HOST), mx.preference) for mx in hosts_of(domain)]
     looks = (_host(tour, n, *host) for n, host in enumerate(hosts))
     await asyncio.gather(_aliases(tour, domain), _policies(tour, domain), *looks)
@@ -116,7 +112,7 @@ async def _domain(tour: _Tour, target: Target) -> None:
 
 async def _aliases(tour: _Tour, domain: Domain) -> None:
     """Look where the mail hosts lead, beside all else: a host whose DNS hangs shall keep nobody waiting."""
-    aliased = await tour.dns.aliases(domain, tour.at_most(RESOLVE_TIMEOUT))
+    aliased = await tour.dns.aliases(domain, tour.run.at_most(RESOLVE_TIMEOUT))
     tour.known.domain = replace(tour.known.domain or domain, mx=aliased.mx)
 
 
@@ -124,7 +120,7 @@ async def _policies(tour: _Tour, domain: Domain) -> None:
     """Look for what the domain announces; one that takes no mail, or is not there, announces nothing."""
     if domain.failure:
         return
-    seconds = tour.at_most(POLICY_SECONDS)
+    seconds = tour.run.at_most(POLICY_SECONDS)
     found, reports = await asyncio.gather(
         sts(domain.name, tour.dns, seconds=seconds, allow_private=tour.allow_private),
         tls_rpt(domain.name, tour.dns, seconds=seconds),
@@ -137,7 +133,7 @@ async def _host(tour: _Tour, number: int, target: Target, preference: int | None
     known, options, before = tour.known, tour.run.options, tour.run.ms
     known.waiting[number, 0, 0] = target.name
     before = tour.run.ms
-    resolved = await tour.dns.addresses(target.name, family_of(options), tour.at_most(RESOLVE_TIMEOUT))
+    resolved = await tour.dns.addresses(target.name, family_of(options), tour.run.at_most(RESOLVE_TIMEOUT))
     tour.dns_ms[number] = round(tour.run.ms - before, 3)
     if resolved.failure:
         nowhere = unresolved(tour.run, target, resolved.failure)
@@ -172,7 +168,7 @@ async def _tlsa(tour: _Tour, number: int, target: Target) -> None:
     if not name or target.protocol not in {Protocol.SMTP, Protocol.SUBMISSION}:
         return
     of_mx = tour.known.domain.dnssec if tour.known.domain else None
-    found = await tour.dns.tlsa(name, target.port, of_mx, tour.at_most(TLSA_TIMEOUT))
+    found = await tour.dns.tlsa(name, target.port, of_mx, tour.run.at_most(TLSA_TIMEOUT))
     tour.known.tlsa[number, target.port] = found
 
 
