@@ -825,7 +825,7 @@ class Report:
     @property
     def status(self) -> str:
         """Give "unreachable" when no endpoint could be examined, else the worst severity found, or "ok"."""
-        asked = self.endpoints or self.domain
+        asked = self.endpoints or self.domain or self.left_out
         if asked and not any(endpoint.examined for endpoint in self.endpoints):
             return "unreachable"
         return _worst(self._all)

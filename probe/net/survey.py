@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from probe.model import (
     Domain,
@@ -23,7 +23,9 @@ from probe.model import (
     Trouble,
 )
 from probe.net.dns import MX_TIMEOUT, Dns, hosts_of, with_mail_hosts
+from probe.net.hosts import Hosts
 from probe.net.known import Known, Rank
+from probe.net.manners import Manners
 from probe.net.observe import (
     CONNECT_TIMEOUT,
     RESOLVE_TIMEOUT,
@@ -43,9 +45,6 @@ from probe.net.ways import KNOCK_TIMEOUT, Breadth, further, named_look
 ADDRESSES = 16
 """Addresses of one host: the largest providers have eight."""
 
-AT_ONCE = 32
-"""Connections at a time, each to another address."""
-
 TLSA_TIMEOUT = 5.0
 """Seconds for TLSA records: some home routers never answer for a type that they do not know."""
 
@@ -64,11 +63,11 @@ class _Tour:
     dns: Dns
     breadth: Breadth
     known: Known
+    manners: Manners
     allow_private: bool
+    hosts: Hosts | None = None
     dns_ms: dict[int, float] = field(default_factory=dict)
     """Host → milliseconds until its addresses were known."""
-    addresses: defaultdict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
-    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
 
 async def survey(
@@ -79,13 +78,24 @@ async def survey(
     known: Known | None = None,
     *,
     allow_private: bool = False,
+    manners: Manners | None = None,
+    hosts: Hosts | None = None,
 ) -> Survey:
     """Look at everything that belongs to a target, within the total deadline of ``options``.
 
-    ``allow_private`` is about the web host of the policy. Raises nothing for what the network does. Cancelling it
-    closes the connections; ``known`` keeps what was seen.
+    ``allow_private`` is about the web host of the policy; ``manners`` and ``hosts`` are what the surveys of a sweep
+    share. Raises nothing for what the network does. Cancelling it closes the connections; ``known`` keeps what was
+    seen.
     """
-    tour = _Tour(begun(options), dns, breadth or Breadth(), known or Known(target), allow_private)
+    tour = _Tour(
+        begun(options),
+        dns,
+        breadth or Breadth(),
+        known or Known(target),
+        manners or Manners(),
+        allow_private,
+        hosts,
+    )
     if target.kind is Kind.DOMAIN:
         await _domain(tour, target)
     else:
@@ -106,8 +116,30 @@ async def _domain(tour: _Tour, target: Target) -> None:
     """Look at the mail hosts of a domain, all at once."""
     domain = tour.known.domain = await tour.dns.mail_hosts(target.name, tour.run.at_most(RESOLVE_TIMEOUT))
     hosts = [(replace(target, name=mx.host, kind=Kind.HOST), mx.preference) for mx in hosts_of(domain)]
-    looks = (_host(tour, n, *host) for n, host in enumerate(hosts))
+    visit = _shared if tour.hosts else _host
+    looks = (visit(tour, n, *host) for n, host in enumerate(hosts))
     await asyncio.gather(_aliases(tour, domain), _policies(tour, domain), *looks)
+
+
+async def _shared(tour: _Tour, number: int, target: Target, preference: int | None) -> None:
+    """Look at a host that other domains may share, or take what was seen of it."""
+    assert tour.hosts and tour.known.domain  # noqa: S101, PT018 -- it is called for a domain of a sweep
+    known, of_mx = tour.known, tour.known.domain.dnssec
+    known.waiting[number, 0, 0] = target.name
+    found = await tour.hosts.of(target, partial(_for_many, tour))
+    known.waiting.pop((number, 0, 0), None)
+    for n, seen in enumerate(found.observations):
+        known.add((number, n, 0), replace(seen, endpoint=replace(seen.endpoint, mx_preference=preference)))
+        if seen.tlsa:
+            known.tlsa[number, seen.endpoint.port] = replace(seen.tlsa, mx_dnssec=of_mx)
+    known.left_out += found.left_out
+
+
+async def _for_many(tour: _Tour, target: Target) -> Survey:
+    """Look at a host on behalf of every domain that names it."""
+    own = replace(tour, known=Known(target), dns_ms={})
+    await _host(own, 0, target, None)
+    return own.known.survey
 
 
 async def _aliases(tour: _Tour, domain: Domain) -> None:
@@ -147,12 +179,22 @@ async def _host(tour: _Tour, number: int, target: Target, preference: int | None
         replace(endpoint_of(target, address, options), mx_preference=preference)
         for address in resolved.addresses[:ADDRESSES]
     ]
+    places = [place for place in places if not _left_out(tour, place)]
+    known.waiting.pop((number, 0, 0), None)
     for n, place in enumerate(places):
         known.waiting[number, n, 0] = named_look(place)
     async with asyncio.TaskGroup() as group:
         for n, place in enumerate(places):
             group.create_task(_address(tour, (number, n, 0), place))
         group.create_task(_tlsa(tour, number, target))
+
+
+def _left_out(tour: _Tour, place: Endpoint) -> bool:
+    """An address that must not be called is named as such."""
+    why = tour.manners.refusal(place)
+    if why:
+        tour.known.left_out.append(f"{named_look(place)}: {why}")
+    return bool(why)
 
 
 async def _tlsa(tour: _Tour, number: int, target: Target) -> None:
@@ -174,7 +216,9 @@ async def _tlsa(tour: _Tour, number: int, target: Target) -> None:
 
 async def _address(tour: _Tour, rank: Rank, endpoint: Endpoint) -> None:
     """Take all looks at one address, one after the other, until the time is up or the server wants no more of them."""
-    async with tour.addresses[_machine(endpoint)], tour.places:
+    async with tour.manners.turn(endpoint):
+        if tour.manners.patient:
+            tour = replace(tour, run=begun(tour.run.options))
         if tour.run.left <= 0 and tour.known.seen:
             tour.known.leave_out(rank, named_look(endpoint))
             return
@@ -187,12 +231,6 @@ async def _address(tour: _Tour, rank: Rank, endpoint: Endpoint) -> None:
             else:
                 last = await _look(tour, (*rank[:2], n), place, seconds)
                 asked += 1
-
-
-def _machine(endpoint: Endpoint) -> str:
-    """One address, however DNS writes it: ::ffff:192.0.2.1 is 192.0.2.1 (RFC 4291 §2.5.5.2)."""
-    address = ipaddress.ip_address(endpoint.address or "::")
-    return str(getattr(address, "ipv4_mapped", None) or address)
 
 
 async def _look(tour: _Tour, rank: Rank, endpoint: Endpoint, seconds: float = CONNECT_TIMEOUT) -> Observation:
@@ -209,6 +247,7 @@ async def _look(tour: _Tour, rank: Rank, endpoint: Endpoint, seconds: float = CO
         if stop.first:
             tour.known.add(rank, _with_dns(tour, rank, stop.first))
         raise
+    tour.manners.heard(seen)
     seen = _with_dns(tour, rank, seen)
     if seconds == KNOCK_TIMEOUT and seen.stage is Stage.CONNECT:
         del tour.known.waiting[rank]

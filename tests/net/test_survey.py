@@ -22,6 +22,7 @@ from probe.net import survey as module
 from probe.net import ways as ways_module
 from probe.net.dns import MOST_HOSTS, Dns
 from probe.net.known import Known
+from probe.net.manners import Manners
 from probe.net.observe import ObserveOptions
 from probe.net.servers import DnsOptions
 from probe.net.survey import survey
@@ -202,7 +203,7 @@ def test_addresses_are_asked_side_by_side(monkeypatch: pytest.MonkeyPatch) -> No
     zone = hosts(a=[ONE, TWO], b=THREE)
     found, here = seen(dict.fromkeys((ONE, TWO, THREE), SLOW), zone)
     assert (here.crowd, len(found.observations)) == (3, 3)
-    monkeypatch.setattr(module, "AT_ONCE", 2)
+    monkeypatch.setattr(module, "Manners", partial(Manners, 2))
     found, here = seen(dict.fromkeys((ONE, TWO, THREE), SLOW), zone)
     assert (here.crowd, len(found.observations)) == (2, 3)
 
@@ -293,7 +294,7 @@ def test_after_the_deadline_nobody_is_asked() -> None:
 
 def test_too_many_hanging_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever had no turn is named as such."""
-    monkeypatch.setattr(module, "AT_ONCE", 1)
+    monkeypatch.setattr(module, "Manners", partial(Manners, 1))
     found, here = seen({ONE: SILENT, TWO: GOOD}, hosts(a=[ONE, TWO]), timeout=1)
     assert ends(found) == [("a.example.test", ONE, Stage.GREETING, Trouble.TIMEOUT)]
     assert (here.visits, found.left_out) == ({ONE: 1}, (f"a.example.test at {TWO}:{here.port}",))

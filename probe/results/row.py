@@ -1,0 +1,134 @@
+"""One report as a sweep counts it: a few words of each, be it fresh or read back from a file of results."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from probe.model import EndpointReport, Finding, Report, Severity, Target
+
+_ORGANISATION = re.compile(r"(?:^|,)(?:O|CN)=((?:[^,\\]|\\.)*)")
+_ESCAPED = re.compile(r"\\([0-9A-Fa-f]{2}|.)")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One endpoint."""
+
+    host: str | None
+    address: str | None
+    port: int
+    status: str
+    stage: str
+    findings: tuple[tuple[str, str], ...]
+    """(id, severity), in the order of the report."""
+    ca: str | None
+    """Organisation that issued the server's certificate, by its own word; None = no certificate was seen."""
+    mta: str | None
+    """Recipe id of the software, where it was recognised."""
+    tls_version: str | None
+    timing_ms: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One target."""
+
+    key: str
+    """The target: kind, name, port and protocol, separated by spaces. Unique within a sweep."""
+    status: str
+    exit_code: int
+    findings: tuple[tuple[str, str], ...]
+    """(id, severity) of what is said of no single endpoint."""
+    places: tuple[Place, ...]
+
+    @property
+    def every(self) -> frozenset[tuple[str, str]]:
+        """(id, severity) of all findings, each once."""
+        return frozenset(self.findings).union(*(place.findings for place in self.places))
+
+
+def key_of(target: Target) -> str:
+    """Give the key of a target, as ``Row.key``."""
+    return f"{target.kind} {target.name} {target.port} {target.protocol}"
+
+
+def row_of(report: Report) -> Row:
+    """Take from a report what is counted."""
+    return Row(
+        key_of(report.target),
+        report.status,
+        report.exit_code,
+        _named(report.findings),
+        tuple(map(_place, report.endpoints)),
+    )
+
+
+def row_of_document(document: Mapping[str, Any]) -> Row:
+    """Take the same from a document of the contract ``smtp-chaincheck/1``; raises KeyError or TypeError if it is none."""
+    target = document["target"]
+    return Row(
+        f"{target['kind']} {target['name']} {target['port']} {target['protocol']}",
+        document["status"],
+        document["exit_code"],
+        _read(document["findings"]),
+        tuple(map(_place_read, document["endpoints"])),
+    )
+
+
+def _place(endpoint: EndpointReport) -> Place:
+    seen, chain = endpoint.observation, endpoint.chain
+    own = chain.own or (chain.presented[0] if chain.presented else None) if chain else None
+    there = seen.endpoint
+    return Place(
+        there.host,
+        there.address,
+        there.port,
+        endpoint.status,
+        seen.stage.value,
+        _named(endpoint.findings),
+        issuing(own.issuer.text) if own and own.problem is None else None,
+        endpoint.mta.name if endpoint.mta else None,
+        seen.tls_version,
+        seen.timing_ms,
+    )
+
+
+def _place_read(endpoint: Mapping[str, Any]) -> Place:
+    presented, path = endpoint["presented"], endpoint["path"]
+    own = next((one for one in presented if path and one["sha256"] == path[0]), presented[0] if presented else None)
+    return Place(
+        endpoint["host"],
+        endpoint["address"],
+        endpoint["port"],
+        endpoint["status"],
+        endpoint["stage"],
+        _read(endpoint["findings"]),
+        issuing(own["issuer"]) if own and own["issuer"] is not None else None,
+        endpoint["mta"]["name"] if endpoint["mta"] else None,
+        endpoint["tls_version"],
+        endpoint["timing_ms"],
+    )
+
+
+def _named(findings: Sequence[Finding]) -> tuple[tuple[str, str], ...]:
+    return tuple((finding.id, finding.severity.value) for finding in findings)
+
+
+def _read(findings: Sequence[Mapping[str, str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((finding["id"], Severity(finding["severity"]).value) for finding in findings)
+
+
+@lru_cache(maxsize=4096)
+def issuing(name: str) -> str:
+    """The organisation in a distinguished name (RFC 4514), else its common name, else all of it."""
+    parts = [part for part in re.split(r"(?<!\\),", name) if part.startswith("O=")]
+    found = parts[0][2:] if parts else next((m[1] for m in _ORGANISATION.finditer(name)), name)
+    return _ESCAPED.sub(lambda one: _unescaped(one[1]), found)
+
+
+def _unescaped(escaped: str) -> str:
+    return chr(int(escaped, 16)) if len(escaped) == 2 else escaped
