@@ -12,7 +12,8 @@ Steps 3 to 5 are pure: a saved observation, or a list of certificates, enters th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import AsyncGenerator, AsyncIterable, Collection, Iterable
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 from math import inf
@@ -38,7 +39,9 @@ from probe.pki.profile import is_root
 from probe.rules.sts import web_host
 
 if TYPE_CHECKING:
+    from probe.net.fetches import Fetches
     from probe.net.known import Known
+    from probe.net.manners import Manners
     from probe.net.observe import ObserveOptions
 
 LEVELS = 4
@@ -64,6 +67,41 @@ async def probe_host(target: Target, options: Options, known: Known | None = Non
     return report_of_survey(await completed(seen, options, run.at_most()), options)
 
 
+async def sweep(
+    targets: Iterable[Target] | AsyncIterable[Target], options: Options, manners: Manners, most: int
+) -> AsyncGenerator[Report, None]:
+    """Probe many targets side by side, and yield each report as it is done; never more than ``most`` are in hand.
+
+    What they ask alike is asked once: DNS, mail hosts that several domains name, AIA addresses. Raises Halted where
+    it is our own side that fails: what was not yielded by then was not examined.
+    """
+    from probe.net.dns import Dns
+    from probe.net.fetches import Fetches
+    from probe.net.hosts import Hosts
+    from probe.net.observe import ObserveOptions
+    from probe.net.outage import Outage
+    from probe.net.overlap import overlapped
+    from probe.net.servers import DnsOptions
+    from probe.net.survey import survey
+
+    network = options.network or ObserveOptions()
+    dns, private = Dns(options.dns or DnsOptions()), options.allow_private
+    hosts, fetches, outage = Hosts(), Fetches(allow_private=private), Outage(dns)
+
+    async def examined(target: Target) -> Report:
+        seen = await survey(target, network, dns, options.breadth, allow_private=private, manners=manners, hosts=hosts)
+        await outage.refuse(seen)
+        return report_of_survey(await completed(seen, options, fetches=fetches), options)
+
+    try:
+        async with aclosing(overlapped(targets, examined, most)) as reports:
+            async for report in reports:
+                yield report
+    finally:
+        await hosts.close()
+        await fetches.close()
+
+
 async def _presenting(seen: Survey, network: ObserveOptions) -> Survey:
     """Look once more, now presenting our certificate; and look at what we present.
 
@@ -83,30 +121,34 @@ async def _presenting(seen: Survey, network: ObserveOptions) -> Survey:
     return replace(seen, observations=(*seen.observations, presenting, ours))
 
 
-async def completed(survey: Survey, options: Options, seconds: float = inf) -> Survey:
+async def completed(survey: Survey, options: Options, seconds: float = inf, fetches: Fetches | None = None) -> Survey:
     """Look for issuers that were not sent, once for each distinct list, all within so many seconds."""
     first = {(seen.presented, seen.side): seen for seen in reversed(survey.observations)}
-    policy = asyncio.create_task(_with_policy(survey.domain, options, seconds))
-    lists = await asyncio.gather(*(complete(one, options, seconds) for one in first.values()))
+    policy = asyncio.create_task(_with_policy(survey.domain, options, seconds, fetches))
+    lists = await asyncio.gather(*(complete(one, options, seconds, fetches) for one in first.values()))
     whole = dict(zip(first, lists, strict=True))
     found = ((seen, whole[seen.presented, seen.side]) for seen in survey.observations)
     filled = tuple(replace(seen, fetched=one.fetched, cached=one.cached) for seen, one in found)
     return replace(survey, observations=filled, domain=await policy)
 
 
-async def _with_policy(domain: Domain | None, options: Options, seconds: float) -> Domain | None:
+async def _with_policy(
+    domain: Domain | None, options: Options, seconds: float, fetches: Fetches | None
+) -> Domain | None:
     """Look for the issuers that the web host of the policy does not send."""
     host = web_host(domain) if domain else None
     if not (domain and domain.sts and domain.sts.fetch and host):
         return domain
-    fetch = replace(domain.sts.fetch, fetched=(await complete(host, options, seconds)).fetched)
+    fetch = replace(domain.sts.fetch, fetched=(await complete(host, options, seconds, fetches)).fetched)
     return replace(domain, sts=replace(domain.sts, fetch=fetch))
 
 
-async def complete(observation: Observation, options: Options, seconds: float = inf) -> Observation:
+async def complete(
+    observation: Observation, options: Options, seconds: float = inf, fetches: Fetches | None = None
+) -> Observation:
     """Look for issuers that were not sent: in the cache, then by AIA, until a trust anchor is reached.
 
-    Fetching takes ``issuers.SECONDS`` at most, or ``seconds`` where they are fewer.
+    Fetching takes ``issuers.SECONDS`` at most, or ``seconds`` where they are fewer. ``fetches`` is what a sweep shares.
     """
     frontier = _frontier(observation, options)
     if not frontier:
@@ -114,14 +156,14 @@ async def complete(observation: Observation, options: Options, seconds: float = 
     if options.cache:
         found = options.cache.signers(frontier)
         observation = replace(observation, cached=tuple(certificate.der for certificate in found))
-    whole = await _fetching(observation, options, seconds) if options.fetch else observation
+    whole = await _fetching(observation, options, seconds, fetches) if options.fetch else observation
     if options.cache and (path := chain_of(whole, options).mended) and path.anchored:
         used = zip(path.certificates, path.sources, strict=True)
         options.cache.keep(c for c, source in used if source in {Source.AIA, Source.CACHE} and not is_root(c))
     return whole
 
 
-async def _fetching(observation: Observation, options: Options, seconds: float) -> Observation:
+async def _fetching(observation: Observation, options: Options, seconds: float, fetches: Fetches | None) -> Observation:
     """Ask the addresses that certificates name, level by level, until nobody names one that was not asked."""
     asked = set[str]()
     if not _addresses(observation, options, asked):
@@ -134,7 +176,10 @@ async def _fetching(observation: Observation, options: Options, seconds: float) 
         if not urls:
             break
         asked.update(urls)
-        fetched = await fetch_issuers(urls, allow_private=options.allow_private, budget=budget)
+        if fetches:
+            fetched = await fetches.of(urls)
+        else:
+            fetched = await fetch_issuers(urls, allow_private=options.allow_private, budget=budget)
         observation = replace(observation, fetched=observation.fetched + fetched)
     return observation
 

@@ -60,6 +60,10 @@ def _verb(words: list[str]) -> int:
         from probe.cli.differing import diff
 
         return diff(rest)
+    if verb == "sweep":
+        from probe.cli.sweeping import sweep
+
+        return sweep(rest)
     if verb == "demo":
         from probe.cli.showing import demo
 

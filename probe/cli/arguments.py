@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 
     from _typeshed import SupportsWrite
 
-VERBS = ("explain", "triage", "file", "listen", "diff", "demo")
-LATER = ("sweep",)
-"""Verbs that DESIGN names and this version does not have; a host of that name needs ``--`` before it."""
+VERBS = ("explain", "triage", "file", "listen", "sweep", "diff", "demo")
 WIDTH = 80
 UNSAID = (
     "protocol",
@@ -62,7 +60,8 @@ smtp-chaincheck HOST[:PORT] [HOST...] [options]
        smtp-chaincheck triage FILE...
        smtp-chaincheck file PATH...
        smtp-chaincheck listen
-       smtp-chaincheck diff BEFORE.json AFTER.json
+       smtp-chaincheck sweep TARGETS
+       smtp-chaincheck diff BEFORE AFTER
        smtp-chaincheck demo [CASE]"""
 
 EXAMPLES = """\
@@ -84,6 +83,7 @@ examples:
   smtp-chaincheck triage bounce.eml                 who refused what, and why
   smtp-chaincheck file fullchain.pem                a file, before its use
   smtp-chaincheck listen                            what your server presents
+  smtp-chaincheck sweep hosts.txt -o monday.jsonl   a list of mail servers
   smtp-chaincheck diff monday.json tuesday.json     what changed since
   smtp-chaincheck demo                              see it work, no network
 
@@ -174,11 +174,6 @@ def _refuse_verb(word: str) -> None:
     if word in VERBS:
         raise UsageError(
             f"{word} is a verb and stands first: smtp-chaincheck {word} ...\n"
-            f"For a host of that name: smtp-chaincheck -- {word}"
-        )
-    if word in LATER:
-        raise UsageError(
-            f"{word} comes in a later version; this one knows {', '.join(VERBS)}, and probes hosts.\n"
             f"For a host of that name: smtp-chaincheck -- {word}"
         )
 

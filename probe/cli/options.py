@@ -14,6 +14,8 @@ MOST_LOOKS = 100
 SHORTEST_PAUSE = 5.0
 """Seconds between two looks of --watch: nobody mends faster, and servers can count connections a minute (of Postfix:
 smtpd_client_connection_rate_limit)."""
+LARGEST_CROWD = 20_000
+"""Connections at a time: each needs a descriptor and some 60 KB."""
 LONGEST_WATCH = 7 * 86400.0
 """Seconds. A watch of more than a week is a matter for --nagios."""
 
@@ -63,6 +65,29 @@ def add_domain(parser: ArgumentParser) -> None:
     add("--resolver", metavar="ADDRESS", help="ask this DNS server (default: those of the system)")
     add("--trust-ad", action="store_true", help="believe that resolver's word on DNSSEC, though it is not on loopback")
     add("--tlsa", action="store_true", help="print the TLSA records to publish, and how to change them")
+
+
+def add_sweep(parser: ArgumentParser) -> None:
+    """Add what a sweep reads and writes, and how polite it is."""
+    add = parser.add_argument_group("the list").add_argument
+    add("--mx", action="store_true", help="it holds mail domains: look at all mail hosts of each")
+    add("--column", metavar="NAME|N", help="the column of a CSV file that holds them, by its heading or from 1")
+    add("--exclude", metavar="FILE", help="addresses and networks that are never called, one on each line")
+    add("--no-shuffle", action="store_true", help="keep the order of the list")
+    add = parser.add_argument_group("the results").add_argument
+    add("-o", "--output", metavar="RESULTS", help="one report on each line; SQLite where the name ends in .db")
+    add("--resume", action="store_true", help="go on with these results: what is in them is not looked at again")
+    add("--force", action="store_true", help="overwrite these results")
+    add("--summary", metavar="FILE", help="draw the summary as an HTML page, too")
+    add("--csv", metavar="FILE", help="a table for spreadsheets, too: one row for each address")
+    add = parser.add_argument_group("politeness").add_argument
+    add("--concurrency", type=_crowd, default=200, metavar="N", help="connections at a time (default: 200)")
+    add("--per-operator", type=_crowd, default=4, metavar="N", help="of these, to one operator (default: 4)")
+    add("--pause", type=_seconds_or_none, default=0.1, metavar="SECONDS", help="between two there (default: 0.1)")
+    add("--rate", type=_rate, metavar="N", help="new connections a second, in all (default: no limit)")
+    add = parser.add_argument_group("DNS").add_argument
+    add("--resolver", metavar="ADDRESS", help="ask this DNS server (default: those of the system)")
+    add("--trust-ad", action="store_true", help="believe that resolver's word on DNSSEC, though it is not on loopback")
 
 
 def add_judgement(parser: ArgumentParser) -> None:
@@ -193,6 +218,19 @@ def _looks(text: str) -> int:
     """Read how often to ask, for argparse."""
     what = f"give a number from 1 to {MOST_LOOKS}, not {text!r}"
     return _whole(text, 1, MOST_LOOKS, what)
+
+
+def _crowd(text: str) -> int:
+    what = f"give a number from 1 to {LARGEST_CROWD}, not {text!r}"
+    return _whole(text, 1, LARGEST_CROWD, what)
+
+
+def _seconds_or_none(text: str) -> float:
+    return _number(text, 0, LONGEST_WAIT, f"give seconds, from 0 to {LONGEST_WAIT:.0f}, not {text!r}")
+
+
+def _rate(text: str) -> float:
+    return _number(text, 0.01, 100_000, f"give connections a second, from 0.01 on, not {text!r}")
 
 
 def _days(text: str) -> int:

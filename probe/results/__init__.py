@@ -1,1 +1,1 @@
-"""What a sweep keeps and counts: results in files, the tally, what changed between two sweeps. No sockets, no screen."""
+"""What a sweep keeps and counts: results in files, the tally, two sweeps compared. No sockets, no screen."""

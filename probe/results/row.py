@@ -68,7 +68,7 @@ def row_of(report: Report) -> Row:
 
 
 def row_of_document(document: Mapping[str, Any]) -> Row:
-    """Take the same from a document of the contract ``smtp-chaincheck/1``; raises KeyError or TypeError if it is none."""
+    """Take the same from a document of the contract; raises KeyError, TypeError or ValueError if it is none."""
     target = document["target"]
     return Row(
         f"{target['kind']} {target['name']} {target['port']} {target['protocol']}",

@@ -217,7 +217,6 @@ def test_what_cannot_be_used_is_refused_with_a_sentence(words: tuple[str, ...], 
         (("mx", "--from", "seen.json"), "give hosts or --from, not both"),
         (("mx", "mx2", "--write-chain", "x"), "writes the chain of one host"),
         (("--verbose", "explain", "expired"), "explain is a verb and stands first"),
-        (("sweep",), "sweep comes in a later version"),
         (("--json", "file"), "file is a verb and stands first"),
     ],
 )

@@ -1,0 +1,40 @@
+"""Failures of our own side. A sweep that went on through one would call every server broken that comes after it."""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from probe.model import Failure, Survey
+from probe.net.dns import Dns
+
+OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.ENETDOWN})
+"""Errors of connect(2) and socket(2) that say nothing of the server."""
+
+RESOLVER_SECONDS = 5.0
+"""For the question whether the resolver is there at all."""
+
+
+class Halted(Exception):  # noqa: N818 -- it is an end, and no mistake
+    """Our own side failed; the text says what, and what to do."""
+
+
+class Outage:
+    """Tells whether a failure is the server's, or ours."""
+
+    def __init__(self, dns: Dns) -> None:
+        self._dns = dns
+
+    async def refuse(self, survey: Survey) -> None:
+        """Raise Halted for a survey that shows nothing but our own failure."""
+        failures = [seen.failure for seen in survey.observations if seen.failure]
+        if survey.domain and survey.domain.failure:
+            failures.append(survey.domain.failure)
+        for failure in failures:
+            if number := _ours(failure):
+                raise Halted(f"This computer can open no more connections: {os.strerror(number)}.")
+
+
+def _ours(failure: Failure) -> int:
+    numbers = (word.partition(":")[2] for word in failure.symptoms if word.startswith("errno:"))
+    return next((int(number) for number in numbers if int(number) in OURS), 0)
