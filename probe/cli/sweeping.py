@@ -39,8 +39,9 @@ JSON on each line; without -o that goes to standard output.
 Say who you are: --ehlo NAME is what servers see in their logs; a web page or a
 TXT record under that name should say what you do, and how to be left out.
 
-exit codes: as for several hosts; 2 when the list cannot be read or the results
-cannot be written, 130 when interrupted. What was done is kept: --resume goes on.
+exit codes: as for several hosts; 2 when the list cannot be read, or the results
+cannot be written, 130 when interrupted. What was done is kept, and --resume
+goes on from there.
 """
 FIRST = """\
 Name a list of mail servers, one on each line, for example:
