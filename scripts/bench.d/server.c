@@ -4,7 +4,9 @@
 #define _GNU_SOURCE
 #include "libssl.h"
 #include <arpa/inet.h>
+
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,6 +157,7 @@ static void welcome(int listener)
         }
         struct client *c = calloc(1, sizeof *c);
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int)); /* else the second ticket waits for an ACK */
         c->fd = fd;
         c->number = address >> 8 & 0xffff;
         epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event);

@@ -7,6 +7,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+FIRST = 256
+"""Number of 127.1.0.1. With a number of leaves that does not divide it, the first leaf is another, and that is all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -17,10 +20,10 @@ class Job:
     folder: str
     port: int
     first: int
-    """Number of the first target; 256 and above, lest an address begin with 127.0."""
+    """Number of the first target, FIRST or more."""
     count: int
     in_flight: int = 100
-    warm_first: int = 256
+    warm_first: int = FIRST
     """Number of the first target of the pass that warms up and does not count."""
     warm_count: int = 0
     name: str = "mx.example.com"
