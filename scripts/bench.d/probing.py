@@ -41,8 +41,8 @@ def main(words: list[str]) -> int:
     print()
     bare, verifying = found["C, bare"], found["C, verifying"]
     held = [
-        verdict("leaves never seen / C, verifying", ratios(found["ours, leaves never seen"], verifying), 1.6),
-        verdict("leaves seen before / C, bare", ratios(found["ours, leaves seen before"], bare), 1.7),
-        verdict("no judgement / C, bare", ratios(found["ours, no judgement"], bare), 1.45),
+        verdict("leaves never seen / C, verifying", ratios(found["ours, leaves never seen"], verifying), most=1.6),
+        verdict("leaves seen before / C, bare", ratios(found["ours, leaves seen before"], bare), most=1.7),
+        verdict("no judgement / C, bare", ratios(found["ours, no judgement"], bare), most=1.45),
     ]
     return 0 if all(held) else 1

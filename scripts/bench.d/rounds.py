@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import resource
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from math import inf
 from pathlib import Path
 
 from spent import Job
 
 HERE = Path(__file__).parent
+TOP = HERE.parents[1]
 SECONDS = 900
 """For one child."""
 Spent = Mapping[str, float]
@@ -63,8 +67,17 @@ def spread(values: Sequence[float]) -> str:
     return f"{statistics.median(values):.2f} ({min(values):.2f} .. {max(values):.2f})"
 
 
-def verdict(what: str, values: Sequence[float], most: float) -> bool:
+def verdict(what: str, values: Sequence[float], *, most: float = inf, least: float = 0.0) -> bool:
     """Print a line of the table: what was measured, its goal, whether it holds."""
-    holds = statistics.median(values) <= most
-    print(f"{what:<58} {spread(values):<24} at most {most:<5} {'holds' if holds else 'MISSED'}", flush=True)
+    holds = least <= statistics.median(values) <= most
+    goal = f"at least {least:g}" if least else f"at most {most:g}"
+    print(f"{what:<64} {spread(values):<24} {goal:<14} {'holds' if holds else 'MISSED'}", flush=True)
     return holds
+
+
+def child(command: Sequence[str | Path], given: bytes = b"") -> Spent:
+    """Run a command to its end, whatever that is: its processor time, that of its own children included, and the clock."""
+    before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    subprocess.run(command, input=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=TOP, check=False)
+    wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return {"cpu": after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, "wall": wall}

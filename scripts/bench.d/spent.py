@@ -6,6 +6,7 @@ import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 FIRST = 256
 """Number of 127.1.0.1. With a number of leaves that does not divide it, the first leaf is another, and that is all."""
@@ -16,7 +17,7 @@ class Job:
     """A run over many targets: 127.A.B.1 with number 256 A + B; see server.c."""
 
     what: str
-    """"bare" or "verify" in C; "look" (no judgement) or "judge" in ours."""
+    """"bare" or "verify" in C; "look" (no judgement), "judge" or "dns" (questions alone) in ours."""
     folder: str
     port: int
     first: int
@@ -51,6 +52,7 @@ def raise_limit() -> int:
 
 def measured(run: Callable[[list[str]], int], targets: list[str]) -> dict[str, float]:
     """Run it, and say what that took: seconds of processor and of the clock, KiB of memory before and at the most."""
+    Path("/proc/self/clear_refs").write_text("5")  # the most begins anew (proc(5))
     before, kib, began = resource.getrusage(resource.RUSAGE_SELF), memory("VmRSS"), time.monotonic()
     done = run(targets)
     wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_SELF)
@@ -61,5 +63,5 @@ def measured(run: Callable[[list[str]], int], targets: list[str]) -> dict[str, f
 
 def memory(field: str) -> int:
     """KiB that the kernel counts for us under that name (proc(5), status)."""
-    with open("/proc/self/status", encoding="ascii") as stream:  # noqa: PTH123 - no path, a word of the kernel
-        return next(int(line.split()[1]) for line in stream if line.startswith(f"{field}:"))
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:"))
