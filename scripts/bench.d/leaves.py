@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
+from spent import CACHE
 
 NAME = "mx.example.com"
 KINDS = ("ecdsa", "rsa")
@@ -25,11 +26,10 @@ Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 def folder(leaves: int) -> Path:
     """Give the folder with so many leaves; they are made where they are absent, some milliseconds each."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smtp-chaincheck-bench"
     month = f"{datetime.now(UTC):%Y-%m}"
-    made = cache / f"leaves-{leaves}-{month}"
+    made = CACHE / f"leaves-{leaves}-{month}"
     if not made.exists():
-        fresh = cache / f"{made.name}.{os.getpid()}"
+        fresh = CACHE / f"{made.name}.{os.getpid()}"
         fresh.mkdir(parents=True)
         _write(fresh, leaves)
         try:

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from spent import Job, measured, raise_limit
+from spent import CACHE, Job, measured, raise_limit
 
 HERE = Path(__file__).parent
 
@@ -26,10 +26,9 @@ HERE = Path(__file__).parent
 def compiled(name: str) -> Path:
     """Give the shared object of ``name``.c, compiled where it is not there yet."""
     text = (HERE / "libssl.h").read_bytes() + (HERE / f"{name}.c").read_bytes()
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smtp-chaincheck-bench"
-    made = cache / f"{name}-{hashlib.sha256(text).hexdigest()[:16]}.so"
+    made = CACHE / f"{name}-{hashlib.sha256(text).hexdigest()[:16]}.so"
     if not made.exists():
-        cache.mkdir(parents=True, exist_ok=True)
+        CACHE.mkdir(parents=True, exist_ok=True)
         fresh = made.with_suffix(f".{os.getpid()}")
         warnings = ("-Wall", "-Wextra", "-Werror")
         subprocess.run(["gcc", "-O2", "-shared", "-fPIC", *warnings, "-o", fresh, HERE / f"{name}.c"], check=True)

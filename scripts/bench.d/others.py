@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from leaves import NAME, folder
 from rounds import Spent, child, interleaved, ratios, server, spent, verdict
-from spent import FIRST, Job, addresses
+from spent import CACHE, FIRST, Job, addresses
 
 SEEN, COUNT = 256, 2560
 SSLYZE = "6.3.1"
@@ -55,8 +54,7 @@ def main(words: list[str]) -> int:
 
 def sslyze() -> Path:
     """The program, in an environment of its own: it wants another cryptography than we do."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smtp-chaincheck-bench"
-    place = cache / f"sslyze-{SSLYZE}"
+    place = CACHE / f"sslyze-{SSLYZE}"
     if not (place / "bin/sslyze").exists():
         subprocess.run([sys.executable, "-m", "venv", place], check=True)
         subprocess.run([place / "bin/python", "-m", "pip", "install", "--quiet", f"sslyze=={SSLYZE}"], check=True)

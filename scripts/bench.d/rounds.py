@@ -76,7 +76,7 @@ def verdict(what: str, values: Sequence[float], *, most: float = inf, least: flo
 
 
 def child(command: Sequence[str | Path], given: bytes = b"") -> Spent:
-    """Run a command to its end, whatever that is: its processor time, that of its own children included, and the clock."""
+    """Run a command to its end, whatever that is: processor time, that of its own children included, and the clock."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     subprocess.run(command, input=given, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=TOP, check=False)
     wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smtp-chaincheck-bench"
+"""What is made once: certificates, compiled code, other programs."""
 FIRST = 256
 """Number of 127.1.0.1. With a number of leaves that does not divide it, the first leaf is another, and that is all."""
 
