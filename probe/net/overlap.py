@@ -20,8 +20,9 @@ async def overlapped(
     """Yield what ``work`` makes of each item, in the order in which it is done.
 
     Back-pressure: never more than ``most`` items are taken that nobody has been given the outcome of. ``items`` is read
-    as it is needed; what it raises, and what ``work`` raises, is raised here after the outcomes that were there
-    before, and ends everything. So does closing the generator: all work is cancelled, and has ended.
+    as it is needed; what it raises is raised here once everything that it gave is done. What ``work`` raises is raised
+    after the outcomes that were there before, and ends everything, as closing the generator does: all work is
+    cancelled, and has ended.
     """
     crew: _Crew[Item, Outcome] = _Crew(items, work, most)
     try:
@@ -54,12 +55,13 @@ class _Crew(Generic[Item, Outcome]):
         self._tasks: set[asyncio.Task[Outcome]] = set()
         self._exhausted = False
         self._problem: BaseException | None = None
+        self._unread: Exception | None = None
         self._moved = asyncio.Event()
 
     @property
     def finished(self) -> bool:
         """There is nothing left to do or to tell."""
-        return self._exhausted and not (self._tasks or self.outcomes or self._problem)
+        return self._exhausted and not (self._tasks or self.outcomes or self._problem or self._unread)
 
     def begin(self) -> None:
         """Take up what there is room for."""
@@ -79,7 +81,7 @@ class _Crew(Generic[Item, Outcome]):
         except _NotYetError:
             return False
         except Exception as problem:  # noqa: BLE001 -- it is handed on to whoever asks for outcomes
-            self._problem = problem
+            self._exhausted, self._unread = True, problem
             return False
         task = asyncio.create_task(self._work(item))
         self._tasks.add(task)
@@ -111,6 +113,8 @@ class _Crew(Generic[Item, Outcome]):
         """Raise what went wrong."""
         if self._problem:
             raise self._problem
+        if self._unread and not self._tasks:
+            raise self._unread
 
     async def progress(self) -> None:
         """Wait until something has changed; others have their turn in any case."""
@@ -126,7 +130,6 @@ class _Crew(Generic[Item, Outcome]):
         for task in every:
             task.cancel()
         await asyncio.gather(*every, return_exceptions=True)
-        self._problem = None
 
 
 class _NotYetError(Exception):
