@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "render": {"model", "message", "catalogue", "changes", "results"},
     "wording": {"model", "material", "catalogue"},
     "judgement": {"model", "material", "catalogue", "pki", "rules", "wording"},
+    "judge": {"model", "pki", "rules", "judgement"},
     "pipeline": {"model", "material", "pki", "rules", "net", "judgement"},
     "targets": {"model"},
     "lists": {"model", "targets"},

@@ -17,7 +17,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from probe.catalogue.protocols import spoken_of
@@ -105,13 +105,27 @@ def _weight(signs: list[Sign]) -> int:
 
 
 def _by_software(observation: Observation) -> Mapping[str, list[Sign]]:
-    seen = _seen(observation)
+    fitting = sorted(fit for place, lines in _seen(observation).items() for fit in _fitting(place, lines))
     found: dict[str, list[Sign]] = defaultdict(list)
-    for pattern in _patterns():
-        if quote := _quote(pattern, seen[pattern.place]):
-            place = spoken_of(observation.endpoint.protocol, _PLACE[pattern.place])
-            found[pattern.software].append(Sign(pattern.software, place, pattern.strength, quote))
+    for number, quote in fitting:
+        pattern = _patterns()[number]
+        place = spoken_of(observation.endpoint.protocol, _PLACE[pattern.place])
+        found[pattern.software].append(Sign(pattern.software, place, pattern.strength, quote))
     return found
+
+
+@lru_cache(maxsize=1024)
+def _fitting(place: str, lines: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
+    """Numbers of the patterns that fit at a place, and their quotes; a great many servers offer the same."""
+    if not lines:
+        return ()
+    quoted = ((number, _quote(pattern, lines)) for number, pattern in _of_place(place))
+    return tuple((number, quote) for number, quote in quoted if quote)
+
+
+@cache
+def _of_place(place: str) -> tuple[tuple[int, Pattern], ...]:
+    return tuple((number, pattern) for number, pattern in enumerate(_patterns()) if pattern.place == place)
 
 
 def _quote(pattern: Pattern, lines: tuple[str, ...]) -> str:

@@ -7,19 +7,12 @@ SHA-256 over the DER. The text is ASCII, so nothing in it can steer a terminal.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import fields
-from datetime import UTC, datetime
-from enum import StrEnum
-from functools import cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from probe.render.plain import plain, row, rows, text_of
 from probe.render.written import BY_PARTS, WHOLE, Manner, encoded
-
-from probe.render.clean import escape
 
 if TYPE_CHECKING:
     from probe.model import (
@@ -40,7 +33,6 @@ if TYPE_CHECKING:
     )
 
 SCHEMA = "smtp-chaincheck/1"
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def text(reports: Sequence[Report]) -> str:
@@ -50,7 +42,7 @@ def text(reports: Sequence[Report]) -> str:
     return written({"schema": SCHEMA, "reports": [document(report) for report in reports]})
 
 
-def error_text(message: str, exit_code: int) -> str:
+def errortext_of(message: str, exit_code: int) -> str:
     """Write the document of a run that came to no report, so that ``--json`` always writes one."""
     return written({"schema": SCHEMA, "error": plain(message), "exit_code": exit_code})
 
@@ -73,7 +65,7 @@ def _report(report: Report, manner: Manner) -> dict[str, object]:
         "status": report.status,
         "exit_code": report.exit_code,
         "at": plain(report.at),
-        "stores": manner.part(_rows, report.stores),
+        "stores": manner.part(rows, report.stores),
         "domain": _domain(report.domain),
         "left_out": plain(report.left_out),
         "findings": [_finding(finding) for finding in report.findings],
@@ -88,7 +80,7 @@ def _endpoint(report: EndpointReport, manner: Manner) -> dict[str, object]:
         "key_type": _key_type(chain),
         "status": report.status,
         **_conversation(observation),
-        "mta": _row(report.mta) if report.mta else None,
+        "mta": row(report.mta) if report.mta else None,
         "presented": manner.part(_presented, chain),
         "on_disk": _on_disk(report),
         "path": manner.part(_path, chain),
@@ -97,8 +89,8 @@ def _endpoint(report: EndpointReport, manner: Manner) -> dict[str, object]:
         "tlsa": _tlsa(observation.tlsa),
         "findings": [_finding(finding) for finding in report.findings],
         "repair": manner.part(_repair, report.repair),
-        "refused_by": manner.part(_rows, report.refused_by),
-        "skipped": manner.part(_rows, report.skipped),
+        "refused_by": manner.part(rows, report.refused_by),
+        "skipped": manner.part(rows, report.skipped),
         "transcript": [_exchange(line) for line in observation.transcript],
     }
 
@@ -121,7 +113,7 @@ def _place(observation: Observation) -> dict[str, object]:
 def _tlsa(answer: TlsaAnswer | None) -> dict[str, object] | None:
     if answer is None:
         return None
-    return _row(answer) | {
+    return row(answer) | {
         "records": [plain(record.text) for record in answer.records],
         "failure": _failure(answer.failure),
     }
@@ -132,7 +124,7 @@ def _domain(domain: Domain | None) -> dict[str, object] | None:
         return None
     sts, reports = domain.sts, domain.tls_rpt
     return {
-        "mx": _rows(domain.mx),
+        "mx": rows(domain.mx),
         "implicit": domain.implicit,
         "left_out": domain.left_out,
         "dnssec": domain.dnssec,
@@ -150,7 +142,7 @@ def _txt(look: StsLook | TlsRptLook) -> dict[str, object]:
 def _policy(fetch: PolicyFetch | None) -> dict[str, object] | None:
     if fetch is None:
         return None
-    return _row(fetch) | {
+    return row(fetch) | {
         "presented": [sha256(der).hexdigest() for der in fetch.presented or ()],
         "body": plain(fetch.body.decode("utf-8", "replace")),
         "failure": _failure(fetch.failure),
@@ -170,7 +162,7 @@ def _conversation(observation: Observation) -> dict[str, object]:
         "cipher": plain(observation.cipher),
         "client_cert_requested": observation.client_cert_requested,
         "client_cert": [sha256(der).hexdigest() for der in observation.client_chain],
-        "timing_ms": {_text(stage): _ms(took) for stage, took in observation.timing_ms.items()},
+        "timing_ms": {text_of(stage): _ms(took) for stage, took in observation.timing_ms.items()},
     }
 
 
@@ -183,7 +175,7 @@ def _path(chain: Chain | None) -> list[str]:
 
 
 def _verdict(chain: Chain | None) -> object:
-    return _row(chain.verdict) if chain and chain.verdict else None
+    return row(chain.verdict) if chain and chain.verdict else None
 
 
 def _key_type(chain: Chain | None) -> str | None:
@@ -236,10 +228,12 @@ def _finding(finding: Finding) -> dict[str, object]:
 
 
 def _repair(repair: Repair | None) -> dict[str, object] | None:
-    return repair and {
-        "steps": _rows(repair.steps),
+    if repair is None:
+        return None
+    return {
+        "steps": rows(repair.steps),
         "bundle": None if repair.bundle is None else [found.sha256 for found in repair.bundle],
-        "missing": _rows(repair.missing),
+        "missing": rows(repair.missing),
         "pem": plain(repair.pem),
     }
 
@@ -256,47 +250,3 @@ def _ms(took: float) -> float | None:
 def written(whole: Mapping[str, object]) -> str:
     """ASCII, one line."""
     return encoded(whole) + "\n"
-
-
-def plain(value: object) -> object:
-    """``value`` in JSON's own kinds: what facts may hold, and text that every strict reader accepts."""
-    if isinstance(value, StrEnum) or value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    if isinstance(value, bytes):
-        return value.hex()
-    return _plain_many(value)
-
-
-def _rows(values: Sequence[Any]) -> list[object]:
-    return [_row(value) for value in values]
-
-
-def _row(value: Any) -> dict[str, object]:
-    """A value of the model, field by field."""
-    return {name: plain(getattr(value, name)) for name in _names(type(value))}
-
-
-@cache
-def _names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
-
-
-def _plain_many(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {_text(str(key)): plain(entry) for key, entry in value.items()}
-    if isinstance(value, AbstractSet):
-        return sorted((plain(entry) for entry in value), key=str)
-    if isinstance(value, Sequence):
-        return [plain(entry) for entry in value]
-    return _text(str(value))
-
-
-def _text(value: str) -> str:
-    """Lone surrogates as visible escapes: strict readers of JSON refuse a document that holds one."""
-    return value if value.isascii() else _SURROGATE.sub(lambda found: escape(found[0]), value)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from probe.material import Form
@@ -133,7 +133,7 @@ REVOCATION = Skipped("revocation", "revocation is not looked at")
 
 def judge(case: Case, ignore: Collection[str] = ()) -> tuple[tuple[Finding, ...], tuple[Skipped, ...]]:
     """Run every rule; findings come worst first, then surest first, then in the order of the rules."""
-    found: list[Finding] = []
+    asked: list[Rule] = []
     skipped: list[Skipped] = []
     for rule in _rules(case):
         if rule.id in ignore:
@@ -141,9 +141,14 @@ def judge(case: Case, ignore: Collection[str] = ()) -> tuple[tuple[Finding, ...]
         elif reason := _lacks(rule, case):
             skipped.append(Skipped(rule.id, reason))
         else:
-            found += _few(tuple(rule.findings(case)))
-    worst_first = sorted(found, key=lambda f: (-f.severity.rank, _CERTAINTY.index(f.confidence)))
-    return tuple(worst_first), (*skipped, REVOCATION)
+            asked.append(rule)
+    return told(asked, case), (*skipped, REVOCATION)
+
+
+def told(rules: Iterable[Rule], case: Case) -> tuple[Finding, ...]:
+    """What these rules find, in the order of a report."""
+    found = [finding for rule in rules for finding in _few(tuple(rule.findings(case)))]
+    return tuple(sorted(found, key=lambda f: (-f.severity.rank, _CERTAINTY.index(f.confidence))))
 
 
 def hidden(case: Case, ignore: Collection[str]) -> tuple[str, ...]:
