@@ -12,6 +12,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from probe.across import obeying
 from probe.judgement import (
     Options,
     case_of,
@@ -19,7 +20,6 @@ from probe.judgement import (
     in_words,
     judged,
     moment_of,
-    obeying,
     report_of_survey,
     second_of,
     software_of,
@@ -29,6 +29,7 @@ from probe.model import (
     Chain,
     Dnssec,
     EndpointReport,
+    Finding,
     Observation,
     Refusal,
     Report,
@@ -129,7 +130,8 @@ class Judge:
         ask: str | None = None,
     ) -> EndpointReport:
         """Judge a look of which all is settled but the words."""
-        like, mta, said = settled.first, software_of(seen, options), ()
+        like, mta = settled.first, software_of(seen, options)
+        said: tuple[Finding, ...] = ()
         if settled.rules:
             case = case_of(seen, like.chain, like.repair, options)
             said = in_words(told(settled.rules, case), case, options, mta, ask)

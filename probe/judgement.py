@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from typing import Protocol as Shape
 
+from probe.across import across, dig, obeying
 from probe.catalogue.protocols import named
 from probe.catalogue.recognise import recognise
-from probe.catalogue.senders import refusals, worst_first
+from probe.catalogue.senders import refusals
 from probe.material import Material
 from probe.model import (
     Certificate,
@@ -49,13 +50,10 @@ from probe.pki.repair import repair
 from probe.rules import hidden, judge
 from probe.rules.case import Case
 from probe.rules.conversation import no_way
-from probe.rules.domain import of_domain
-from probe.rules.looks import compared
-from probe.rules.policy import of_policies
-from probe.rules.presenting import changed, looked_twice
+from probe.rules.presenting import looked_twice
 from probe.rules.several import apart, sent, spot
-from probe.rules.sts import sts_outcome, web_host
-from probe.rules.traits import of_sts, traits
+from probe.rules.sts import web_host
+from probe.rules.traits import traits
 from probe.wording import Saying, slots_of, spoken, voice_of
 
 if TYPE_CHECKING:
@@ -68,9 +66,8 @@ if TYPE_CHECKING:
 class Look(Shape):
     """How one look of a survey is judged; ``others_open`` and ``ask`` as for ``judged``."""
 
-    def __call__(
-        self, seen: Observation, options: Options, /, *, others_open: bool, ask: str | None
-    ) -> EndpointReport: ...
+    def __call__(self, seen: Observation, options: Options, /, *, others_open: bool, ask: str | None) -> EndpointReport:
+        """Judge it."""
 
 
 CALLER = "the sending server"
@@ -206,17 +203,11 @@ def in_words(
         return ()
     observation, endpoint = case.observation, case.observation.endpoint
     called = case.reference or (CALLER if observation.side is Side.CLIENT else None)
-    slots = slots_of(endpoint, called, case.material, ask, by_address=bool(_dig(options)))
+    slots = slots_of(endpoint, called, case.material, ask, by_address=bool(dig(options)))
     software, by_name = mta.name if mta else None, None if options.name or not ask else endpoint.host
     words = named(options.words, endpoint.port, endpoint.protocol, endpoint.tls)
-    saying = Saying(slots, software, words, voice_of(observation), by_name, _dig(options))
+    saying = Saying(slots, software, words, voice_of(observation), by_name, dig(options))
     return spoken(findings, case.repair, saying)
-
-
-def _dig(options: Options) -> str:
-    """How dig is told whom to ask; "" = the system's resolver."""
-    address, port = next(iter(options.dns.resolver if options.dns else ()), ("", 0))
-    return f"@{address} -p {port}" if address else ""
 
 
 def _senders(case: Case) -> tuple[Refusal, ...]:
@@ -251,7 +242,7 @@ def report_of_survey(survey: Survey, options: Options, look: Look | None = None)
     begun = [seen.started for seen in survey.observations] + ([survey.domain.started] if survey.domain else [])
     at = _aware(options.at or min(begun))
     report = Report(survey.target, endpoints, (), options.anchors.stores, at, options.fail_on, survey.domain)
-    findings, left_out = _across(report, policy, options)
+    findings, left_out = across(report, policy, options)
     return replace(report, left_out=survey.left_out, findings=findings, hidden_across=left_out)
 
 
@@ -259,15 +250,6 @@ def _policy_chain(domain: Domain | None, options: Options) -> Chain | None:
     """The chain of the web host that gave the policy."""
     web = web_host(domain) if domain else None
     return chain_of(web, options) if web else None
-
-
-def obeying(endpoint: EndpointReport, domain: Domain | None = None, policy: Chain | None = None) -> EndpointReport:
-    """Add what senders do that honour MTA-STS, which the whole domain has to be known for."""
-    if (domain and domain.sts is None) or not endpoint.refused_by:
-        return endpoint
-    found = of_sts(sts_outcome(domain, endpoint, policy) if domain else None)
-    told = refusals(found, endpoint.observation.endpoint.protocol, "sts")
-    return replace(endpoint, refused_by=worst_first((*endpoint.refused_by, *told)))
 
 
 def _sent(observations: Sequence[Observation], options: Options) -> Mapping[bytes, Endpoint]:
@@ -312,26 +294,6 @@ def _own(seen: Observation, options: Options) -> EndpointReport:
     bare = replace(options, name=None, mta=None, on_disk=None)
     name = identity.name if identity else "clientcert.pem"
     return judged(seen, bare, Material(name, certificates=seen.presented or ()))
-
-
-def _across(report: Report, policy: Chain | None, options: Options) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
-    """What no single look shows, in words; and the ids of what the user does not want to hear of it."""
-    found = [*_of_domain(report, policy), *changed(report.endpoints), *compared(report.endpoints)]
-    kept = tuple(finding for finding in found if finding.id not in options.ignore)
-    grave = (finding for finding in found if finding.severity is not Severity.INFO)
-    target = report.target
-    place = Endpoint(target.name, None, target.port, target.protocol, target.tls)
-    said = spoken(kept, None, Saying(slots_of(place, options.name), options.mta, options.words, dig=_dig(options)))
-    return said, tuple({finding.id: None for finding in grave if finding.id in options.ignore})
-
-
-def _of_domain(report: Report, policy: Chain | None) -> Iterator[Finding]:
-    """What MX records and policies show."""
-    domain = report.domain
-    if domain is None:
-        return
-    yield from of_domain(domain, report.endpoints)
-    yield from of_policies(domain, report.endpoints, policy)
 
 
 def report_of_certificates(certificates: Sequence[bytes], options: Options, now: datetime) -> Report:

@@ -42,7 +42,7 @@ def text(reports: Sequence[Report]) -> str:
     return written({"schema": SCHEMA, "reports": [document(report) for report in reports]})
 
 
-def errortext_of(message: str, exit_code: int) -> str:
+def error_text(message: str, exit_code: int) -> str:
     """Write the document of a run that came to no report, so that ``--json`` always writes one."""
     return written({"schema": SCHEMA, "error": plain(message), "exit_code": exit_code})
 
