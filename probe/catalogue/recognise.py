@@ -105,22 +105,26 @@ def _weight(signs: list[Sign]) -> int:
 
 
 def _by_software(observation: Observation) -> Mapping[str, list[Sign]]:
-    fitting = sorted(fit for place, lines in _seen(observation).items() for fit in _fitting(place, lines))
+    seen = _seen(observation)
+    own = (*_fits("greeting", seen["greeting"]), *_fits("ehlo", seen["ehlo"]))
+    common = (*_known_fits("extensions", seen["extensions"]), *_known_fits("starttls", seen["starttls"]))
     found: dict[str, list[Sign]] = defaultdict(list)
-    for number, quote in fitting:
+    for number, quote in sorted((*own, *common)):
         pattern = _patterns()[number]
         place = spoken_of(observation.endpoint.protocol, _PLACE[pattern.place])
         found[pattern.software].append(Sign(pattern.software, place, pattern.strength, quote))
     return found
 
 
-@lru_cache(maxsize=1024)
-def _fitting(place: str, lines: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
-    """Numbers of the patterns that fit at a place, and their quotes; a great many servers offer the same."""
+def _fits(place: str, lines: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
+    """Numbers of the patterns that fit at a place, and their quotes."""
     if not lines:
         return ()
-    quoted = ((number, _quote(pattern, lines)) for number, pattern in _of_place(place))
-    return tuple((number, quote) for number, quote in quoted if quote)
+    return tuple([(number, quote) for number, pattern in _of_place(place) if (quote := _quote(pattern, lines))])
+
+
+_known_fits = lru_cache(maxsize=1024)(_fits)
+"""The same where a great many servers say the same, since it does not hold their names."""
 
 
 @cache
@@ -131,8 +135,11 @@ def _of_place(place: str) -> tuple[tuple[int, Pattern], ...]:
 def _quote(pattern: Pattern, lines: tuple[str, ...]) -> str:
     """Return the words of these lines that fit the pattern, bounded; "" when none do."""
     if pattern.says:
-        fitting = next((line for line in lines if pattern.says.search(line)), "")
-        return fitting if len(fitting) <= QUOTE else fitting[: QUOTE - 1] + "…"
+        search = pattern.says.search
+        for line in lines:
+            if search(line):
+                return line if len(line) <= QUOTE else line[: QUOTE - 1] + "…"
+        return ""
     words = iter([line.split(" ", 1)[0].upper() for line in lines])
     return ", ".join(pattern.order) if all(keyword in words for keyword in pattern.order) else ""
 

@@ -107,6 +107,9 @@ def _reference(text: str) -> str | None:
 
 
 def _matches_host(presented: Collection[str], name: str) -> bool:
+    rest = name.partition(".")[2]
+    if name in presented or ("." in rest and f"*.{rest}" in presented):
+        return True  # what follows folds letters, too, and costs fifty times as much
     from service_identity import CertificateError
     from service_identity.hazmat import DNS_ID, DNSPattern
 
@@ -114,9 +117,6 @@ def _matches_host(presented: Collection[str], name: str) -> bool:
         wanted = DNS_ID(name)
     except ValueError:  # a name that is no host name matches none
         return False
-    rest = name.partition(".")[2]
-    if name in presented or ("." in rest and f"*.{rest}" in presented):
-        return True  # all others would come to the same; they fold letters, and cost fifty times as much
     for text in presented:
         if _bad(text):
             continue
@@ -153,6 +153,7 @@ def _unbracketed(text: str) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)
 def _address(text: str) -> Address | None:
     """Read an address, an IPv6 one with its zone ("fe80::1%eth0", RFC 4007 11), which is never compared."""
     _, mark, zone = text.partition("%")

@@ -239,7 +239,7 @@ def _repair(repair: Repair | None) -> dict[str, object] | None:
 
 
 def _exchange(line: Exchange) -> dict[str, object]:
-    return {"ms": _ms(line.ms), "from": line.sender, "line": plain(line.line)}
+    return {"ms": _ms(line.ms), "from": line.sender, "line": text_of(line.line)}
 
 
 def _ms(took: float) -> float | None:

@@ -19,6 +19,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 def plain(value: object) -> object:
     """``value`` in JSON's own kinds: what facts may hold, and text that every strict reader accepts."""
+    if type(value) is str:  # nearly all is
+        return text_of(value)
     if isinstance(value, StrEnum) or value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, str):

@@ -74,13 +74,14 @@ class Parts:
         """Make the text: neighbours that are no JSON yet become it in one go."""
         texts, bare = list[str](), dict[str, object]()
         for key, value in document.items():
-            if not isinstance(value, Written):
+            text = value if isinstance(value, Written) else None if bare or value else _EMPTY.get(type(value))
+            if text is None:
                 bare[key] = value
                 continue
             if bare:
                 texts.append(encoded(bare)[1:-1])
                 bare = {}
-            texts.append(f'"{key}": {value}')
+            texts.append(f'"{key}": {text}')
         texts += [encoded(bare)[1:-1]] if bare else []
         return f"{{{', '.join(texts)}}}"
 
@@ -91,5 +92,6 @@ def encoded(value: Any) -> str:
     return text.replace("\x7f", "\\u007f") if "\x7f" in text else text
 
 
+_EMPTY: Mapping[type, str] = {type(None): "null", list: "[]"}
 _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, check_circular=False).encode
 WHOLE, BY_PARTS = Whole(), Parts()

@@ -133,12 +133,12 @@ REVOCATION = Skipped("revocation", "revocation is not looked at")
 
 def judge(case: Case, ignore: Collection[str] = ()) -> tuple[tuple[Finding, ...], tuple[Skipped, ...]]:
     """Run every rule; findings come worst first, then surest first, then in the order of the rules."""
-    asked: list[Rule] = []
-    skipped: list[Skipped] = []
+    asked, skipped = list[Rule](), list[Skipped]()
+    declined = DECLINED if handshake.declined(case.observation) else None
     for rule in _rules(case):
         if rule.id in ignore:
             skipped.append(Skipped(rule.id, "ignored by --ignore"))
-        elif reason := _lacks(rule, case):
+        elif reason := declined or rule.lacks(case):
             skipped.append(Skipped(rule.id, reason))
         else:
             asked.append(rule)
@@ -153,12 +153,10 @@ def told(rules: Iterable[Rule], case: Case) -> tuple[Finding, ...]:
 
 def hidden(case: Case, ignore: Collection[str]) -> tuple[str, ...]:
     """Ids of the warnings and errors that ``ignore`` leaves out here."""
-    asked = (rule for rule in _rules(case) if rule.id in ignore and not _lacks(rule, case))
+    if not ignore or handshake.declined(case.observation):
+        return ()
+    asked = (rule for rule in _rules(case) if rule.id in ignore and not rule.lacks(case))
     return tuple({f.id: None for rule in asked for f in rule.findings(case) if f.severity is not Severity.INFO})
-
-
-def _lacks(rule: Rule, case: Case) -> str | None:
-    return DECLINED if handshake.declined(case.observation) else rule.lacks(case)
 
 
 def _rules(case: Case) -> tuple[Rule, ...]:
