@@ -9,10 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+from typing import Protocol as Shape
 
+from probe.across import across, dig, obeying
 from probe.catalogue.protocols import named
 from probe.catalogue.recognise import recognise
-from probe.catalogue.senders import refusals, worst_first
+from probe.catalogue.senders import refusals
 from probe.material import Material
 from probe.model import (
     Certificate,
@@ -28,6 +30,7 @@ from probe.model import (
     OnDisk,
     Protocol,
     Refusal,
+    Repair,
     Report,
     Severity,
     Side,
@@ -47,13 +50,10 @@ from probe.pki.repair import repair
 from probe.rules import hidden, judge
 from probe.rules.case import Case
 from probe.rules.conversation import no_way
-from probe.rules.domain import of_domain
-from probe.rules.looks import compared
-from probe.rules.policy import of_policies
-from probe.rules.presenting import changed, looked_twice
+from probe.rules.presenting import looked_twice
 from probe.rules.several import apart, sent, spot
-from probe.rules.sts import sts_outcome, web_host
-from probe.rules.traits import of_sts, traits
+from probe.rules.sts import web_host
+from probe.rules.traits import traits
 from probe.wording import Saying, slots_of, spoken, voice_of
 
 if TYPE_CHECKING:
@@ -61,6 +61,14 @@ if TYPE_CHECKING:
     from probe.net.observe import ObserveOptions
     from probe.net.servers import DnsOptions
     from probe.net.ways import Breadth
+
+
+class Look(Shape):
+    """How one look of a survey is judged; ``others_open`` and ``ask`` as for ``judged``."""
+
+    def __call__(self, seen: Observation, options: Options, /, *, others_open: bool, ask: str | None) -> EndpointReport:
+        """Judge it."""
+
 
 CALLER = "the sending server"
 """How sentences name a client, of which we know no name."""
@@ -106,10 +114,10 @@ class Options:
     """Time-outs, SNI, source address and the like; None = the defaults."""
 
 
-def chain_of(observation: Observation, options: Options) -> Chain:
-    """Build the chain of one observation."""
+def chain_of(observation: Observation, options: Options, at: datetime | None = None) -> Chain:
+    """Build the chain of one observation, as of when it is judged unless told."""
     presented = [parse(der) for der in observation.presented or ()]
-    at = moment_of(observation, options)
+    at = at or moment_of(observation, options)
     sides = options.sides or {observation.side}
     fetched = {Source.AIA: _fetched(observation), Source.CACHE: tuple(map(parse, observation.cached))}
     proved = observation.key_proved
@@ -143,33 +151,63 @@ def judged(
     ``chain`` is the one of this observation, where it was built already; ``others_open`` as in ``Case``; ``ask`` is
     the address that commands must name.
     """
-    endpoint = observation.endpoint
-    at = moment_of(observation, options).replace(microsecond=0)  # certificates count whole seconds
     if chain is None and observation.presented is not None:
         chain = chain_of(observation, options)
-    stores = options.anchors.stores
-    kept = needed(observation.tlsa, chain) if chain else ()
-    mending = repair(chain, at, options.anchors, _origins(observation, options), kept) if chain else None
-    reference = options.name or endpoint.host
-    case = Case(observation, at, chain, mending, reference, stores, options.warn_days, material, options.on_disk)
-    case = replace(case, domain=options.domain, proposes_tlsa=options.tlsa, others_open=others_open, sent=options.sent)
+    mending = _mending(observation, chain, options) if chain else None
+    case = replace(case_of(observation, chain, mending, options), material=material, others_open=others_open)
     findings, skipped = judge(case, options.ignore)
-    mta = Mta(options.mta, "--mta", Confidence.IS) if options.mta else recognise(observation)
-    called = reference or (CALLER if observation.side is Side.CLIENT else None)
-    slots = slots_of(endpoint, called, material, ask, by_address=bool(_dig(options)))
-    software, by_name = mta.name if mta else None, None if options.name or not ask else endpoint.host
-    words = named(options.words, endpoint.port, endpoint.protocol, endpoint.tls)
-    saying = Saying(slots, software, words, voice_of(observation), by_name, _dig(options))
-    said = spoken(findings, mending, saying)
+    mta = software_of(observation, options)
+    said = in_words(findings, case, options, mta, ask)
     left_out = hidden(case, options.ignore)
     told = _senders(case)
     return EndpointReport(observation, chain, said, mending, mta, told, skipped, left_out, options.on_disk, ask)
 
 
-def _dig(options: Options) -> str:
-    """How dig is told whom to ask; "" = the system's resolver."""
-    address, port = next(iter(options.dns.resolver if options.dns else ()), ("", 0))
-    return f"@{address} -p {port}" if address else ""
+def second_of(observation: Observation, options: Options) -> datetime:
+    """The moment of judgement: certificates count whole seconds."""
+    return moment_of(observation, options).replace(microsecond=0)
+
+
+def _mending(observation: Observation, chain: Chain, options: Options) -> Repair | None:
+    kept, origins = needed(observation.tlsa, chain), _origins(observation, options)
+    return repair(chain, second_of(observation, options), options.anchors, origins, kept)
+
+
+def case_of(observation: Observation, chain: Chain | None, mending: Repair | None, options: Options) -> Case:
+    """What the rules look at, of a look at a server."""
+    return Case(
+        observation,
+        second_of(observation, options),
+        chain,
+        mending,
+        options.name or observation.endpoint.host,
+        options.anchors.stores,
+        options.warn_days,
+        on_disk=options.on_disk,
+        domain=options.domain,
+        sent=options.sent,
+        proposes_tlsa=options.tlsa,
+    )
+
+
+def software_of(observation: Observation, options: Options) -> Mta | None:
+    """The mail software: what the user says, else what the conversation shows."""
+    return Mta(options.mta, "--mta", Confidence.IS) if options.mta else recognise(observation)
+
+
+def in_words(
+    findings: tuple[Finding, ...], case: Case, options: Options, mta: Mta | None, ask: str | None
+) -> tuple[Finding, ...]:
+    """Give the findings of one look their sentences and commands."""
+    if not findings:
+        return ()
+    observation, endpoint = case.observation, case.observation.endpoint
+    called = case.reference or (CALLER if observation.side is Side.CLIENT else None)
+    slots = slots_of(endpoint, called, case.material, ask, by_address=bool(dig(options)))
+    software, by_name = mta.name if mta else None, None if options.name or not ask else endpoint.host
+    words = named(options.words, endpoint.port, endpoint.protocol, endpoint.tls)
+    saying = Saying(slots, software, words, voice_of(observation), by_name, dig(options))
+    return spoken(findings, case.repair, saying)
 
 
 def _senders(case: Case) -> tuple[Refusal, ...]:
@@ -192,19 +230,19 @@ def report_of(observation: Observation, options: Options, target: Target | None 
     return report_of_survey(replace(survey, target=target or survey.target), options)
 
 
-def report_of_survey(survey: Survey, options: Options) -> Report:
-    """Make the report of everything that was seen of a target, live or saved."""
+def report_of_survey(survey: Survey, options: Options, look: Look | None = None) -> Report:
+    """Make the report of everything that was seen of a target, live or saved; ``look`` judges one look of it."""
     domain = survey.target.name if survey.target.kind is Kind.DOMAIN else None
-    found = {der: there for der, there in sent(survey.observations).items() if der not in options.pool.found}
+    found = _sent(survey.observations, options)
     others = Pool({der: f"sent by {there.address}" for der, there in found.items()})
-    known = replace(options, domain=domain, pool=options.pool + others, sent=found)
-    looks = tuple(_judged_once(survey.observations, known))
+    known = replace(options, domain=domain, pool=options.pool + others if found else options.pool, sent=found)
+    looks = tuple(_looks(survey.observations, known, look or _once()))
     policy = _policy_chain(survey.domain, options)
-    endpoints = tuple(_obeying(look, survey.domain, policy) for look in looked_twice(looks))
+    endpoints = tuple(obeying(look, survey.domain, policy) for look in looked_twice(looks))
     begun = [seen.started for seen in survey.observations] + ([survey.domain.started] if survey.domain else [])
     at = _aware(options.at or min(begun))
     report = Report(survey.target, endpoints, (), options.anchors.stores, at, options.fail_on, survey.domain)
-    findings, left_out = _across(report, policy, options)
+    findings, left_out = across(report, policy, options)
     return replace(report, left_out=survey.left_out, findings=findings, hidden_across=left_out)
 
 
@@ -214,30 +252,36 @@ def _policy_chain(domain: Domain | None, options: Options) -> Chain | None:
     return chain_of(web, options) if web else None
 
 
-def _obeying(endpoint: EndpointReport, domain: Domain | None, policy: Chain | None) -> EndpointReport:
-    """Add what senders do that honour MTA-STS, which the whole domain has to be known for."""
-    if (domain and domain.sts is None) or not endpoint.refused_by:
-        return endpoint
-    found = of_sts(sts_outcome(domain, endpoint, policy) if domain else None)
-    told = refusals(found, endpoint.observation.endpoint.protocol, "sts")
-    return replace(endpoint, refused_by=worst_first((*endpoint.refused_by, *told)))
+def _sent(observations: Sequence[Observation], options: Options) -> Mapping[bytes, Endpoint]:
+    """What the looks lend to one another: certificates, and who sent them. Where all show one list, nothing."""
+    if len({seen.presented for seen in observations if seen.presented is not None}) < 2:
+        return {}
+    return {der: there for der, there in sent(observations).items() if der not in options.pool.found}
 
 
-def _judged_once(observations: Sequence[Observation], options: Options) -> Iterator[EndpointReport]:
-    """Judge every look; a chain that several of them show is built, and OpenSSL asked about it, once."""
+def _once() -> Look:
+    """Judge look by look; a chain that several of them show is built, and OpenSSL asked about it, once."""
     chains: dict[object, Chain] = {}
+
+    def look(seen: Observation, options: Options, *, others_open: bool, ask: str | None) -> EndpointReport:
+        second = second_of(seen, options)
+        key = (seen.presented, seen.fetched, seen.cached, seen.key_proved, seen.side, second)
+        if seen.presented is not None and key not in chains:
+            chains[key] = chain_of(seen, options)
+        return judged(seen, options, chain=chains.get(key), others_open=others_open, ask=ask)
+
+    return look
+
+
+def _looks(observations: Sequence[Observation], options: Options, look: Look) -> Iterator[EndpointReport]:
     entered = {_door(seen) for seen in observations if seen.stage not in {Stage.DNS, Stage.CONNECT}}
     pinned = apart(observations)
     for seen in observations:
         if seen.side is Side.CLIENT and seen.endpoint.tls is Tls.NONE and seen.endpoint.address is None:
             yield _own(seen, options)
             continue
-        second = moment_of(seen, options).replace(microsecond=0)
-        key = (seen.presented, seen.fetched, seen.cached, seen.key_proved, seen.side, second)
-        if seen.presented is not None and key not in chains:
-            chains[key] = chain_of(seen, options)
         others_open = _door(seen) in entered or (bool(entered) and no_way(seen))
-        yield judged(seen, options, chain=chains.get(key), others_open=others_open, ask=pinned.get(spot(seen)))
+        yield look(seen, options, others_open=others_open, ask=pinned.get(spot(seen)))
 
 
 def _door(seen: Observation) -> tuple[str | None, int]:
@@ -250,26 +294,6 @@ def _own(seen: Observation, options: Options) -> EndpointReport:
     bare = replace(options, name=None, mta=None, on_disk=None)
     name = identity.name if identity else "clientcert.pem"
     return judged(seen, bare, Material(name, certificates=seen.presented or ()))
-
-
-def _across(report: Report, policy: Chain | None, options: Options) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
-    """What no single look shows, in words; and the ids of what the user does not want to hear of it."""
-    found = [*_of_domain(report, policy), *changed(report.endpoints), *compared(report.endpoints)]
-    kept = tuple(finding for finding in found if finding.id not in options.ignore)
-    grave = (finding for finding in found if finding.severity is not Severity.INFO)
-    target = report.target
-    place = Endpoint(target.name, None, target.port, target.protocol, target.tls)
-    said = spoken(kept, None, Saying(slots_of(place, options.name), options.mta, options.words, dig=_dig(options)))
-    return said, tuple({finding.id: None for finding in grave if finding.id in options.ignore})
-
-
-def _of_domain(report: Report, policy: Chain | None) -> Iterator[Finding]:
-    """What MX records and policies show."""
-    domain = report.domain
-    if domain is None:
-        return
-    yield from of_domain(domain, report.endpoints)
-    yield from of_policies(domain, report.endpoints, policy)
 
 
 def report_of_certificates(certificates: Sequence[bytes], options: Options, now: datetime) -> Report:

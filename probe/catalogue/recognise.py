@@ -17,7 +17,7 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from probe.catalogue.protocols import spoken_of
@@ -106,19 +106,40 @@ def _weight(signs: list[Sign]) -> int:
 
 def _by_software(observation: Observation) -> Mapping[str, list[Sign]]:
     seen = _seen(observation)
+    own = (*_fits("greeting", seen["greeting"]), *_fits("ehlo", seen["ehlo"]))
+    common = (*_known_fits("extensions", seen["extensions"]), *_known_fits("starttls", seen["starttls"]))
     found: dict[str, list[Sign]] = defaultdict(list)
-    for pattern in _patterns():
-        if quote := _quote(pattern, seen[pattern.place]):
-            place = spoken_of(observation.endpoint.protocol, _PLACE[pattern.place])
-            found[pattern.software].append(Sign(pattern.software, place, pattern.strength, quote))
+    for number, quote in sorted((*own, *common)):
+        pattern = _patterns()[number]
+        place = spoken_of(observation.endpoint.protocol, _PLACE[pattern.place])
+        found[pattern.software].append(Sign(pattern.software, place, pattern.strength, quote))
     return found
+
+
+def _fits(place: str, lines: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
+    """Numbers of the patterns that fit at a place, and their quotes."""
+    if not lines:
+        return ()
+    return tuple([(number, quote) for number, pattern in _of_place(place) if (quote := _quote(pattern, lines))])
+
+
+_known_fits = lru_cache(maxsize=1024)(_fits)
+"""The same where a great many servers say the same, since it does not hold their names."""
+
+
+@cache
+def _of_place(place: str) -> tuple[tuple[int, Pattern], ...]:
+    return tuple((number, pattern) for number, pattern in enumerate(_patterns()) if pattern.place == place)
 
 
 def _quote(pattern: Pattern, lines: tuple[str, ...]) -> str:
     """Return the words of these lines that fit the pattern, bounded; "" when none do."""
     if pattern.says:
-        fitting = next((line for line in lines if pattern.says.search(line)), "")
-        return fitting if len(fitting) <= QUOTE else fitting[: QUOTE - 1] + "…"
+        search = pattern.says.search
+        for line in lines:
+            if search(line):
+                return line if len(line) <= QUOTE else line[: QUOTE - 1] + "…"
+        return ""
     words = iter([line.split(" ", 1)[0].upper() for line in lines])
     return ", ".join(pattern.order) if all(keyword in words for keyword in pattern.order) else ""
 

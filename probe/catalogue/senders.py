@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +47,22 @@ class Sender:
 
 def refusals(traits: Collection[str], protocol: str, only: str | None = None) -> tuple[Refusal, ...]:
     """Tell what everybody who speaks the protocol does, worst first; ``only`` those who ask for "dane" or "sts"."""
+    return _refusals(frozenset(traits), protocol, only)
+
+
+@lru_cache(maxsize=1024)
+def _refusals(traits: frozenset[str], protocol: str, only: str | None) -> tuple[Refusal, ...]:
     meeting = [one for one in senders() if _meets(one, traits, protocol) and only in {None, one.asks}]
     return worst_first(_refusal(one, traits) for one in meeting)
 
 
 def worst_first(told: Iterable[Refusal]) -> tuple[Refusal, ...]:
     """Sort rows as they are told."""
+    return _sorted(tuple(told))
+
+
+@lru_cache(maxsize=1024)
+def _sorted(told: tuple[Refusal, ...]) -> tuple[Refusal, ...]:
     return tuple(sorted(told, key=lambda refusal: OUTCOMES.index(refusal.outcome)))
 
 

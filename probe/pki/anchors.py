@@ -11,18 +11,21 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from pathlib import Path
+from typing import TypeVar
 
 from OpenSSL import crypto
 
 from probe.model import Certificate, Store, Verdict
 from probe.pki import files
 from probe.pki.pool import Pool
+
+Answer = TypeVar("Answer")
 
 SYSTEM_PATHS = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine, Arch, Gentoo
@@ -161,34 +164,42 @@ def verdict(presented: Sequence[Certificate], anchors: Anchors | Sequence[Certif
     purpose and no security level. Number 0 is acceptance, UNSPECIFIED means that OpenSSL cannot read a certificate.
     A naive ``at`` is taken for UTC. OpenSSL skips anchors of a whole collection that it cannot read.
     """
+    return _asked(presented, anchors, at, lambda context: context.verify_certificate())[0]
+
+
+def route(presented: Sequence[Certificate], anchors: Anchors, at: datetime) -> tuple[Verdict, tuple[bytes, ...]]:
+    """Ask OpenSSL, as ``verdict`` does, and which chain it settles on: DER, leaf first; () where it accepts none.
+
+    Each certificate of that chain was found to be signed by the next (crypto/x509/x509_vfy.c, internal_verify).
+    """
+    return _asked(presented, anchors, at, _chain)
+
+
+def _chain(context: crypto.X509StoreContext) -> tuple[bytes, ...]:
+    return tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, one) for one in context.get_verified_chain())
+
+
+def _asked(
+    presented: Sequence[Certificate],
+    anchors: Anchors | Sequence[Certificate],
+    at: datetime,
+    ask: Callable[[crypto.X509StoreContext], Answer],
+) -> tuple[Verdict, Answer | tuple[()]]:
     if not presented:
-        return Verdict(UNSPECIFIED, 0, "OpenSSL could not be asked: there is no certificate")
+        return Verdict(UNSPECIFIED, 0, "OpenSSL could not be asked: there is no certificate"), ()
     try:
         leaf, *others = [_read(one.der, n, f"certificate #{n + 1}") for n, one in enumerate(presented)]
         if isinstance(anchors, Anchors):
             store = _store(anchors, _utc(at))
         else:
             store = _store_of([_read(one.der, len(presented), "the trust anchor") for one in anchors], _utc(at))
-        crypto.X509StoreContext(store, leaf, others).verify_certificate()
+        return Verdict(0, 0, "ok"), ask(crypto.X509StoreContext(store, leaf, others))
     except crypto.X509StoreContextError as error:
-        return Verdict(*error.errors)
+        return Verdict(*error.errors), ()
     except _UnreadableError as error:
-        return Verdict(UNSPECIFIED, error.depth, f"OpenSSL could not be asked: it cannot read {error}")
+        return Verdict(UNSPECIFIED, error.depth, f"OpenSSL could not be asked: it cannot read {error}"), ()
     finally:
         _forget_errors()
-    return Verdict(0, 0, "ok")
-
-
-def route(presented: Sequence[Certificate], anchors: Anchors, at: datetime) -> tuple[bytes, ...]:
-    """Ask OpenSSL, as ``verdict`` does, which chain it settles on: DER, leaf first; () where it accepts none."""
-    try:
-        leaf, *others = [_loaded(one.der) for one in presented]
-        found = crypto.X509StoreContext(_store(anchors, _utc(at)), leaf, others).get_verified_chain()
-    except (crypto.X509StoreContextError, crypto.Error):
-        return ()
-    finally:
-        _forget_errors()
-    return tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, one) for one in found)
 
 
 class _UnreadableError(ValueError):

@@ -7,16 +7,18 @@ something new, for the whole list as a peer runs it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from types import MappingProxyType
 
 from probe.model import ABSENT, Certificate, Chain, Fault, Gap, Path, Side, Source, Verdict
 from probe.pki.anchors import UNSPECIFIED, Anchors, route, verdict
+from probe.pki.certificate import parse
 from probe.pki.graph import BySubject, Graph, graph
 from probe.pki.paths import KNOWN, SENT, TOLERANCES, Search
 from probe.pki.profile import EVERY_DAY, may_sign, own_faults
-from probe.pki.signature import signed_by, signed_itself
+from probe.pki.signature import proved, signed_by, signed_itself
 
 
 def build(
@@ -36,12 +38,13 @@ def build(
     presented, at = tuple(presented), at.replace(microsecond=0)
     if (position := leaf_position(presented, proved=proved)) is None:
         return Chain(presented, None, None)
+    asked = _asked(presented, anchors, at) if position == 0 else None
     known = graph(presented[position], presented, anchors, pool, fetched)
     over_sent, over_known = (Search(known, at, sources, sides=sides) for sources in (SENT, KNOWN))
     sent, sent_cut = _anchored(over_sent)
     path = sent[0] if sent else over_sent.longest()
     every, cut = (sent, False) if path.valid else _anchored(over_known)
-    judged, as_sent = _verdicts(path, presented, position, anchors, at, sides=sides)
+    judged, as_sent = _verdicts(path, presented, position, anchors, at, asked, sides=sides)
     mended = _better(every, path := _told(path, judged)) or (None if every else _topped(over_known))
     return Chain(
         presented=presented,
@@ -194,26 +197,51 @@ def _stale(known: Graph, presented: Sequence[Certificate], at: datetime) -> Iter
             yield position, issuers[0]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """OpenSSL on the list as sent, with all anchors, as a peer asks it."""
+
+    verdict: Verdict
+    route: tuple[bytes, ...]
+    """The chain on which it settles; empty where it accepts none."""
+
+
+def _asked(presented: Sequence[Certificate], anchors: Anchors, at: datetime) -> Asked:
+    """Ask, before anything else verifies a signature: those that OpenSSL finds good need no second look."""
+    asked = Asked(*route(_readable(presented), anchors, at))
+    for child, issuer in pairwise(map(parse, asked.route)):
+        proved(child, issuer)
+    return asked
+
+
+def _readable(presented: Sequence[Certificate]) -> list[Certificate]:
+    return [certificate for certificate in presented if certificate.problem is None]
+
+
 def _verdicts(
     path: Path,
     presented: Sequence[Certificate],
     position: int,
     anchors: Anchors,
     at: datetime,
+    asked: Asked | None,
     *,
     sides: Collection[Side],
 ) -> tuple[Verdict, Verdict | None]:
     """OpenSSL on the claimed path with its anchor, and on the list as sent with all anchors, as a peer asks it."""
-    readable = [c for c in presented if c.problem is None]
+    readable = _readable(presented)
     if not path.anchored:
-        as_sent = verdict([presented[position], *(c for c in readable if c is not presented[position])], anchors, at)
+        leaf_first = [presented[position], *(c for c in readable if c is not presented[position])]
+        as_sent = asked.verdict if asked and leaf_first == readable else verdict(leaf_first, anchors, at)
         return as_sent, as_sent
     below = [c for c, source in zip(path.certificates, path.sources, strict=True) if source is not Source.ANCHOR]
-    judged = verdict(below or path.certificates[:1], path.certificates[-1:], at)
-    if position != 0:
+    if asked and asked.route == tuple(certificate.der for certificate in path.certificates):
+        judged = asked.verdict  # the same chain, to which nothing else could lead astray
+    else:
+        judged = verdict(below or path.certificates[:1], path.certificates[-1:], at)
+    if asked is None:
         return judged, None
-    as_sent = verdict(readable, anchors, at)
-    return judged, (as_sent.number == 0 and _misled(path, readable, anchors, at, sides)) or as_sent
+    return judged, _misled(path, readable, at, asked, sides) or asked.verdict
 
 
 REFUSED_BY_PEERS = {
@@ -225,7 +253,7 @@ REFUSED_BY_PEERS = {
 
 
 def _misled(
-    path: Path, readable: Sequence[Certificate], anchors: Anchors, at: datetime, sides: Collection[Side]
+    path: Path, readable: Sequence[Certificate], at: datetime, asked: Asked, sides: Collection[Side]
 ) -> Verdict | None:
     """Tell whether peers leave the claimed path for a certificate that they then refuse."""
     beside = {c.der: c for c in readable if c not in path.certificates}
@@ -233,5 +261,5 @@ def _misled(
     told = {der: REFUSED_BY_PEERS[f.id] for der, faults in own.items() for f in faults if f.id in REFUSED_BY_PEERS}
     if not told or any(fault.id in REFUSED_BY_PEERS for fault in path.faults):
         return None
-    taken = enumerate(route(readable, anchors, at))
+    taken = enumerate(asked.route)
     return next((Verdict(told[der][0], depth, told[der][1]) for depth, der in taken if der in told), None)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -79,10 +79,13 @@ def _readable(ders: Iterable[bytes]) -> tuple[Certificate, ...]:
     return tuple(certificate for certificate in map(parse, ders) if certificate.problem is None)
 
 
+_SUBJECTS = 4096
+"""Subjects remembered: those of a whole pool, which every sum with another pool indexes anew."""
 _SUBJECT = 4
 """Behind the version: serialNumber, signature, issuer, validity, subject (RFC 5280 §4.1)."""
 
 
+@lru_cache(maxsize=_SUBJECTS)
 def _subject_key(der: bytes) -> bytes:
     """Name.key of the subject without reading the rest; empty where there is no subject."""
     try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from probe.pki import keys
 from probe.pki.certificate import ALGORITHMS_DIFFER
@@ -18,15 +18,20 @@ from probe.pki.der import DerError
 from probe.pki.keys import Algorithm, PssParameters
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cryptography.hazmat.primitives import hashes
 
     from probe.model import Certificate
 
-_REMEMBERED = 1 << 15  # answers, at about 200 bytes each
+_REMEMBERED = 1 << 12  # answers, at about 200 bytes each
 _KEYS = 1024  # loaded keys; the issuers that a sweep of the public Internet meets
 _RSA_BITS = 8192  # 4 ms a check; larger ones are an attack on whoever verifies
 _EXPONENT_BITS = 64  # OpenSSL's own limit for large moduli (OPENSSL_RSA_MAX_PUBEXP_BITS)
 _KEY_SIZE = 1 << 14  # bytes; ML-DSA-87 has 2.6 KiB, and hostile keys must not fill the memory
+
+Arithmetic: TypeAlias = "Callable[[Any, Certificate, tuple[Any, ...]], None]"
+"""From a loaded key, a certificate and the arguments behind signature and message to an exception, or none."""
 
 _answers: dict[tuple[str, bytes], bool | None] = {}
 
@@ -54,17 +59,22 @@ def suits(child: Certificate, issuer: Certificate) -> bool:
         return False
 
 
-def _verdict(child: Certificate, issuer: Certificate) -> bool | None:
+def proved(child: Certificate, issuer: Certificate) -> None:
+    """Take OpenSSL's word that the issuer's key made the child's signature, wherever we could have asked ourselves."""
+    _verdict(child, issuer, _done)
+
+
+def _verdict(child: Certificate, issuer: Certificate, arithmetic: Arithmetic | None = None) -> bool | None:
     question = child.sha256, sha256(issuer.key.spki).digest()
     if question in _answers:
         return _answers[question]
     if len(_answers) >= _REMEMBERED:
         _answers.clear()  # simpler than forgetting the oldest, and what is needed is soon back
-    answer = _answers[question] = _ask(child, issuer)
+    answer = _answers[question] = _ask(child, issuer, arithmetic or _arithmetic)
     return answer
 
 
-def _ask(child: Certificate, issuer: Certificate) -> bool | None:
+def _ask(child: Certificate, issuer: Certificate, arithmetic: Arithmetic) -> bool | None:
     """Ask once: None when algorithm or key is unknown to us, so that nothing can be said."""
     if child.problem or issuer.problem:
         return None
@@ -75,7 +85,7 @@ def _ask(child: Certificate, issuer: Certificate) -> bool | None:
     if ALGORITHMS_DIFFER in child.problems:
         return False
     fitting = _suits(algorithm, issuer)
-    return _verify(child, algorithm, issuer.key.spki) if fitting else fitting
+    return _verify(child, algorithm, issuer.key.spki, arithmetic) if fitting else fitting
 
 
 def _suits(algorithm: Algorithm, issuer: Certificate) -> bool | None:
@@ -101,15 +111,23 @@ def _permitted(used: PssParameters, spki: bytes) -> bool | None:
     return same and used.salt >= demanded.salt
 
 
-def _verify(child: Certificate, algorithm: Algorithm, spki: bytes) -> bool | None:
-    """Do the arithmetic."""
+def _arithmetic(key: Any, child: Certificate, how: tuple[Any, ...]) -> None:
+    key.verify(child.signature, child.tbs, *how)
+
+
+def _done(_key: Any, _child: Certificate, _how: tuple[Any, ...]) -> None:
+    """OpenSSL has done it."""
+
+
+def _verify(child: Certificate, algorithm: Algorithm, spki: bytes, arithmetic: Arithmetic) -> bool | None:
+    """Do the arithmetic, once it is clear that we can."""
     from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 
     key = _load(spki) if len(spki) <= _KEY_SIZE else None
     if key is None:
         return None
     try:
-        key.verify(child.signature, child.tbs, *_how(algorithm))
+        arithmetic(key, child, _how(algorithm))
     except (InvalidSignature, ValueError, OverflowError):  # ValueError: a signature that no such key can make
         return False
     except (UnsupportedAlgorithm, InternalError, KeyError):  # KeyError: a hash that cryptography does not have

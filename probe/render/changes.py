@@ -6,7 +6,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from probe.model import Kind, Target
-from probe.render.json import SCHEMA, plain, written
+from probe.render.json import SCHEMA, written
+from probe.render.plain import plain
 from probe.render.sheet import MARKS, Sheet
 from probe.render.verdict import place
 

@@ -6,18 +6,13 @@ SHA-256 over the DER. The text is ASCII, so nothing in it can steer a terminal.
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import asdict
-from datetime import UTC, datetime
-from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from probe.render.clean import escape
+from probe.render.plain import plain, row, rows, text_of
+from probe.render.written import BY_PARTS, WHOLE, Manner, encoded
 
 if TYPE_CHECKING:
     from probe.model import (
@@ -38,7 +33,6 @@ if TYPE_CHECKING:
     )
 
 SCHEMA = "smtp-chaincheck/1"
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def text(reports: Sequence[Report]) -> str:
@@ -53,8 +47,17 @@ def error_text(message: str, exit_code: int) -> str:
     return written({"schema": SCHEMA, "error": plain(message), "exit_code": exit_code})
 
 
+def line(report: Report) -> str:
+    """Write what ``text`` writes of one report; what many reports of a sweep share is put into JSON once."""
+    return BY_PARTS.joined(_report(report, BY_PARTS)) + "\n"
+
+
 def document(report: Report) -> dict[str, object]:
     """Say the report in plain dicts, lists, strings and numbers, key by key as docs/json.md has it."""
+    return _report(report, WHOLE)
+
+
+def _report(report: Report, manner: Manner) -> dict[str, object]:
     target = report.target
     return {
         "schema": SCHEMA,
@@ -62,32 +65,32 @@ def document(report: Report) -> dict[str, object]:
         "status": report.status,
         "exit_code": report.exit_code,
         "at": plain(report.at),
-        "stores": [plain(asdict(store)) for store in report.stores],
+        "stores": manner.part(rows, report.stores),
         "domain": _domain(report.domain),
         "left_out": plain(report.left_out),
         "findings": [_finding(finding) for finding in report.findings],
-        "endpoints": [_endpoint(endpoint) for endpoint in report.endpoints],
+        "endpoints": manner.listed([_endpoint(endpoint, manner) for endpoint in report.endpoints]),
     }
 
 
-def _endpoint(report: EndpointReport) -> dict[str, object]:
+def _endpoint(report: EndpointReport, manner: Manner) -> dict[str, object]:
     observation, chain = report.observation, report.chain
     return {
         **_place(observation),
         "key_type": _key_type(chain),
         "status": report.status,
         **_conversation(observation),
-        "mta": plain(asdict(report.mta)) if report.mta else None,
-        "presented": [_certificate(n, found) for n, found in enumerate(chain.presented)] if chain else [],
+        "mta": row(report.mta) if report.mta else None,
+        "presented": manner.part(_presented, chain),
         "on_disk": _on_disk(report),
-        "path": [found.sha256 for found in chain.path.certificates] if chain and chain.path else [],
-        "anchor": _anchor(chain),
-        "verdict": plain(asdict(chain.verdict)) if chain and chain.verdict else None,
+        "path": manner.part(_path, chain),
+        "anchor": manner.part(_anchor, chain),
+        "verdict": manner.part(_verdict, chain),
         "tlsa": _tlsa(observation.tlsa),
         "findings": [_finding(finding) for finding in report.findings],
-        "repair": _repair(report.repair) if report.repair else None,
-        "refused_by": [plain(asdict(refusal)) for refusal in report.refused_by],
-        "skipped": [plain(asdict(skipped)) for skipped in report.skipped],
+        "repair": manner.part(_repair, report.repair),
+        "refused_by": manner.part(rows, report.refused_by),
+        "skipped": manner.part(rows, report.skipped),
         "transcript": [_exchange(line) for line in observation.transcript],
     }
 
@@ -110,7 +113,7 @@ def _place(observation: Observation) -> dict[str, object]:
 def _tlsa(answer: TlsaAnswer | None) -> dict[str, object] | None:
     if answer is None:
         return None
-    return _dict(plain(asdict(answer))) | {
+    return row(answer) | {
         "records": [plain(record.text) for record in answer.records],
         "failure": _failure(answer.failure),
     }
@@ -121,7 +124,7 @@ def _domain(domain: Domain | None) -> dict[str, object] | None:
         return None
     sts, reports = domain.sts, domain.tls_rpt
     return {
-        "mx": [plain(asdict(mx)) for mx in domain.mx],
+        "mx": rows(domain.mx),
         "implicit": domain.implicit,
         "left_out": domain.left_out,
         "dnssec": domain.dnssec,
@@ -139,7 +142,7 @@ def _txt(look: StsLook | TlsRptLook) -> dict[str, object]:
 def _policy(fetch: PolicyFetch | None) -> dict[str, object] | None:
     if fetch is None:
         return None
-    return _dict(plain(asdict(fetch))) | {
+    return row(fetch) | {
         "presented": [sha256(der).hexdigest() for der in fetch.presented or ()],
         "body": plain(fetch.body.decode("utf-8", "replace")),
         "failure": _failure(fetch.failure),
@@ -159,8 +162,20 @@ def _conversation(observation: Observation) -> dict[str, object]:
         "cipher": plain(observation.cipher),
         "client_cert_requested": observation.client_cert_requested,
         "client_cert": [sha256(der).hexdigest() for der in observation.client_chain],
-        "timing_ms": {_text(stage): _ms(took) for stage, took in observation.timing_ms.items()},
+        "timing_ms": {text_of(stage): _ms(took) for stage, took in observation.timing_ms.items()},
     }
+
+
+def _presented(chain: Chain | None) -> list[object]:
+    return [_certificate(n, found) for n, found in enumerate(chain.presented)] if chain else []
+
+
+def _path(chain: Chain | None) -> list[str]:
+    return [found.sha256 for found in chain.path.certificates] if chain and chain.path else []
+
+
+def _verdict(chain: Chain | None) -> object:
+    return row(chain.verdict) if chain and chain.verdict else None
 
 
 def _key_type(chain: Chain | None) -> str | None:
@@ -212,17 +227,19 @@ def _finding(finding: Finding) -> dict[str, object]:
     }
 
 
-def _repair(repair: Repair) -> dict[str, object]:
+def _repair(repair: Repair | None) -> dict[str, object] | None:
+    if repair is None:
+        return None
     return {
-        "steps": [plain(asdict(step)) for step in repair.steps],
+        "steps": rows(repair.steps),
         "bundle": None if repair.bundle is None else [found.sha256 for found in repair.bundle],
-        "missing": [plain(asdict(missing)) for missing in repair.missing],
+        "missing": rows(repair.missing),
         "pem": plain(repair.pem),
     }
 
 
 def _exchange(line: Exchange) -> dict[str, object]:
-    return {"ms": _ms(line.ms), "from": line.sender, "line": plain(line.line)}
+    return {"ms": _ms(line.ms), "from": line.sender, "line": text_of(line.line)}
 
 
 def _ms(took: float) -> float | None:
@@ -231,40 +248,5 @@ def _ms(took: float) -> float | None:
 
 
 def written(whole: Mapping[str, object]) -> str:
-    """ASCII, one line. DEL is the one control character that json leaves as it is."""
-    return json.dumps(whole, ensure_ascii=True, allow_nan=False).replace("\x7f", "\\u007f") + "\n"
-
-
-def plain(value: object) -> object:
-    """``value`` in JSON's own kinds: what facts may hold, and text that every strict reader accepts."""
-    if isinstance(value, StrEnum) or value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, str):
-        return _text(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    if isinstance(value, bytes):
-        return value.hex()
-    return _plain_many(value)
-
-
-def _dict(value: object) -> dict[str, object]:
-    """What ``plain`` made of a mapping."""
-    return value if isinstance(value, dict) else {}
-
-
-def _plain_many(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {_text(str(key)): plain(entry) for key, entry in value.items()}
-    if isinstance(value, AbstractSet):
-        return sorted((plain(entry) for entry in value), key=str)
-    if isinstance(value, Sequence):
-        return [plain(entry) for entry in value]
-    return _text(str(value))
-
-
-def _text(value: str) -> str:
-    """Lone surrogates as visible escapes: strict readers of JSON refuse a document that holds one."""
-    return value if value.isascii() else _SURROGATE.sub(lambda found: escape(found[0]), value)
+    """ASCII, one line."""
+    return encoded(whole) + "\n"

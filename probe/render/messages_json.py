@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from probe.render.json import SCHEMA, document, plain, written
+from probe.render.json import SCHEMA, document, written
+from probe.render.plain import plain
 
 if TYPE_CHECKING:
     from probe.message import Message

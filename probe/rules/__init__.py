@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from probe.material import Form
@@ -133,27 +133,30 @@ REVOCATION = Skipped("revocation", "revocation is not looked at")
 
 def judge(case: Case, ignore: Collection[str] = ()) -> tuple[tuple[Finding, ...], tuple[Skipped, ...]]:
     """Run every rule; findings come worst first, then surest first, then in the order of the rules."""
-    found: list[Finding] = []
-    skipped: list[Skipped] = []
+    asked, skipped = list[Rule](), list[Skipped]()
+    declined = DECLINED if handshake.declined(case.observation) else None
     for rule in _rules(case):
         if rule.id in ignore:
             skipped.append(Skipped(rule.id, "ignored by --ignore"))
-        elif reason := _lacks(rule, case):
+        elif reason := declined or rule.lacks(case):
             skipped.append(Skipped(rule.id, reason))
         else:
-            found += _few(tuple(rule.findings(case)))
-    worst_first = sorted(found, key=lambda f: (-f.severity.rank, _CERTAINTY.index(f.confidence)))
-    return tuple(worst_first), (*skipped, REVOCATION)
+            asked.append(rule)
+    return told(asked, case), (*skipped, REVOCATION)
+
+
+def told(rules: Iterable[Rule], case: Case) -> tuple[Finding, ...]:
+    """What these rules find, in the order of a report."""
+    found = [finding for rule in rules for finding in _few(tuple(rule.findings(case)))]
+    return tuple(sorted(found, key=lambda f: (-f.severity.rank, _CERTAINTY.index(f.confidence))))
 
 
 def hidden(case: Case, ignore: Collection[str]) -> tuple[str, ...]:
     """Ids of the warnings and errors that ``ignore`` leaves out here."""
-    asked = (rule for rule in _rules(case) if rule.id in ignore and not _lacks(rule, case))
+    if not ignore or handshake.declined(case.observation):
+        return ()
+    asked = (rule for rule in _rules(case) if rule.id in ignore and not rule.lacks(case))
     return tuple({f.id: None for rule in asked for f in rule.findings(case) if f.severity is not Severity.INFO})
-
-
-def _lacks(rule: Rule, case: Case) -> str | None:
-    return DECLINED if handshake.declined(case.observation) else rule.lacks(case)
 
 
 def _rules(case: Case) -> tuple[Rule, ...]:

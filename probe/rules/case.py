@@ -153,26 +153,28 @@ class Rule:
 
     def lacks(self, case: Case) -> str | None:
         """Why the rule cannot run on this case, or None."""
-        lacking = {
-            Need.OBSERVATION: False,
-            Need.LIST: case.observation.presented is None,
-            Need.LEAF: case.leaf is None,
-            Need.CALLER: case.observation.side is not Side.CLIENT or case.material is not None,
-            Need.FILE: case.material is None,
-            Need.HABITS: case.material is None or case.material.habits is None,
-            Need.KEY: case.leaf is None or not case.key_known,
-            Need.USERS: not case.users_known,
-            Need.NAME: case.leaf is None or case.reference is None,
-            Need.ANCHORS: case.leaf is None or not (case.stores or case.lacks_known),
-            Need.TLS: case.observation.stage not in _TLS_STAGES and case.observation.tls_version is None,
-        }
-        return self.needs.value if lacking[self.needs] else None
+        return self.needs.value if _LACKING[self.needs](case) else None
 
     def findings(self, case: Case) -> Iterable[Finding]:
         """Run the rule."""
         for hit in self.look(case):
             severity = hit.severity or self.severity
             yield Finding(self.id, severity, hit.confidence, hit.positions, facts=hit.facts)
+
+
+_LACKING: Mapping[Need, Callable[[Case], bool]] = {
+    Need.OBSERVATION: lambda _: False,
+    Need.LIST: lambda case: case.observation.presented is None,
+    Need.LEAF: lambda case: case.leaf is None,
+    Need.CALLER: lambda case: case.observation.side is not Side.CLIENT or case.material is not None,
+    Need.FILE: lambda case: case.material is None,
+    Need.HABITS: lambda case: case.material is None or case.material.habits is None,
+    Need.KEY: lambda case: case.leaf is None or not case.key_known,
+    Need.USERS: lambda case: not case.users_known,
+    Need.NAME: lambda case: case.leaf is None or case.reference is None,
+    Need.ANCHORS: lambda case: case.leaf is None or not (case.stores or case.lacks_known),
+    Need.TLS: lambda case: case.observation.stage not in _TLS_STAGES and case.observation.tls_version is None,
+}
 
 
 def rule(rule_id: str, severity: Severity, needs: Need, cite: str) -> Callable[[Callable[[Case], Iterable[Hit]]], Rule]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 from probe.model import Certificate, Severity
 from probe.rules.case import Case, Hit, Need, about, about_ca, rule
@@ -37,14 +38,39 @@ def expires_soon(case: Case) -> Iterable[Hit]:
     """A presented certificate of the path is near its end."""
     for certificate in case.path.certificates if case.path else ():
         ends = certificate.not_after
-        if ends and case.positions(certificate) and timedelta(0) <= ends - case.at < _notice(case, certificate):
+        if (
+            ends
+            and case.positions(certificate)
+            and timedelta(0) <= ends - case.at < _notice(certificate, case.warn_days)
+        ):
             left = ends - case.at
             yield about_ca(case, certificate, when=_text(ends), left=_span(left), days=str(left.days))
 
 
-def _notice(case: Case, certificate: Certificate) -> timedelta:
-    if case.warn_days is not None:
-        return timedelta(days=case.warn_days)
+def turns(certificate: Certificate, warn_days: int | None = None) -> Iterator[datetime]:
+    """Give the moments at which what is said of the certificate's dates changes: it begins, is near its end, ends."""
+    yield from (when for when in (certificate.not_before, certificate.not_after) if when)
+    if certificate.not_after:
+        with suppress(OverflowError):  # near its end since the year 1
+            yield certificate.not_after - _notice(certificate, warn_days)
+
+
+def span(moments: Iterable[datetime], at: datetime) -> tuple[datetime, datetime]:
+    """The two of these moments between which ``at`` lies; both are ``at`` where it is one of them.
+
+    Strictly between them everything is judged alike, what counts days left out.
+    """
+    sides = [(when <= at, when >= at, when) for when in moments]
+    before = max((when for is_before, _, when in sides if is_before), default=_FIRST)
+    return before, min((when for _, is_behind, when in sides if is_behind), default=_LAST)
+
+
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+def _notice(certificate: Certificate, warn_days: int | None) -> timedelta:
+    if warn_days is not None:
+        return timedelta(days=warn_days)
     if certificate.not_before is None or certificate.not_after is None:
         return SOON
     return min(SOON, (certificate.not_after - certificate.not_before) / SOON_SHARE)

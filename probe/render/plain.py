@@ -1,0 +1,65 @@
+"""Values of the model in JSON's own kinds."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import fields
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+from probe.render.clean import escape
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def plain(value: object) -> object:
+    """``value`` in JSON's own kinds: what facts may hold, and text that every strict reader accepts."""
+    if type(value) is str:  # nearly all is
+        return text_of(value)
+    if isinstance(value, StrEnum) or value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, str):
+        return text_of(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    if isinstance(value, bytes):
+        return value.hex()
+    return _plain_many(value)
+
+
+def rows(values: Sequence[Any]) -> list[object]:
+    """Values of the model, each field by field."""
+    return [row(value) for value in values]
+
+
+def row(value: Any) -> dict[str, object]:
+    """A value of the model, field by field."""
+    kind: Hashable = type(value)
+    return {name: plain(getattr(value, name)) for name in _names(kind)}
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+def _plain_many(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {text_of(str(key)): plain(entry) for key, entry in value.items()}
+    if isinstance(value, AbstractSet):
+        return sorted((plain(entry) for entry in value), key=str)
+    if isinstance(value, Sequence):
+        return [plain(entry) for entry in value]
+    return text_of(str(value))
+
+
+def text_of(value: str) -> str:
+    """Lone surrogates as visible escapes: strict readers of JSON refuse a document that holds one."""
+    return value if value.isascii() else _SURROGATE.sub(lambda found: escape(found[0]), value)

@@ -1,0 +1,97 @@
+"""How a document is put into JSON: whole, or by parts of which those that many documents share are written once.
+
+A part is a function of one value of a report. Reports of one sweep have a great many of these values in common (the
+list of certificates, what senders do), as the same objects; their JSON is kept by identity.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+KEPT = 2048
+"""Parts kept; a list of certificates has some three thousand characters."""
+LONGEST = 1 << 14
+"""Characters of a part that is kept: hostile ones must not fill the memory."""
+
+Value = TypeVar("Value")
+Document = Mapping[str, object]
+
+
+class Manner(Protocol):
+    """What becomes of a document's parts while it is put together."""
+
+    def part(self, make: Callable[[Value], object], value: Value) -> object:
+        """What stands in the document for ``make(value)``."""
+
+    def listed(self, documents: Sequence[Document]) -> object:
+        """What stands in it for these documents."""
+
+
+class Whole:
+    """Everything in dicts, lists, strings and numbers."""
+
+    def part(self, make: Callable[[Value], object], value: Value) -> object:
+        """Make it."""
+        return make(value)
+
+    def listed(self, documents: Sequence[Document]) -> object:
+        """Leave them as they are."""
+        return documents
+
+
+class Written(str):
+    """It is JSON already."""
+
+    __slots__ = ()
+
+
+class Parts:
+    """Shared parts in JSON, the others in dicts, lists, strings and numbers, until ``joined`` makes one text of it."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[object, int], tuple[object, Written]] = {}
+
+    def part(self, make: Callable[[Value], object], value: Value) -> Written:
+        """Write it, or find it written. The value is kept beside the text, so that its identity stays its own."""
+        key = make, id(value)
+        if found := self._kept.pop(key, None):
+            self._kept[key] = found
+            return found[1]
+        text = Written(encoded(make(value)))
+        if len(text) <= LONGEST:
+            self._kept[key] = value, text
+            if len(self._kept) > KEPT:
+                del self._kept[next(iter(self._kept))]
+        return text
+
+    def listed(self, documents: Sequence[Document]) -> Written:
+        """Write each."""
+        return Written(f"[{', '.join(map(self.joined, documents))}]")
+
+    def joined(self, document: Document) -> str:
+        """Make the text: neighbours that are no JSON yet become it in one go."""
+        texts, bare = list[str](), dict[str, object]()
+        for key, value in document.items():
+            text = value if isinstance(value, Written) else None if bare or value else _EMPTY.get(type(value))
+            if text is None:
+                bare[key] = value
+                continue
+            if bare:
+                texts.append(encoded(bare)[1:-1])
+                bare = {}
+            texts.append(f'"{key}": {text}')
+        texts += [encoded(bare)[1:-1]] if bare else []
+        return f"{{{', '.join(texts)}}}"
+
+
+def encoded(value: Any) -> str:
+    """ASCII, one line. DEL is the one control character that json leaves as it is."""
+    text = _encode(value)
+    return text.replace("\x7f", "\\u007f") if "\x7f" in text else text
+
+
+_EMPTY: Mapping[type, str] = {type(None): "null", list: "[]"}
+_encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, check_circular=False).encode
+WHOLE, BY_PARTS = Whole(), Parts()
