@@ -20,7 +20,7 @@ from probe.wire import certificates, errors
 from probe.wire.certificates import Flight
 from probe.wire.dialogue import symptoms
 from probe.wire.identity import Identity
-from probe.wire.offer import EVERYTHING, LIBRARY, Offer, narrow
+from probe.wire.offer import EVERYTHING, LIBRARY, Offer, hush, narrow
 from probe.wire.replies import QUOTED, BadReply, Replies, quoted
 
 CHUNK = 16 * 1024
@@ -136,10 +136,14 @@ class Handshake:
     def _pieces(self) -> Iterator[bytes]:
         """What OpenSSL wrote; less than a chunk is the last of it."""
         piece = bytes(CHUNK)
-        with contextlib.suppress(SSL.WantReadError):
-            while len(piece) == CHUNK:
+        size = CHUNK
+        try:
+            while size == CHUNK:
                 piece = self._tls.bio_read(CHUNK)
+                size = len(piece)
                 yield piece
+        except SSL.WantReadError:
+            return
 
     def _shake(self) -> None:
         try:
@@ -257,6 +261,7 @@ def _context(offer: Offer, identity: Identity | None = None) -> SSL.Context:
     context.set_verify(SSL.VERIFY_NONE)
     context.set_info_callback(alerted)
     context.set_keylog_callback(_keylog)
+    hush(context)
     if identity:
         add_identity(context, identity)
     return context
