@@ -19,6 +19,9 @@ import hmac
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+
 MESSAGE_LIMIT = 1024 * 1024
 """Bytes of a Certificate message that we wait for: ten times what OpenSSL accepts, and far below the 16 MB that fit."""
 
@@ -69,7 +72,7 @@ class Hello:
 
 def read(raw: bytes, secret: bytes | None = None) -> Flight:
     """Read everything that the server sent since TLS began; ``secret`` is TLS 1.3's server_handshake_traffic_secret."""
-    messages, missing = _messages(_stream(raw, secret))
+    messages, missing = _messages(raw, secret)
     hello = _hello(messages)
     bodies = dict(reversed(messages))
     listed = bodies.get(CERTIFICATE)
@@ -87,7 +90,7 @@ def read_client(raw: bytes, version: int, suite: int, secret: bytes | None = Non
 
     ``secret`` is TLS 1.3's client_handshake_traffic_secret.
     """
-    messages, missing = _messages(_stream(raw, secret, Hello(version, suite, {})))
+    messages, missing = _messages(raw, secret, Hello(version, suite, {}))
     listed = dict(reversed(messages)).get(CERTIFICATE)
     known = None if listed is None else _entries(listed, extended=version > 0x0303)
     return Flight(VERSIONS.get(version), known, missing=missing)
@@ -99,22 +102,41 @@ def _requested(bodies: dict[int, bytes], hello: Hello | None) -> bool | None:
     return True if CERTIFICATE_REQUEST in bodies else False if past in bodies else None
 
 
-def _stream(raw: bytes, secret: bytes | None, hello: Hello | None = None) -> bytes:
-    """The handshake messages in one piece, whatever records they were cut into, up to what cannot be opened."""
-    stream = bytearray()
+def _messages(raw: bytes, secret: bytes | None, hello: Hello | None = None) -> tuple[list[tuple[int, bytes]], int]:
+    """Whole handshake messages by type, whatever records they were cut into, up to what cannot be opened.
+
+    In TLS 1.3 nothing is opened behind the certificates. Also how many bytes a begun Certificate message lacks.
+    """
+    stream, messages, at = bytearray(), list[tuple[int, bytes]](), 0
     opened: Open | None = None
     for kind, header, body in _records(raw):
         if kind == HANDSHAKE:
             stream += body
         elif kind == APPLICATION and secret:
-            opened = opened or _opener(hello or _hello(_messages(stream)[0]), secret)
+            opened = opened or _opener(hello or _hello(messages), secret)
             inner, plain = opened(header, body)
             if inner != HANDSHAKE:
                 break
             stream += plain
         elif kind == CHANGE_CIPHER_SPEC and not secret:
             break
-    return bytes(stream)
+        at = _cut(stream, at, messages)
+        if opened and messages and messages[-1][0] == CERTIFICATE:
+            break
+    begun = stream[at : at + 4]
+    lacks = len(begun) == 4 and begun[0] == CERTIFICATE and len(messages) < MESSAGES_LIMIT
+    return messages, at + 4 + int.from_bytes(begun[1:]) - len(stream) if lacks else 0
+
+
+def _cut(stream: bytearray, at: int, messages: list[tuple[int, bytes]]) -> int:
+    """Take the whole messages that stand from there on; give where the next one begins."""
+    while at + 4 <= len(stream) and len(messages) < MESSAGES_LIMIT:
+        end = at + 4 + int.from_bytes(stream[at + 1 : at + 4])
+        if end > len(stream):
+            break
+        messages.append((stream[at], bytes(stream[at + 4 : end])))
+        at = end
+    return at
 
 
 def _records(raw: bytes | bytearray) -> Iterator[tuple[int, bytes, bytes]]:
@@ -131,19 +153,6 @@ def awaited(raw: bytes | bytearray, missing: int) -> int:
     """How many bytes must have arrived before reading again can tell more, when so many of a message are missing."""
     at = sum(len(header) + len(body) for _, header, body in _records(raw))
     return max(at + 5 + missing, at + 5 + int.from_bytes(raw[at + 3 : at + 5]))
-
-
-def _messages(stream: bytes | bytearray) -> tuple[list[tuple[int, bytes]], int]:
-    """Whole messages by type, and how many bytes a begun Certificate message lacks."""
-    messages: list[tuple[int, bytes]] = []
-    at = 0
-    while at + 4 <= len(stream) and len(messages) < MESSAGES_LIMIT:
-        end = at + 4 + int.from_bytes(stream[at + 1 : at + 4])
-        if end > len(stream):
-            return messages, end - len(stream) if stream[at] == CERTIFICATE else 0
-        messages.append((stream[at], bytes(stream[at + 4 : end])))
-        at = end
-    return messages, 0
 
 
 def _hello(messages: list[tuple[int, bytes]]) -> Hello | None:
@@ -202,9 +211,6 @@ def _prime_bits(body: bytes, *, signed_by_name: bool) -> int | None:
 
 def _opener(hello: Hello | None, secret: bytes) -> Open:
     """Open the server's records one after the other (RFC 8446 §5.2, §7.3); what cannot be opened has type 0."""
-    from cryptography.exceptions import InvalidTag
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
-
     size, cipher = {0x1301: (16, AESGCM), 0x1302: (32, AESGCM)}.get(hello.suite if hello else 0, (32, ChaCha20Poly1305))
     digest = {32: "sha256", 48: "sha384"}[len(secret)]
     aead = cipher(_expand(secret, b"key", size, digest))

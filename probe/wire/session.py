@@ -167,7 +167,8 @@ class Session:
             self._out += raw
 
     def _hear(self) -> None:
-        self._record.note("server", *self._replies.heard())
+        if lines := self._replies.heard():
+            self._record.note("server", *lines)
 
     def _upgrade(self) -> None:
         if surplus := self._replies.rest:
@@ -193,7 +194,7 @@ class Session:
         if tls.failure and tls.failure.trouble is Trouble.NOT_TLS:
             self._record.note("server", tls.failure.text)
         elif tls.heard:
-            self._record.note_list("server", tls.learned()["presented"])
+            self._record.note_list("server", tls.presented)
 
     def _leave(self, failure: Failure | None) -> None:
         self._record.leave(self.stage)

@@ -31,7 +31,7 @@ class Answer:
 
     def grants(self, reply: Reply) -> bool:
         """Tell whether the reply is a yes; anything but this very word is a no: it answers another question."""
-        return bool(self.yes.match(reply.text if reply.code else reply.lines[self.decides]))
+        return bool(self.yes.match(f"{reply.code:03d} " if reply.code else reply.lines[self.decides]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def extensions(reply: Reply) -> frozenset[str]:
     ehlo-line    = ehlo-keyword *( SP ehlo-param )
     ehlo-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
     """
-    return frozenset(line.split()[0].upper() for line in reply.lines[1:] if line.split())
+    return frozenset([words[0].upper() for line in reply.lines[1:] if (words := line.split(None, 1))])
 
 
 def capabilities(reply: Reply) -> frozenset[str]:
