@@ -54,14 +54,16 @@ class Excluded:
         if not self._prefixes:
             return None
         outer = ip_address(address.partition("%")[0])
-        forms = (outer, *inside(outer)) if isinstance(outer, IPv6Address) else (outer,)
-        return next(filter(None, map(self._around, forms)), None)
+        forms: tuple[IPv4Address | IPv6Address, ...] = (outer,)
+        if isinstance(outer, IPv6Address):
+            forms = (outer, *inside(outer))
+        return next((network for form in forms if (network := self._around(form))), None)
 
     def _around(self, address: IPv4Address | IPv6Address) -> Network | None:
         number = int(address)
         for (version, shift), prefixes in self._prefixes.items():
             if version == address.version and number >> shift in prefixes:
-                return ip_network((address, address.max_prefixlen - shift), strict=False)
+                return ip_network(f"{address}/{address.max_prefixlen - shift}", strict=False)
         return None
 
 

@@ -29,7 +29,10 @@ UNWANTED = frozenset(f"reply:{code}" for code in (421, 450, 451, 452, 454, 554))
 TEMPORARY = UNWANTED - {"reply:554"}
 """Refusals that may be gone later (RFC 5321 §4.2.1)."""
 
-SHORT = frozenset("ac ad co com edu gob gouv gov go gr gv id ind ltd me mil ne net nom or org plc sch".split())
+SHORT = (
+    *("ac", "ad", "co", "com", "edu", "gob", "gouv", "gov", "go", "gr", "gv", "id"),
+    *("ind", "ltd", "me", "mil", "ne", "net", "nom", "or", "org", "plc", "sch"),
+)
 """Second levels below which country codes give out names: co.uk, com.au, ne.jp."""
 
 _FOLDED = frozenset({bytes(10) + b"\xff\xff", bytes.fromhex("0064ff9b") + bytes(8)})

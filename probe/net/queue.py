@@ -177,7 +177,8 @@ class Queue:
         while strand.turns and strand.turns[0].phase is _Phase.GONE:
             for operator in strand.turns.popleft().operators:
                 self._part(operator)
-        if line := self._line(strand):
+        line = self._line(strand)
+        if line is not None:
             line.append(strand)
         else:
             del self._strands[strand.address, strand.operators[-1].key]
