@@ -48,6 +48,10 @@ class _Operator:
     def full(self) -> bool:
         return self.used >= self.cap
 
+    @property
+    def crowded(self) -> bool:
+        return self.used > self.cap
+
 
 @dataclass(slots=True, eq=False)
 class _Address:
@@ -60,7 +64,9 @@ class _Address:
 
 
 @dataclass(slots=True, eq=False)
-class _Turn:
+class Turn:
+    """One wish to call an address."""
+
     address: bytes
     operators: tuple[_Operator, ...]
     """The network, and the organisation where it is known."""
@@ -78,7 +84,7 @@ class _Strand:
 
     address: bytes
     operators: tuple[_Operator, ...]
-    turns: deque[_Turn] = field(default_factory=deque)
+    turns: deque[Turn] = field(default_factory=deque)
 
 
 class Queue:
@@ -97,12 +103,12 @@ class Queue:
         self._operators: dict[Key, _Operator] = {}
         self._addresses: dict[bytes, _Address] = {}
         self._strands: dict[tuple[bytes, Key], _Strand] = {}
-        self._ready: deque[_Turn] = deque()
+        self._ready: deque[Turn] = deque()
         self._remembered: OrderedDict[Key, Standing] = OrderedDict()
 
-    async def enter(self, address: bytes, keys: tuple[Key, ...]) -> _Turn:
+    async def enter(self, address: bytes, keys: tuple[Key, ...]) -> Turn:
         """Wait for a turn at an address; ``leave`` ends it. Cancelled, it leaves nothing behind."""
-        turn = _Turn(address, tuple([self._operator(key) for key in keys]))
+        turn = Turn(address, tuple([self._operator(key) for key in keys]))
         self.waiting += 1
         self._join(turn)
         self._start()
@@ -115,7 +121,7 @@ class Queue:
                 raise
         return turn
 
-    def leave(self, turn: _Turn) -> None:
+    def leave(self, turn: Turn) -> None:
         """End a turn. Its places are free after the pause, those of whoever is displeased later."""
         self.under_way -= 1
         turn.phase = _Phase.GONE
@@ -162,15 +168,24 @@ class Queue:
             if len(self._remembered) > REMEMBERED:
                 self._remembered.popitem(last=False)
 
-    def _join(self, turn: _Turn, *, first: bool = False) -> None:
+    def _join(self, turn: Turn, *, first: bool = False) -> None:
         strand = self._strands.get(turn.strand)
-        if strand is None:
+        if strand is None and self._clear(turn):
+            self._addresses[turn.address] = address = _Address(taken=True)
+            self._take(turn, address)
+        elif strand is None:
             strand = self._strands[turn.strand] = _Strand(turn.address, turn.operators, deque((turn,)))
             self._place(strand)
         elif first:
             strand.turns.appendleft(turn)
         else:
             strand.turns.append(turn)
+
+    def _clear(self, turn: Turn) -> bool:
+        """Nothing stands in its way, as mostly nothing does."""
+        if turn.address in self._addresses:
+            return False
+        return not turn.operators[0].full and not turn.operators[-1].full
 
     def _place(self, strand: _Strand) -> None:
         """Make the first of a strand ready, or let it wait in the line of what it lacks."""
@@ -200,7 +215,7 @@ class Queue:
         self._take(strand.turns.popleft(), address)
         return address.line if strand.turns else None
 
-    def _take(self, turn: _Turn, address: _Address) -> None:
+    def _take(self, turn: Turn, address: _Address) -> None:
         address.paid = True
         turn.phase = _Phase.READY
         for operator in turn.operators:
@@ -249,18 +264,18 @@ class Queue:
             turn = self._ready.popleft()
             if turn.phase is _Phase.GONE or (turn.woken and turn.woken.done()):
                 continue  # cancelled; its places are given back by whoever waited
-            if any(operator.used > operator.cap for operator in turn.operators):
+            if turn.operators[0].crowded or turn.operators[-1].crowded:
                 self._put_back(turn)
             else:
                 self._begin(turn)
 
-    def _put_back(self, turn: _Turn) -> None:
+    def _put_back(self, turn: Turn) -> None:
         """Somebody was displeased after it had become ready."""
         turn.phase = _Phase.WAITING
         self._join(turn, first=True)
         self._hand_on(list(turn.operators), turn.address)
 
-    def _begin(self, turn: _Turn) -> None:
+    def _begin(self, turn: Turn) -> None:
         turn.phase = _Phase.UNDER_WAY
         self.waiting -= 1
         self.under_way += 1
@@ -282,7 +297,7 @@ class Queue:
         self._alarm = None
         self._start()
 
-    def _give_up(self, turn: _Turn) -> None:
+    def _give_up(self, turn: Turn) -> None:
         phase, turn.phase = turn.phase, _Phase.GONE
         if phase is _Phase.UNDER_WAY:
             self.under_way -= 1
