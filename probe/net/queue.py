@@ -11,80 +11,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
-from enum import Enum, auto
 from math import inf
 
 from probe.net.operators import Key, Reception, Standing
+from probe.net.turn import Address, Operator, Phase, Strand, Turn
 
 REMEMBERED = 4096
 """Operators with whom we have nothing to do at present, and whose standing is kept."""
 
 LATE = 0.01
 """Seconds for which a connection that began too late is made up for: the loop's timers are no better."""
-
-
-class _Phase(Enum):
-    WAITING = auto()
-    READY = auto()
-    UNDER_WAY = auto()
-    GONE = auto()
-
-
-@dataclass(slots=True, eq=False)
-class _Operator:
-    """A network or an organisation with which we have to do now."""
-
-    key: Key
-    standing: Standing
-    cap: float
-    used: int = 0
-    """Places of turns that are ready, under way, or ended less than the pause ago."""
-    turns: int = 0
-    """Those, and whoever waits."""
-    line: deque[_Strand] = field(default_factory=deque)
-
-    @property
-    def full(self) -> bool:
-        return self.used >= self.cap
-
-    @property
-    def crowded(self) -> bool:
-        return self.used > self.cap
-
-
-@dataclass(slots=True, eq=False)
-class _Address:
-    """An address that somebody has, or has just had."""
-
-    taken: bool = False
-    paid: bool = False
-    """The first connection of a turn; only further ones are charged for."""
-    line: deque[_Strand] = field(default_factory=deque)
-
-
-@dataclass(slots=True, eq=False)
-class Turn:
-    """One wish to call an address."""
-
-    address: bytes
-    operators: tuple[_Operator, ...]
-    """The network, and the organisation where it is known."""
-    phase: _Phase = _Phase.WAITING
-    woken: asyncio.Future[None] | None = None
-
-    @property
-    def strand(self) -> tuple[bytes, Key]:
-        return self.address, self.operators[-1].key
-
-
-@dataclass(slots=True, eq=False)
-class _Strand:
-    """Those who wait for the same address and the same operators."""
-
-    address: bytes
-    operators: tuple[_Operator, ...]
-    turns: deque[Turn] = field(default_factory=deque)
 
 
 class Queue:
@@ -100,9 +36,9 @@ class Queue:
         self._moment = 0.0
         """When the next connection may begin, in the loop's time."""
         self._alarm: asyncio.TimerHandle | None = None
-        self._operators: dict[Key, _Operator] = {}
-        self._addresses: dict[bytes, _Address] = {}
-        self._strands: dict[tuple[bytes, Key], _Strand] = {}
+        self._operators: dict[Key, Operator] = {}
+        self._addresses: dict[bytes, Address] = {}
+        self._strands: dict[tuple[bytes, Key], Strand] = {}
         self._ready: deque[Turn] = deque()
         self._remembered: OrderedDict[Key, Standing] = OrderedDict()
 
@@ -112,7 +48,7 @@ class Queue:
         self.waiting += 1
         self._join(turn)
         self._start()
-        if turn.phase is not _Phase.UNDER_WAY:
+        if turn.phase is not Phase.UNDER_WAY:
             turn.woken = asyncio.get_running_loop().create_future()
             try:
                 await turn.woken
@@ -124,8 +60,8 @@ class Queue:
     def leave(self, turn: Turn) -> None:
         """End a turn. Its places are free after the pause, those of whoever is displeased later."""
         self.under_way -= 1
-        turn.phase = _Phase.GONE
-        resting: dict[float, list[_Operator]] = {}
+        turn.phase = Phase.GONE
+        resting: dict[float, list[Operator]] = {}
         for operator in turn.operators:
             resting.setdefault(max(self._pause, operator.standing.penalty), []).append(operator)
         for seconds, operators in resting.items():
@@ -149,15 +85,15 @@ class Queue:
             self._moment += (connections - place.paid) * self._interval
             place.paid = False
 
-    def _operator(self, key: Key) -> _Operator:
+    def _operator(self, key: Key) -> Operator:
         operator = self._operators.get(key)
         if not operator:
             standing = self._remembered.pop(key, None) or Standing()
-            operator = self._operators[key] = _Operator(key, standing, 1 if standing.penalty else self._cap)
+            operator = self._operators[key] = Operator(key, standing, 1 if standing.penalty else self._cap)
         operator.turns += 1
         return operator
 
-    def _part(self, operator: _Operator) -> None:
+    def _part(self, operator: Operator) -> None:
         """One turn less; with the last, an operator is forgotten but for its standing."""
         operator.turns -= 1
         if operator.turns:
@@ -171,10 +107,10 @@ class Queue:
     def _join(self, turn: Turn, *, first: bool = False) -> None:
         strand = self._strands.get(turn.strand)
         if strand is None and self._clear(turn):
-            self._addresses[turn.address] = address = _Address(taken=True)
+            self._addresses[turn.address] = address = Address(taken=True)
             self._take(turn, address)
         elif strand is None:
-            strand = self._strands[turn.strand] = _Strand(turn.address, turn.operators, deque((turn,)))
+            strand = self._strands[turn.strand] = Strand(turn.address, turn.operators, deque((turn,)))
             self._place(strand)
         elif first:
             strand.turns.appendleft(turn)
@@ -187,9 +123,9 @@ class Queue:
             return False
         return not turn.operators[0].full and not turn.operators[-1].full
 
-    def _place(self, strand: _Strand) -> None:
+    def _place(self, strand: Strand) -> None:
         """Make the first of a strand ready, or let it wait in the line of what it lacks."""
-        while strand.turns and strand.turns[0].phase is _Phase.GONE:
+        while strand.turns and strand.turns[0].phase is Phase.GONE:
             for operator in strand.turns.popleft().operators:
                 self._part(operator)
         line = self._line(strand)
@@ -198,7 +134,7 @@ class Queue:
         else:
             del self._strands[strand.address, strand.operators[-1].key]
 
-    def _line(self, strand: _Strand) -> deque[_Strand] | None:
+    def _line(self, strand: Strand) -> deque[Strand] | None:
         """Where a strand has to wait, its first turn made ready where that can be; None = it is used up."""
         if not strand.turns:
             return None
@@ -206,7 +142,7 @@ class Queue:
         for operator in organisation:
             if operator.full:
                 return operator.line
-        address = self._addresses.setdefault(strand.address, _Address())
+        address = self._addresses.setdefault(strand.address, Address())
         if address.taken:
             return address.line
         address.taken = True
@@ -215,26 +151,26 @@ class Queue:
         self._take(strand.turns.popleft(), address)
         return address.line if strand.turns else None
 
-    def _take(self, turn: Turn, address: _Address) -> None:
+    def _take(self, turn: Turn, address: Address) -> None:
         address.paid = True
-        turn.phase = _Phase.READY
+        turn.phase = Phase.READY
         for operator in turn.operators:
             operator.used += 1
         if self._interval and not self._ready:
             self._moment = max(self._moment, asyncio.get_running_loop().time())
         self._ready.append(turn)
 
-    def _rested(self, operators: list[_Operator], address: bytes | None) -> None:
+    def _rested(self, operators: list[Operator], address: bytes | None) -> None:
         self._free(operators, address)
         self._start()
 
-    def _free(self, operators: list[_Operator], address: bytes | None) -> None:
+    def _free(self, operators: list[Operator], address: bytes | None) -> None:
         """Give places back, and let others have them: all of them first, for a turn needs them together."""
         self._hand_on(operators, address)
         for operator in operators:
             self._part(operator)
 
-    def _hand_on(self, operators: list[_Operator], address: bytes | None) -> None:
+    def _hand_on(self, operators: list[Operator], address: bytes | None) -> None:
         for operator in operators:
             operator.used -= 1
         for operator in reversed(operators):
@@ -247,7 +183,7 @@ class Queue:
         if address is not None:
             self._vacate(address)
 
-    def _vacate(self, address: bytes, first: _Strand | None = None) -> None:
+    def _vacate(self, address: bytes, first: Strand | None = None) -> None:
         """Let the next of an address have it; ``first`` held it while it waited for the network."""
         place = self._addresses[address]
         place.taken = False
@@ -262,7 +198,7 @@ class Queue:
         """Let those begin who are ready, in the order in which they became so."""
         while self._ready and self.under_way < self._at_once and self._in_time():
             turn = self._ready.popleft()
-            if turn.phase is _Phase.GONE or (turn.woken and turn.woken.done()):
+            if turn.phase is Phase.GONE or (turn.woken and turn.woken.done()):
                 continue  # cancelled; its places are given back by whoever waited
             if turn.operators[0].crowded or turn.operators[-1].crowded:
                 self._put_back(turn)
@@ -271,12 +207,12 @@ class Queue:
 
     def _put_back(self, turn: Turn) -> None:
         """Somebody was displeased after it had become ready."""
-        turn.phase = _Phase.WAITING
+        turn.phase = Phase.WAITING
         self._join(turn, first=True)
         self._hand_on(list(turn.operators), turn.address)
 
     def _begin(self, turn: Turn) -> None:
-        turn.phase = _Phase.UNDER_WAY
+        turn.phase = Phase.UNDER_WAY
         self.waiting -= 1
         self.under_way += 1
         if self._interval:
@@ -298,11 +234,11 @@ class Queue:
         self._start()
 
     def _give_up(self, turn: Turn) -> None:
-        phase, turn.phase = turn.phase, _Phase.GONE
-        if phase is _Phase.UNDER_WAY:
+        phase, turn.phase = turn.phase, Phase.GONE
+        if phase is Phase.UNDER_WAY:
             self.under_way -= 1
         else:
             self.waiting -= 1
-        if phase is not _Phase.WAITING:
+        if phase is not Phase.WAITING:
             self._free(list(turn.operators), turn.address)
             self._start()
