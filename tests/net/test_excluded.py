@@ -46,7 +46,7 @@ def test_a_line_that_is_neither(line: str, advice: str) -> None:
 def covering(text: str, address: str) -> str | None:
     """Give the network that holds an address, as text."""
     found = Excluded(networks(text)).covering(address)
-    return found and str(found)
+    return str(found) if found else None
 
 
 def test_in_whatever_form_it_comes() -> None:

@@ -13,9 +13,9 @@ from random import Random
 from typing import Any
 
 import pytest
-from fake_clock import played
 from hypothesis import given
 from hypothesis import strategies as st
+from net.fake_clock import played
 
 from probe.model import Endpoint, Exchange, Failure, Observation, Stage, Trouble
 from probe.net import queue as module
