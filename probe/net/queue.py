@@ -75,15 +75,23 @@ class Queue:
     def heard(self, address: bytes, keys: tuple[Key, ...], how: Reception, connections: int) -> None:
         """Take note of how we were received, and of the connections that it took.
 
-        Silence is a sign of a network alone: firewalls stand around addresses.
+        Silence is a sign of a network alone, for firewalls stand around addresses; and not at the further ports of an
+        address.
         """
+        place = self._addresses.get(address)
+        first = place is not None and place.paid
+        if how is Reception.NOBODY:
+            keys = keys[:1] if first else ()
         for operator in [self._operators[key] for key in keys if key in self._operators]:
-            if self._cap < inf and (how is not Reception.NOBODY or isinstance(operator.key, bytes)):
-                operator.standing.note(how)
-                operator.cap = 1 if operator.standing.penalty else self._cap
-        if place := self._addresses.get(address):
-            self._moment += (connections - place.paid) * self._interval
+            self._note(operator, how)
+        if place:
+            self._moment += (connections - first) * self._interval
             place.paid = False
+
+    def _note(self, operator: Operator, how: Reception) -> None:
+        if self._cap < inf:
+            operator.standing.note(how)
+            operator.cap = 1 if operator.standing.penalty else self._cap
 
     def _operator(self, key: Key) -> Operator:
         operator = self._operators.get(key)
