@@ -83,7 +83,7 @@ def refusal(address: str) -> str | None:
     if isinstance(outer, IPv4Address):
         what = _special_4(outer)
         return f"{address} is {what}" if what else None
-    for inner in _inside(outer):
+    for inner in inside(outer):
         if what := _special_4(inner):
             return f"{address} stands for {inner}, which is {what}"
     what = _special_6(outer)
@@ -105,7 +105,7 @@ _ROUTED = tuple(IPv6Network(network) for network in ("::ffff:0:0/96", "64:ff9b::
 """Outside 2000::/3 and yet a way to the IPv4 Internet: the system's own, and a network's NAT64."""
 
 
-def _inside(address: IPv6Address) -> Iterator[IPv4Address]:
+def inside(address: IPv6Address) -> Iterator[IPv4Address]:
     """Every IPv4 address that the IPv6 one may stand for."""
     octets = address.packed
     if octets[8:12] in _ISATAP:

@@ -5,42 +5,91 @@ A probe of one target keeps to that; a sweep of many is more polite still, and w
 
 from __future__ import annotations
 
-import asyncio
-import ipaddress
-from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
 
 from probe.model import Endpoint, Observation
+from probe.net.addresses import refusal
+from probe.net.excluded import Excluded, Network
+from probe.net.operators import machine, operators, reception
+from probe.net.queue import Queue
 
 AT_ONCE = 32
 """Connections at a time, each to another address."""
 
+PER_OPERATOR = 4
+"""In a sweep: connections at a time to one network (/24, /48), and to the hosts of one organisation."""
+
+PAUSE = 0.1
+"""In a sweep: seconds from the end of a connection until its place at an operator, and its address, have the next."""
+
 
 class Manners:
-    """The queue in which looks wait for their turn; one for a whole run."""
+    """The queue in which looks wait for their turn; one for a whole run.
 
-    def __init__(self, at_once: int = AT_ONCE, *, patient: bool = False) -> None:
+    ``per_operator`` None = as many as there are; ``pause`` in seconds; ``rate`` in connections a second, evenly
+    spaced, None = unlimited. Without ``allow_private`` only public addresses are called.
+    """
+
+    def __init__(
+        self,
+        at_once: int = AT_ONCE,
+        *,
+        per_operator: int | None = None,
+        pause: float = 0.0,
+        rate: float | None = None,
+        exclude: Iterable[Network] = (),
+        allow_private: bool = True,
+        patient: bool = False,
+    ) -> None:
         self.patient = patient
         """Waiting for one's turn does not count: the deadline of a look begins with it."""
-        self._places = asyncio.Semaphore(at_once)
-        self._addresses: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._allow_private = allow_private
+        self._excluded = Excluded(exclude)
+        self._queue = Queue(at_once, per_operator, pause, rate)
 
-    def refusal(self, endpoint: Endpoint) -> str | None:  # noqa: ARG002 -- nobody is left out yet
+    @property
+    def waiting(self) -> int:
+        """How many wait for their turn."""
+        return self._queue.waiting
+
+    @property
+    def under_way(self) -> int:
+        """How many have it."""
+        return self._queue.under_way
+
+    def refusal(self, endpoint: Endpoint) -> str | None:
         """Say why this address is not called at all, for people; None = it may be."""
-        return None
+        address = endpoint.address or "::"
+        if network := self._excluded.covering(address):
+            return f"{address} is in {network}, which is excluded"
+        if self._allow_private or not (why := refusal(address)):
+            return None
+        return f"{why}; --allow-private lifts this"
 
-    @asynccontextmanager
-    async def turn(self, endpoint: Endpoint) -> AsyncIterator[None]:
+    def turn(self, endpoint: Endpoint) -> AbstractAsyncContextManager[None]:
         """Wait until this address may be called, and hold the place."""
-        async with self._addresses[machine(endpoint)], self._places:
-            yield
+        return _Held(self._queue, endpoint)
 
     def heard(self, seen: Observation) -> None:
-        """Take note of how we were received."""
+        """Take note of how we were received: to be called within the turn, once for each look."""
+        address = machine(seen.endpoint)
+        connections = 2 if seen.retried else 1
+        self._queue.heard(address, operators(seen.endpoint, address), reception(seen), connections)
 
 
-def machine(endpoint: Endpoint) -> str:
-    """One address, however DNS writes it: ::ffff:192.0.2.1 is 192.0.2.1 (RFC 4291 §2.5.5.2)."""
-    address = ipaddress.ip_address(endpoint.address or "::")
-    return str(getattr(address, "ipv4_mapped", None) or address)
+class _Held:
+    """A turn, from the wish to the end; written out, for as a generator it costs a third more."""
+
+    __slots__ = ("_endpoint", "_queue", "_turn")
+
+    def __init__(self, queue: Queue, endpoint: Endpoint) -> None:
+        self._queue = queue
+        self._endpoint = endpoint
+
+    async def __aenter__(self) -> None:
+        address = machine(self._endpoint)
+        self._turn = await self._queue.enter(address, operators(self._endpoint, address))
+
+    async def __aexit__(self, *_: object) -> None:
+        self._queue.leave(self._turn)
