@@ -18,8 +18,10 @@ from probe.model import Mx, Tlsa
 KINDS: Mapping[str, int] = {"A": 1, "NS": 2, "CNAME": 5, "MX": 15, "TXT": 16, "AAAA": 28, "TLSA": 52}
 IN = 1
 OPT = 41
-RESPONSE, TRUNCATED, RECURSE, AD, CD = 0x8000, 0x0200, 0x0100, 0x0020, 0x0010
-"""QR, TC, RD, AD and CD (RFC 1035 §4.1.1, RFC 4035 §3.2)."""
+RECURSE, AD, CD = 0x0100, 0x0020, 0x0010
+"""Flags: RD, AD and CD (RFC 1035 §4.1.1, RFC 4035 §3.2)."""
+RESPONSE, OPCODE, TRUNCATED, CODE = 0x80, 0x78, 0x02, 0x0F
+"""Parts of the third octet, and of the fourth."""
 PAYLOAD = 1232
 """Octets of an answer over UDP that no path breaks up (DNS Flag Day 2020); a longer one comes over TCP."""
 DO = b"\x00" + struct.pack("!HHIH", OPT, PAYLOAD, 0x8000, 0)
@@ -57,10 +59,10 @@ class Question(NamedTuple):
 
     def is_answered(self, packet: bytes) -> bool:
         """The packet speaks of this question; whether its id is right is for others to say."""
-        if len(packet) < HEAD or not packet[2] & 0x80 or packet[2] & 0x78:
+        if len(packet) < HEAD or packet[2] & (RESPONSE | OPCODE) != RESPONSE:
             return False
         if packet[4:6] == b"\x00\x00":
-            return rcode(packet[3] & 0xF) in WITHOUT_QUESTION
+            return rcode(packet[3] & CODE) in WITHOUT_QUESTION
         end = HEAD + len(self.octets)
         return packet[4:6] == b"\x00\x01" and packet[HEAD:end].lower() == self.octets
 
@@ -73,8 +75,8 @@ class Said(NamedTuple):
     """A, AAAA and TXT are text, MX are ``Mx``, TLSA ``Tlsa``, others the name that they hold; as often as they stand."""
     aliases: tuple[str, ...] = ()
     """Where the CNAME records lead, one after the other."""
-    ad: bool = False
-    """The server says that it validated the answer."""
+    ad: bool | None = False
+    """The server says that it validated the answer; None = it cannot be asked."""
 
 
 def question(name: str, kind: str) -> Question:
@@ -125,6 +127,11 @@ def rcode(number: int) -> str:
     return dns.rcode.to_text(dns.rcode.Rcode.make(number))
 
 
+def is_truncated(packet: bytes) -> bool:
+    """The answer was too long for UDP (RFC 1035 §4.1.1, TC)."""
+    return bool(packet[2] & TRUNCATED)
+
+
 def read(packet: bytes, asked: Question) -> Said:
     """What an answer says, CNAME records followed (RFC 1034 §3.6.2). Raises ValueError for what cannot be read."""
     try:
@@ -135,7 +142,7 @@ def read(packet: bytes, asked: Question) -> Said:
 
 def _read(packet: bytes, asked: Question) -> Said:
     flags = packet[2] << 8 | packet[3]
-    number, wanted, names = flags & 0xF, KINDS[asked.kind], dict[int, Labels]()
+    number, wanted, names = flags & CODE, KINDS[asked.kind], dict[int, Labels]()
     found, cnames = defaultdict[Labels, list[tuple[int, int]]](list), dict[Labels, int]()
     own, _ = _name(packet, HEAD, names)
     for owner, kind, ttl, at, end in _records(packet, names):
