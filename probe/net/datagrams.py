@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
+import os
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,8 +24,6 @@ BATCH = 32
 """Packets that are read before others have their turn."""
 LONGEST = 4096
 """Octets of a packet; we ask for 1232, or 512, and some servers send more."""
-
-_choice = random.SystemRandom()
 
 
 @dataclass(slots=True)
@@ -54,15 +52,24 @@ class Line:
     @contextlib.contextmanager
     def place(self, question: Question, answer: asyncio.Future[bytes]) -> Iterator[int]:
         """Wait for an answer with the id that this yields, which no other question here has."""
-        number = _choice.getrandbits(16)
+        number = _drawn(2)
         while number in self.waiting:
-            number = _choice.getrandbits(16)
+            number = _drawn(2)
         self.left -= 1
         self.waiting[number] = (question, answer)
         try:
             yield number
         finally:
             del self.waiting[number]
+
+    def send(self, packet: bytes) -> None:
+        """Send, or lose it, as UDP may. What the network says then may be about an earlier question, so all are told."""
+        try:
+            self.sock.send(packet)
+        except BlockingIOError:
+            return
+        except OSError as problem:
+            self.fail(problem)
 
     def receive(self) -> None:
         """Give answers to who waits for them; where the network says that nobody is there, tell all."""
@@ -81,10 +88,10 @@ class Line:
         """Tell all who wait here."""
         for _, answer in self.waiting.values():
             if not answer.done():
-                answer.set_exception(problem)
+                answer.set_exception(OSError(problem.errno, problem.strerror))
 
     def close(self) -> None:
-        """Where the loop has ended there is nothing to take back."""
+        """Nobody waits here any more."""
         asyncio.get_running_loop().remove_reader(self.sock)
         self.sock.close()
 
@@ -105,8 +112,7 @@ class Datagrams:
         timer = loop.call_later(seconds, _give_up, answer)
         try:
             with line.place(question, answer) as number:
-                with contextlib.suppress(BlockingIOError):  # lost, as UDP may lose one
-                    line.sock.send(question.packet(number, edns=edns, cd=cd))
+                line.send(question.packet(number, edns=edns, cd=cd))
                 return await answer
         finally:
             timer.cancel()
@@ -126,12 +132,17 @@ class Datagrams:
             usable.append(Line.to(self.server))
             self._lines.append(usable[-1])
             return usable[-1]
-        return _choice.choice(usable)
+        return usable[_drawn(2) % len(usable)]
 
     def _end(self, line: Line) -> None:
         if line in self._lines:
             self._lines.remove(line)
             line.close()
+
+
+def _drawn(octets: int) -> int:
+    """A number that nobody can foresee."""
+    return int.from_bytes(os.urandom(octets), "big")
 
 
 def _give_up(answer: asyncio.Future[bytes]) -> None:

@@ -72,7 +72,7 @@ class Said(NamedTuple):
 
     rcode: str
     records: tuple[object, ...] = ()
-    """A, AAAA and TXT are text, MX are ``Mx``, TLSA ``Tlsa``, others the name that they hold; as often as they stand."""
+    """Text for A, AAAA and TXT, else ``Mx``, ``Tlsa``, or the name that a record holds; as often as they stand there."""
     aliases: tuple[str, ...] = ()
     """Where the CNAME records lead, one after the other."""
     ad: bool | None = False
