@@ -1,5 +1,6 @@
-"""Answers of DNS, each asked for once for all who want to know. Thousands may ask at once; not all of them are heard at
-once, and not all that was said is kept.
+"""Answers of DNS: each question is asked once for all who want to know, in its turn, and what was said is kept a while.
+
+Thousands may ask at once; neither the questions on their way nor the answers in memory are more than so many.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from probe.net.packet import octets_of
 from probe.net.resolve import NO_ANSWER, address_of
@@ -33,8 +35,39 @@ NEVER_ASKED: Mapping[str, str] = {
 
 Key = tuple[str, str]
 """Name and kind."""
-Coming = Answer | asyncio.Task[Answer]
-"""An answer, or who will have it."""
+
+
+@dataclass(slots=True)
+class Coming:
+    """A question on its way, and who waits for it; who grows tired, or is cancelled, does not end it for others."""
+
+    task: asyncio.Task[None] | None = None
+    answer: Answer | None = None
+    waiting: list[asyncio.Future[None]] = field(default_factory=list)
+
+    async def within(self, until: float) -> Answer | None:
+        """Wait for the answer, up to this time of the loop; None = it took too long."""
+        if self.answer is None:
+            loop = asyncio.get_running_loop()
+            waiter = loop.create_future()
+            self.waiting.append(waiter)
+            timer = loop.call_at(until, _wake, waiter)
+            try:
+                await waiter
+            finally:
+                timer.cancel()
+        return self.answer
+
+    def end(self) -> None:
+        """Tell all who wait."""
+        for waiter in self.waiting:
+            _wake(waiter)
+        self.waiting.clear()
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 @dataclass(slots=True)
@@ -45,7 +78,7 @@ class Answers:
     resolvers: Resolvers = field(init=False)
     _known: OrderedDict[Key, tuple[float, Answer]] = field(default_factory=OrderedDict)
     """With the time of the loop when each came; what was last asked for stands last."""
-    _coming: dict[Key, asyncio.Task[Answer]] = field(default_factory=dict)
+    _coming: dict[Key, Coming] = field(default_factory=dict)
     _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     def __post_init__(self) -> None:
@@ -59,17 +92,15 @@ class Answers:
         """The same for several kinds, side by side."""
         if why := unaskable(name):
             return [Answer(failure=unresolved(why))] * len(kinds)
-        coming = [await self._begun((name, kind), seconds) for kind in kinds]
+        begun = [(kind, await self._begun((name, kind), seconds)) for kind in kinds]
         until = asyncio.get_running_loop().time() + seconds + GRACE
-        return [
-            await _come(one, until) or _too_late(name, kind, seconds) for one, kind in zip(coming, kinds, strict=True)
-        ]
+        return [(await one.within(until)) or _too_late(name, kind, seconds) for kind, one in begun]
 
     async def alive(self, seconds: float) -> bool:
         """Whether any server answers, whatever it says. It holds for two seconds, and all who wonder ask but once."""
         coming = self._at_hand(ROOT, FRESH_LIFE, FRESH_LIFE) or self._begin(ROOT, seconds)
-        answer = await _come(coming, asyncio.get_running_loop().time() + seconds + GRACE)
-        failure = answer.failure if answer else _too_late(*ROOT, seconds).failure
+        answer = await coming.within(asyncio.get_running_loop().time() + seconds + GRACE)
+        failure = (answer or _too_late(*ROOT, seconds)).failure
         return failure is None or NO_ANSWER not in failure.symptoms
 
     async def _begun(self, key: Key, seconds: float) -> Coming:
@@ -80,50 +111,47 @@ class Answers:
         if at_hand := self._at_hand(key):
             self._turn.release()
             return at_hand
-        task = self._begin(key, seconds)
-        task.add_done_callback(lambda _: self._turn.release())
-        return task
+        return self._begin(key, seconds, self._turn)
 
     def _at_hand(self, key: Key, fresh: float = FRESH, fresh_failure: float = FRESH_FAILURE) -> Coming | None:
         """What is being asked, or what is known and not too old."""
-        if task := self._coming.get(key):
-            return task
+        if coming := self._coming.get(key):
+            return coming
         came, answer = self._known.get(key, (0.0, None))
         age = asyncio.get_running_loop().time() - came
         if answer is None or age > (fresh_failure if answer.failure else fresh):
             return None
         self._known.move_to_end(key)
-        return answer
+        return Coming(answer=answer)
 
-    def _begin(self, key: Key, seconds: float) -> asyncio.Task[Answer]:
-        """Ask in a task of its own, which outlives whoever grows tired of waiting for it."""
-        task = self._coming[key] = asyncio.create_task(self.resolvers.answer(*key, seconds))
-        task.add_done_callback(lambda task: self._keep(key, task))
-        return task
+    def _begin(self, key: Key, seconds: float, turn: asyncio.Semaphore | None = None) -> Coming:
+        """Ask in a task of its own; it gives the turn to another when it is done."""
+        coming = self._coming[key] = Coming()
+        coming.task = asyncio.create_task(self._ask(key, seconds, coming, turn))
+        return coming
 
-    def _keep(self, key: Key, task: asyncio.Task[Answer]) -> None:
-        del self._coming[key]
-        if task.cancelled() or task.exception():
-            return
-        self._known[key] = (task.get_loop().time(), task.result())
+    async def _ask(self, key: Key, seconds: float, coming: Coming, turn: asyncio.Semaphore | None) -> None:
+        try:
+            coming.answer = await self.resolvers.answer(*key, seconds)
+            self._keep(key, coming.answer)
+        finally:
+            del self._coming[key]
+            if turn:
+                turn.release()
+            coming.end()
+
+    def _keep(self, key: Key, answer: Answer) -> None:
+        self._known[key] = (asyncio.get_running_loop().time(), answer)
         self._known.move_to_end(key)
         while len(self._known) > MOST_KEPT:
             self._known.popitem(last=False)
-
-
-async def _come(coming: Coming, until: float) -> Answer | None:
-    """Wait for it; whoever is cancelled meanwhile does not cancel it for others. None = it took too long."""
-    if isinstance(coming, Answer):
-        return coming
-    if not coming.done():
-        await asyncio.wait((coming,), timeout=max(until - asyncio.get_running_loop().time(), 0))
-    return coming.result() if coming.done() else None
 
 
 def _too_late(name: str, kind: str, seconds: float) -> Answer:
     return Answer(failure=unresolved(f"no answer to {name} {kind} in {seconds:.3g} s", NO_ANSWER))
 
 
+@lru_cache(1024)
 def unaskable(name: str) -> str:
     """Say why DNS is not asked for this name; "" where it is."""
     if address_of(name):

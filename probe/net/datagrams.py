@@ -8,10 +8,8 @@ spread over a few sockets, and each takes a limited number of them.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from probe.net.packet import Question
@@ -49,21 +47,17 @@ class Line:
             raise
         return line
 
-    @contextlib.contextmanager
-    def place(self, question: Question, answer: asyncio.Future[bytes]) -> Iterator[int]:
-        """Wait for an answer with the id that this yields, which no other question here has."""
+    def enter(self, question: Question, answer: asyncio.Future[bytes]) -> int:
+        """Wait for an answer with the id that is returned, which no other question here has."""
         number = _drawn(2)
         while number in self.waiting:
             number = _drawn(2)
         self.left -= 1
         self.waiting[number] = (question, answer)
-        try:
-            yield number
-        finally:
-            del self.waiting[number]
+        return number
 
     def send(self, packet: bytes) -> None:
-        """Send, or lose it, as UDP may. What the network says then may be about an earlier question, so all are told."""
+        """Send, or lose it, as UDP may. The network's word may be about an earlier question, so all are told."""
         try:
             self.sock.send(packet)
         except BlockingIOError:
@@ -107,16 +101,16 @@ class Datagrams:
 
     async def answer(self, question: Question, seconds: float, *, edns: bool = True, cd: bool = False) -> bytes:
         """The packet that answers this question. Raises OSError for the network, TimeoutError after ``seconds``."""
-        loop = asyncio.get_running_loop()
-        line, answer = self._line(), loop.create_future()
-        timer = loop.call_later(seconds, _give_up, answer)
+        loop, line = asyncio.get_running_loop(), self._line()
+        answer: asyncio.Future[bytes] = loop.create_future()
+        timer, number = loop.call_later(seconds, _give_up, answer), line.enter(question, answer)
         try:
-            with line.place(question, answer) as number:
-                line.send(question.packet(number, edns=edns, cd=cd))
-                return await answer
+            line.send(question.packet(number, edns=edns, cd=cd))
+            return await answer
         finally:
             timer.cancel()
-            if not line.waiting and (line.left <= 0 or not self.kept):
+            del line.waiting[number]
+            if not line.waiting and not (self.kept and line.left):
                 self._end(line)
 
     def close(self) -> None:
@@ -127,17 +121,18 @@ class Datagrams:
 
     def _line(self) -> Line:
         """One of those that still take questions; a new one while they are few."""
-        usable = [line for line in self._lines if line.left > 0]
-        if len(usable) < SOCKETS:
-            usable.append(Line.to(self.server))
-            self._lines.append(usable[-1])
-            return usable[-1]
-        return usable[_drawn(2) % len(usable)]
+        if len(self._lines) < SOCKETS:
+            self._lines.append(Line.to(self.server))
+            return self._lines[-1]
+        line = self._lines[_drawn(1) % SOCKETS]
+        if line.left == 1:
+            self._lines.remove(line)
+        return line
 
     def _end(self, line: Line) -> None:
         if line in self._lines:
             self._lines.remove(line)
-            line.close()
+        line.close()
 
 
 def _drawn(octets: int) -> int:

@@ -11,6 +11,7 @@ import socket
 import struct
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from probe.model import Mx, Tlsa
@@ -72,7 +73,7 @@ class Said(NamedTuple):
 
     rcode: str
     records: tuple[object, ...] = ()
-    """Text for A, AAAA and TXT, else ``Mx``, ``Tlsa``, or the name that a record holds; as often as they stand there."""
+    """Text for A, AAAA and TXT, else ``Mx``, ``Tlsa``, or the name in a record; as often as they stand there."""
     aliases: tuple[str, ...] = ()
     """Where the CNAME records lead, one after the other."""
     ad: bool | None = False
@@ -84,6 +85,7 @@ def question(name: str, kind: str) -> Question:
     return Question(name, kind, octets_of(name) + struct.pack("!HH", KINDS[kind], IN))
 
 
+@lru_cache(1024)
 def octets_of(name: str) -> bytes:
     """A name as in packets, in lower case. Raises ValueError for what can be none."""
     if "\\" in name or not name.isascii():
@@ -144,8 +146,7 @@ def _read(packet: bytes, asked: Question) -> Said:
     flags = packet[2] << 8 | packet[3]
     number, wanted, names = flags & CODE, KINDS[asked.kind], dict[int, Labels]()
     found, cnames = defaultdict[Labels, list[tuple[int, int]]](list), dict[Labels, int]()
-    own, _ = _name(packet, HEAD, names)
-    for owner, kind, ttl, at, end in _records(packet, names):
+    for owner, kind, ttl, at, end in _records(packet, asked, names):
         if kind == OPT:
             number |= ttl >> 24 << 4
         elif kind == wanted:
@@ -155,7 +156,7 @@ def _read(packet: bytes, asked: Question) -> Said:
     said = rcode(number)
     if said not in {"NOERROR", "NXDOMAIN"}:
         return Said(said)
-    aliases = list[Labels]()
+    own, aliases = _name(packet, HEAD, names)[0], list[Labels]()
     while own not in found and own in cnames:
         own, _ = _name(packet, cnames[own], names)
         aliases.append(own)
@@ -166,12 +167,10 @@ def _read(packet: bytes, asked: Question) -> Said:
     return Said(said, records, tuple(written(alias) for alias in aliases), bool(flags & AD))
 
 
-def _records(packet: bytes, names: dict[int, Labels]) -> Iterator[tuple[Labels, int, int, int, int]]:
+def _records(packet: bytes, asked: Question, names: dict[int, Labels]) -> Iterator[tuple[Labels, int, int, int, int]]:
     """Owner, kind, seconds to live, where the data begin and end: the records of the answer, and OPT wherever it is."""
     _, _, questions, answers, authority, additional = _COUNTS.unpack_from(packet)
-    at = HEAD
-    for _ in range(questions):
-        at = _name(packet, at, names)[1] + 4
+    at = HEAD + len(asked.octets) * questions
     for n in range(answers + authority + additional):
         owner, at = _name(packet, at, names)
         kind, domain, ttl, size = _RECORD.unpack_from(packet, at)

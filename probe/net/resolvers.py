@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from probe.model import Dnssec, Failure, Trouble
 from probe.net.datagrams import Datagrams
