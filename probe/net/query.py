@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from probe.net.datagrams import Datagrams
+from probe.net.sockets import Sockets
 from probe.net.packet import Question, Said, is_truncated, read
 from probe.net.servers import Server
 
@@ -12,7 +12,7 @@ NO_EDNS = frozenset({"FORMERR", "NOTIMP"})
 """What servers say that do not know EDNS (RFC 6891 §7)."""
 
 
-async def ask(server: Datagrams, question: Question, seconds: float, *, cd: bool = False) -> Said:
+async def ask(server: Sockets, question: Question, seconds: float, *, cd: bool = False) -> Said:
     """Ask over UDP, and over TCP where the answer is too long for it.
 
     Signatures are asked for (DO), and so is the resolver's word on them (AD, RFC 6840 §5.7); CD asks it not to judge.
@@ -28,7 +28,7 @@ async def ask(server: Datagrams, question: Question, seconds: float, *, cd: bool
     return said
 
 
-async def _ask(server: Datagrams, question: Question, seconds: float, *, edns: bool = True, cd: bool = False) -> Said:
+async def _ask(server: Sockets, question: Question, seconds: float, *, edns: bool = True, cd: bool = False) -> Said:
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     packet = await server.answer(question, seconds, edns=edns, cd=cd)

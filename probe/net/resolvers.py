@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from probe.model import Dnssec, Failure, Trouble
-from probe.net.datagrams import Datagrams
+from probe.net.sockets import Sockets
 from probe.net.packet import Question, Said, question
 from probe.net.query import ask
 from probe.net.resolve import NO_ANSWER
@@ -32,7 +32,7 @@ class Resolvers:
     options: DnsOptions
     kept: bool = False
     """Sockets stay open while nobody asks, until ``close``."""
-    _sockets: dict[Server, Datagrams] = field(default_factory=dict)
+    _sockets: dict[Server, Sockets] = field(default_factory=dict)
     _signs: dict[Server, asyncio.Task[bool]] = field(default_factory=dict)
     """Server → whether it says AD of the root, which is signed."""
 
@@ -62,14 +62,14 @@ class Resolvers:
             failed.setdefault(server, answer)
         return max(failed.values(), key=lambda answer: bool(answer.rcode))
 
-    def _servers(self) -> dict[Server, Datagrams]:
+    def _servers(self) -> dict[Server, Sockets]:
         """Learned once."""
         if not self._sockets:
             named = [Server(*server) for server in self.options.resolver] or system_servers()
-            self._sockets = {server: Datagrams(server, self.kept) for server in named}
+            self._sockets = {server: Sockets(server, self.kept) for server in named}
         return self._sockets
 
-    async def _from(self, sockets: Datagrams, asked: Question, seconds: float) -> Answer:
+    async def _from(self, sockets: Sockets, asked: Question, seconds: float) -> Answer:
         server, named = sockets.server, f"{asked.name} {asked.kind}"
         symptoms: tuple[str, ...] = (NO_ANSWER,)
         try:
@@ -86,7 +86,7 @@ class Resolvers:
             text, symptoms = f"{problem}, to {named}, from {server}", ()
         return Answer(server, failure=unresolved(text, *symptoms))
 
-    async def _refused(self, sockets: Datagrams, asked: Question, seconds: float, said: Said) -> Answer:
+    async def _refused(self, sockets: Sockets, asked: Question, seconds: float, said: Said) -> Answer:
         """Say why, and whether the answer comes when the server is told not to validate (CD, RFC 4035 §3.2.2)."""
         bogus, server = False, sockets.server
         if said.rcode == "SERVFAIL":
@@ -99,7 +99,7 @@ class Resolvers:
         failure = unresolved(text, f"rcode:{said.rcode}")
         return Answer(server, said.rcode, dnssec=Dnssec.BOGUS if bogus else Dnssec.UNKNOWN, failure=failure)
 
-    async def _dnssec(self, sockets: Datagrams, seconds: float, said: Said) -> Dnssec:
+    async def _dnssec(self, sockets: Sockets, seconds: float, said: Said) -> Dnssec:
         """What its word is worth: AD from afar may have been set on the way (RFC 7672 §2.1)."""
         if said.ad is None or not (self.options.trust_ad or is_loopback(sockets.server)):
             return Dnssec.UNKNOWN
@@ -107,7 +107,7 @@ class Resolvers:
             return Dnssec.SECURE
         return Dnssec.INSECURE if await self._validates(sockets, seconds) else Dnssec.UNKNOWN
 
-    async def _validates(self, sockets: Datagrams, seconds: float) -> bool:
+    async def _validates(self, sockets: Sockets, seconds: float) -> bool:
         """It says AD of the root, which is signed; one that never says it tells nothing by its silence."""
         known = self._signs.get(sockets.server)
         if known is None or known.cancelled():
@@ -115,7 +115,7 @@ class Resolvers:
         return known.result() if known.done() else await asyncio.shield(known)
 
 
-async def _signs_root(sockets: Datagrams, seconds: float) -> bool:
+async def _signs_root(sockets: Sockets, seconds: float) -> bool:
     try:
         return bool((await ask(sockets, question(".", "NS"), seconds)).ad)
     except (OSError, ValueError):

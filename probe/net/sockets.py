@@ -91,7 +91,7 @@ class Line:
 
 
 @dataclass(slots=True)
-class Datagrams:
+class Sockets:
     """The sockets to one server."""
 
     server: Server
