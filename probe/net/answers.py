@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from math import inf
 
 from probe.net.packet import octets_of
 from probe.net.resolve import NO_ANSWER, address_of
@@ -98,7 +99,7 @@ class Answers:
 
     async def alive(self, seconds: float) -> bool:
         """Whether any server answers, whatever it says. It holds for two seconds, and all who wonder ask but once."""
-        coming = self._at_hand(ROOT, FRESH_LIFE, FRESH_LIFE) or self._begin(ROOT, seconds)
+        coming = self._at_hand(ROOT, FRESH_LIFE) or self._begin(ROOT, seconds)
         answer = await coming.within(asyncio.get_running_loop().time() + seconds + GRACE)
         failure = (answer or _too_late(*ROOT, seconds)).failure
         return failure is None or NO_ANSWER not in failure.symptoms
@@ -113,13 +114,13 @@ class Answers:
             return at_hand
         return self._begin(key, seconds, self._turn)
 
-    def _at_hand(self, key: Key, fresh: float = FRESH, fresh_failure: float = FRESH_FAILURE) -> Coming | None:
+    def _at_hand(self, key: Key, fresh: float = inf) -> Coming | None:
         """What is being asked, or what is known and not too old."""
         if coming := self._coming.get(key):
             return coming
         came, answer = self._known.get(key, (0.0, None))
         age = asyncio.get_running_loop().time() - came
-        if answer is None or age > (fresh_failure if answer.failure else fresh):
+        if answer is None or age > min(fresh, FRESH_FAILURE if answer.failure else FRESH):
             return None
         self._known.move_to_end(key)
         return Coming(answer=answer)

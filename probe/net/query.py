@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from probe.net.sockets import Sockets
 from probe.net.packet import Question, Said, is_truncated, read
 from probe.net.servers import Server
+from probe.net.sockets import Sockets
 
 NO_EDNS = frozenset({"FORMERR", "NOTIMP"})
 """What servers say that do not know EDNS (RFC 6891 §7)."""
