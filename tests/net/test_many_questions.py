@@ -91,7 +91,7 @@ def of_another(question: bytes) -> bytes:
 
 def its_number(question: bytes) -> int:
     """Take the number from mx7.example."""
-    return int(dns.message.from_wire(question).question[0].name.labels[0][2:])
+    return int(dns.message.from_wire(question).question[0].name.labels[0][2:] or 0)
 
 
 def test_two_thousand_at_once() -> None:
@@ -107,7 +107,7 @@ def test_two_thousand_at_once() -> None:
     with scripted(reply, held) as port:
         told = run(port, ask)
     assert [answer.records for answer in told] == [(f"192.0.{n // 250}.{n % 250}",) for n in range(2000)]
-    assert max(held) == answers.AT_ONCE
+    assert answers.AT_ONCE <= max(held) <= answers.AT_ONCE + 1  # that of the root has no turn
 
 
 def test_time_runs_from_the_turn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -256,7 +256,8 @@ def test_nobody_answering_is_told_from_a_no(monkeypatch: pytest.MonkeyPatch) -> 
     zone = {
         "silent.example": Says(manner="silence"),
         "failing.example": Says(rcode="SERVFAIL"),
-        "cut.example": Says(rcode="NOERROR", manner="cut"),
+        "cut.example MX": Says([f"{n} mx.example." for n in range(9)], manner="cut"),
+        "cut.example A": Says([f"192.0.2.{n}" for n in range(9)], manner="cut"),
     }
     with resolver(zone) as here:
         for name, expected in (("silent", True), ("failing", False), ("cut", False)):
