@@ -1,4 +1,4 @@
-"""One question to one DNS server. Imported when there is something to ask."""
+"""One question to one DNS server: over UDP, over TCP where that is too short, without EDNS where it is not known."""
 
 from __future__ import annotations
 
