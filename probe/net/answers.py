@@ -1,23 +1,31 @@
-"""Questions to DNS servers, each asked once a run: one server after the other, within bounds; and whom to believe."""
+"""Answers of DNS: each question is asked once for all who want to know, in its turn, and what was said is kept a while.
+
+Thousands may ask at once; neither the questions on their way nor the answers in memory are more than so many.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from math import inf
 
-from probe.model import Dnssec, Failure, Trouble
-from probe.net.resolve import address_of
-from probe.net.servers import Answer, DnsOptions, Server, is_loopback
+from probe.net.packet import octets_of
+from probe.net.resolve import NO_ANSWER, address_of
+from probe.net.resolvers import Resolvers, unresolved
+from probe.net.servers import Answer, DnsOptions
 
-ATTEMPT = 3.0
-"""Seconds that one server has for one question; it is asked twice, since UDP may lose one."""
-ROUNDS = 2
 GRACE = 0.2
 """Seconds more until we give up by ourselves, so that the server which does not answer is named."""
-SERVERS = 3
-"""As many of the system's servers as its own resolver asks (resolv.conf(5), MAXNS)."""
+AT_ONCE = 150
+"""Questions on their way at a time; dnsmasq takes no more unless it is told so (--dns-forward-max)."""
+MOST_KEPT = 20_000
+"""Answers that are kept; those that nobody asked for of late go first."""
+FRESH, FRESH_FAILURE, FRESH_LIFE = 600.0, 60.0, 2.0
+"""Seconds for which an answer counts, for which a failure does, and for which servers are known to be there."""
+ROOT = (".", "NS")
 THIS_COMPUTER = "localhost"
 NEVER_ASKED: Mapping[str, str] = {
     THIS_COMPUTER: "this computer (RFC 6761 §6.3)",
@@ -26,116 +34,125 @@ NEVER_ASKED: Mapping[str, str] = {
 }
 """Last label → what such a name is; DNS is not asked for it."""
 
+Key = tuple[str, str]
+"""Name and kind."""
 
-def unresolved(text: str, *symptoms: str) -> Failure:
-    """Nobody could tell, or there is none."""
-    return Failure(Trouble.UNRESOLVED, text, symptoms)
+
+@dataclass(slots=True)
+class Coming:
+    """A question on its way, and who waits for it; who grows tired, or is cancelled, does not end it for others."""
+
+    task: asyncio.Task[None] | None = None
+    answer: Answer | None = None
+    waiting: list[asyncio.Future[None]] = field(default_factory=list)
+
+    async def within(self, until: float) -> Answer | None:
+        """Wait for the answer, up to this time of the loop; None = it took too long."""
+        if self.answer is None:
+            loop = asyncio.get_running_loop()
+            waiter = loop.create_future()
+            self.waiting.append(waiter)
+            timer = loop.call_at(until, _wake, waiter)
+            try:
+                await waiter
+            finally:
+                timer.cancel()
+        return self.answer
+
+    def end(self) -> None:
+        """Tell all who wait."""
+        for waiter in self.waiting:
+            _wake(waiter)
+        self.waiting.clear()
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 @dataclass(slots=True)
 class Answers:
-    """The answers of a run; a failure is kept like any other."""
+    """The answers of a run."""
 
     options: DnsOptions = field(default_factory=DnsOptions)
-    _tasks: dict[tuple[object, ...], asyncio.Task[Any]] = field(default_factory=dict)
+    resolvers: Resolvers = field(init=False)
+    _known: OrderedDict[Key, tuple[float, Answer]] = field(default_factory=OrderedDict)
+    """With the time of the loop when each came; what was last asked for stands last."""
+    _coming: dict[Key, Coming] = field(default_factory=dict)
+    _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+
+    def __post_init__(self) -> None:
+        self.resolvers = Resolvers(self.options)
 
     async def of(self, name: str, kind: str, seconds: float) -> Answer:
-        """The records of this kind, within so many seconds. Raises nothing for what the network does."""
+        """The records of this kind, within so many seconds once it has its turn. Raises nothing for the network."""
+        return (await self.each(name, (kind,), seconds))[0]
+
+    async def each(self, name: str, kinds: Sequence[str], seconds: float) -> list[Answer]:
+        """The same for several kinds, side by side."""
         if why := unaskable(name):
-            return Answer(failure=unresolved(why))
-        task = self._once((name, kind), self._found(name, kind, seconds))
+            return [Answer(failure=unresolved(why))] * len(kinds)
+        begun = [(kind, await self._begun((name, kind), seconds)) for kind in kinds]
+        until = asyncio.get_running_loop().time() + seconds + GRACE
+        return [(await one.within(until)) or _too_late(name, kind, seconds) for kind, one in begun]
+
+    async def alive(self, seconds: float) -> bool:
+        """Whether any server answers, whatever it says. It holds for two seconds, and all who wonder ask but once."""
+        coming = self._at_hand(ROOT, FRESH_LIFE) or self._begin(ROOT, seconds)
+        answer = await coming.within(asyncio.get_running_loop().time() + seconds + GRACE)
+        failure = (answer or _too_late(*ROOT, seconds)).failure
+        return failure is None or NO_ANSWER not in failure.symptoms
+
+    async def _begun(self, key: Key, seconds: float) -> Coming:
+        """Wait for the turn, during which no time runs, unless somebody has asked that already."""
+        if at_hand := self._at_hand(key):
+            return at_hand
+        await self._turn.acquire()
+        if at_hand := self._at_hand(key):
+            self._turn.release()
+            return at_hand
+        return self._begin(key, seconds, self._turn)
+
+    def _at_hand(self, key: Key, fresh: float = inf) -> Coming | None:
+        """What is being asked, or what is known and not too old."""
+        if coming := self._coming.get(key):
+            return coming
+        came, answer = self._known.get(key, (0.0, None))
+        age = asyncio.get_running_loop().time() - came
+        if answer is None or age > min(fresh, FRESH_FAILURE if answer.failure else FRESH):
+            return None
+        self._known.move_to_end(key)
+        return Coming(answer=answer)
+
+    def _begin(self, key: Key, seconds: float, turn: asyncio.Semaphore | None = None) -> Coming:
+        """Ask in a task of its own; it gives the turn to another when it is done."""
+        coming = self._coming[key] = Coming()
+        coming.task = asyncio.create_task(self._ask(key, seconds, coming, turn))
+        return coming
+
+    async def _ask(self, key: Key, seconds: float, coming: Coming, turn: asyncio.Semaphore | None) -> None:
         try:
-            return await asyncio.wait_for(asyncio.shield(task), seconds + GRACE)
-        except TimeoutError:
-            return Answer(failure=unresolved(f"no answer to {name} {kind} in {seconds:.3g} s"))
+            coming.answer = await self.resolvers.answer(*key, seconds)
+            self._keep(key, coming.answer)
+        finally:
+            del self._coming[key]
+            if turn:
+                turn.release()
+            coming.end()
 
-    def _once(self, key: tuple[object, ...], work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Do it in a task of its own, which outlives whoever grows tired of waiting for it."""
-        task = self._tasks.get(key)
-        if task is None or task.cancelled():
-            task = self._tasks[key] = asyncio.create_task(work)
-        else:
-            work.close()
-        return task
-
-    async def _found(self, name: str, kind: str, seconds: float) -> Answer:
-        """Ask the servers in turn until one knows; else tell why the first that answered could not, or the first."""
-        until = asyncio.get_running_loop().time() + seconds
-        try:
-            servers = self._servers()
-        except OSError as problem:
-            return Answer(failure=unresolved(str(problem)))
-        failed: dict[Server, Answer] = {}
-        for server in servers * ROUNDS:
-            left = until - asyncio.get_running_loop().time()
-            if (failed and left <= 0) or (server in failed and failed[server].rcode):
-                continue
-            answer = await self._from(server, name, kind, left)
-            if answer.failure is None:
-                return answer
-            failed.setdefault(server, answer)
-        return max(failed.values(), key=lambda answer: bool(answer.rcode))
-
-    def _servers(self) -> tuple[Server, ...]:
-        if self.options.resolver:
-            return tuple(Server(*server) for server in self.options.resolver)
-        from probe.net.query import system_servers
-
-        return system_servers()[:SERVERS]
-
-    async def _from(self, server: Server, name: str, kind: str, seconds: float) -> Answer:
-        from probe.net.query import ask
-
-        wait = max(min(ATTEMPT, seconds), 0)
-        question = f"{name} {kind}"
-        try:
-            answer = await ask(server, name, kind, wait)
-            if answer.rcode in {"NOERROR", "NXDOMAIN"}:
-                return replace(answer, dnssec=await self._dnssec(server, wait, ad=answer.ad))
-            bogus = answer.rcode == "SERVFAIL" and await self._answers_unvalidated(server, name, kind, wait)
-        except TimeoutError:
-            text = f"no answer to {question} from {server} in {wait:.3g} s"
-        except OSError as problem:
-            text = f"no answer to {question} from {server}: {problem.strerror or problem}"
-        except ValueError as problem:
-            text = f"{problem}, to {question}, from {server}"
-        else:
-            why = "; the records come when it is told not to validate them (CD)" if bogus else ""
-            failure = unresolved(f"{answer.rcode} for {question}, says {server}{why}", f"rcode:{answer.rcode}")
-            return replace(answer, dnssec=Dnssec.BOGUS if bogus else Dnssec.UNKNOWN, failure=failure)
-        return Answer(server, failure=unresolved(text))
-
-    async def _answers_unvalidated(self, server: Server, name: str, kind: str, seconds: float) -> bool:
-        """The answer comes when the resolver is told not to validate (CD, RFC 4035 §3.2.2)."""
-        from probe.net.query import ask
-
-        try:
-            return (await ask(server, name, kind, seconds, cd=True)).rcode in {"NOERROR", "NXDOMAIN"}
-        except (OSError, ValueError):  # TimeoutError is an OSError
-            return False
-
-    async def _dnssec(self, server: Server, seconds: float, *, ad: bool) -> Dnssec:
-        """What its word is worth: AD from afar may have been set on the way (RFC 7672 §2.1)."""
-        if not (self.options.trust_ad or is_loopback(server)):
-            return Dnssec.UNKNOWN
-        if ad:
-            return Dnssec.SECURE
-        return Dnssec.INSECURE if await self._validates(server, seconds) else Dnssec.UNKNOWN
-
-    async def _validates(self, server: Server, seconds: float) -> bool:
-        """It says AD of the root, which is signed; one that never says it tells nothing by its silence."""
-        word: bool = await asyncio.shield(self._once((server, "."), self._root_is_signed(server, seconds)))
-        return word
-
-    async def _root_is_signed(self, server: Server, seconds: float) -> bool:
-        from probe.net.query import ask
-
-        try:
-            return (await ask(server, ".", "NS", seconds)).ad
-        except (OSError, ValueError):
-            return False
+    def _keep(self, key: Key, answer: Answer) -> None:
+        self._known[key] = (asyncio.get_running_loop().time(), answer)
+        self._known.move_to_end(key)
+        while len(self._known) > MOST_KEPT:
+            self._known.popitem(last=False)
 
 
+def _too_late(name: str, kind: str, seconds: float) -> Answer:
+    return Answer(failure=unresolved(f"no answer to {name} {kind} in {seconds:.3g} s", NO_ANSWER))
+
+
+@lru_cache(1024)
 def unaskable(name: str) -> str:
     """Say why DNS is not asked for this name; "" where it is."""
     if address_of(name):
@@ -143,6 +160,8 @@ def unaskable(name: str) -> str:
     label = name.rpartition(".")[2]
     if label in NEVER_ASKED:
         return f"{name} is {NEVER_ASKED[label]}; DNS is not asked for it"
-    from probe.net.query import is_name
-
-    return "" if is_name(name) else "it is no name that DNS could have (RFC 1035 §2.3.4)"
+    try:
+        octets_of(name)
+    except ValueError:
+        return "it is no name that DNS could have (RFC 1035 §2.3.4)"
+    return ""

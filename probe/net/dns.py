@@ -9,10 +9,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Self
 
 from probe.model import Dnssec, Domain, Failure, Mx, Observation, Protocol, Stage, TlsaAnswer, Trouble
-from probe.net.answers import THIS_COMPUTER, Answers, unaskable, unresolved
-from probe.net.resolve import Resolved, address_of, host_name, resolve
+from probe.net.answers import THIS_COMPUTER, Answers, unaskable
+from probe.net.resolve import Resolved, address_of, host_name, in_hosts_file, resolve
+from probe.net.resolvers import unresolved
 from probe.net.servers import Answer, DnsOptions
 from probe.pki.names import is_host_name
 
@@ -22,19 +24,41 @@ MOST_RECORDS = 50
 """TLSA or TXT records of one name that are kept."""
 MX_TIMEOUT = 5.0
 """Seconds for the MX of a name that gave no connection; the answer only refines the word for the trouble."""
-FAMILIES: Mapping[int, tuple[str, ...]] = {0: ("AAAA", "A"), 4: ("A",), 6: ("AAAA",)}
+KINDS: Mapping[int, tuple[str, ...]] = {0: ("AAAA", "A"), 4: ("A",), 6: ("AAAA",)}
 _WORST_FIRST = (Dnssec.BOGUS, Dnssec.UNKNOWN, Dnssec.INSECURE, Dnssec.SECURE)
 
 
 @dataclass(slots=True)
 class Dns:
-    """The questions of one run; the same question is asked once."""
+    """The questions of one run; the same question is asked once in a while.
+
+    A run of many questions takes it as a context, and then its sockets stay open from the first one to the end.
+    Otherwise a socket is open only while somebody waits for an answer.
+    """
 
     options: DnsOptions = field(default_factory=DnsOptions)
     answers: Answers = field(init=False)
+    _hosts: dict[str, tuple[str, ...]] | None = None
 
     def __post_init__(self) -> None:
         self.answers = Answers(self.options)
+
+    async def __aenter__(self) -> Self:
+        """Keep sockets open between questions."""
+        self.answers.resolvers.kept = True
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close them."""
+        self.close()
+
+    def close(self) -> None:
+        """Keep no socket open any longer; each is closed once nobody waits there."""
+        self.answers.resolvers.close()
+
+    async def alive(self, seconds: float) -> bool:
+        """Whether any server answers at all, whatever it says."""
+        return await self.answers.alive(seconds)
 
     async def mail_hosts(self, domain: str, seconds: float) -> Domain:
         """The mail hosts of a domain (RFC 5321 §5.1), or why there are none."""
@@ -59,7 +83,7 @@ class Dns:
 
     async def _implicit(self, known: Domain, seconds: float) -> Domain:
         """Without MX the domain itself is its mail host, if it has an address."""
-        answers = await self._of_kinds(known.name, FAMILIES[0], seconds)
+        answers = await self.answers.each(known.name, KINDS[0], seconds)
         if any(answer.records for answer in answers):
             return replace(known, mx=(Mx(0, known.name),), implicit=True)
         none = Failure(Trouble.NO_MX, f"no MX and no address, says {known.resolver}")
@@ -69,27 +93,39 @@ class Dns:
         """Say where the CNAME of a mail host leads; what is no host name is never asked for."""
         if not is_host_name(mx.host):
             return mx
-        return replace(mx, alias_of=_canonical(await self._of_kinds(mx.host, FAMILIES[0], seconds)))
+        return replace(mx, alias_of=_canonical(await self.answers.each(mx.host, KINDS[0], seconds)))
 
     async def addresses(self, host: str, family: int, seconds: float) -> Resolved:
         """Addresses of a host; ``family`` is 0 (any), 4 or 6.
 
         The system is asked, so that its hosts file counts; where a resolver was named, that one alone.
+        With ``direct`` the hosts file is read once, and a name that is not in it is asked of the system's servers.
         """
         clock = _clock(seconds)
-        if not self.options.resolver or address_of(host) or unaskable(host):
+        if listed := self._listed(host, family):
+            return Resolved(listed)
+        if not (self.options.resolver or self.options.direct) or address_of(host) or unaskable(host):
             found = await resolve(host, family=family, seconds=seconds)
             if found.failure and found.absent:
                 return await self._nowhere(host_name(host), found.failure, clock())
             return found
-        answers = await self._of_kinds(host, FAMILIES[family], seconds)
-        if every := [rdata.address for answer in answers for rdata in answer.records]:
+        answers = await self.answers.each(host, KINDS[family], seconds)
+        if every := {address for answer in answers for address in answer.records}:
             ordered = tuple(sorted(every, key=lambda address: (":" not in address, address)))
             return Resolved(ordered, partly=_first_failure(answers))
         if failure := _first_failure(answers):
             return Resolved(failure=failure)
         none = _no_such_name(answers[0], host) or unresolved(f"no address for {host}, says {answers[0].resolver}")
         return await self._nowhere(host, none, clock())
+
+    def _listed(self, host: str, family: int) -> tuple[str, ...]:
+        """What the hosts file says, where it is ours to read."""
+        if self.options.resolver or not self.options.direct:
+            return ()
+        if self._hosts is None:
+            self._hosts = in_hosts_file()
+        versions = {0: (4, 6)}.get(family, (family,))
+        return tuple(known for known in self._hosts.get(host, ()) if (6 if ":" in known else 4) in versions)
 
     async def _nowhere(self, name: str, failure: Failure, seconds: float) -> Resolved:
         """Say of a name without address that it wants no mail: one MX, the root (RFC 7505 §3); else note its hosts."""
@@ -109,7 +145,7 @@ class Dns:
     async def txt(self, name: str, seconds: float) -> tuple[tuple[str, ...], Failure | None, Dnssec]:
         """TXT records, each as one text whose characters are its octets; that there is none is no failure."""
         answer = await self.answers.of(name, "TXT", seconds)
-        texts = sorted(b"".join(rdata.strings).decode("latin-1") for rdata in answer.records)
+        texts = sorted(set(answer.records))
         return tuple(texts[:MOST_RECORDS]), answer.failure, answer.dnssec
 
     async def tlsa(self, host: str, port: int, mx_dnssec: Dnssec | None, seconds: float) -> TlsaAnswer:
@@ -121,7 +157,7 @@ class Dns:
         known = TlsaAnswer(f"_{port}._tcp.{host}", mx_dnssec=mx_dnssec)
         if not is_host_name(host) or unaskable(host):
             return known
-        looked = await self._of_kinds(host, FAMILIES[0], seconds)
+        looked = await self.answers.each(host, KINDS[0], seconds)
         known = replace(known, address_dnssec=_weakest(looked), resolver=looked[0].resolver)
         if failure := _first_failure(looked):
             return replace(known, failure=failure)
@@ -141,9 +177,6 @@ class Dns:
         records = sorted(set(answer.records), key=lambda record: record.text)
         failure = None if known.address_dnssec is Dnssec.INSECURE else answer.failure
         return replace(known, records=tuple(records[:MOST_RECORDS]), dnssec=answer.dnssec, failure=failure)
-
-    async def _of_kinds(self, name: str, kinds: Sequence[str], seconds: float) -> list[Answer]:
-        return await asyncio.gather(*(self.answers.of(name, kind, seconds) for kind in kinds))
 
 
 async def with_mail_hosts(seen: Observation, dns: Dns, seconds: float) -> Observation:
@@ -175,10 +208,7 @@ def _clock(seconds: float) -> Callable[[], float]:
 
 def _ranked(answer: Answer) -> tuple[Mx, ...]:
     """Each once, by preference; those of one preference by name, since servers turn their order."""
-    from probe.net.query import written
-
-    found = {(rdata.preference, written(rdata.exchange)) for rdata in answer.records}
-    return tuple(Mx(preference, host) for preference, host in sorted(found))
+    return tuple(sorted(set(answer.records), key=lambda mx: (mx.preference, mx.host)))
 
 
 def _no_such_name(answer: Answer, name: str) -> Failure | None:

@@ -8,6 +8,7 @@ import ipaddress
 import socket
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 from probe.model import Failure, Trouble
 
@@ -15,6 +16,11 @@ FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
 
 NO_ADDRESS = frozenset({socket.EAI_NONAME, socket.EAI_NODATA, socket.EAI_ADDRFAMILY})
 """The resolver answered that there is none; any other word means that it could not tell."""
+
+NO_ANSWER = "dns:no-answer"
+"""Symptom of a failure: nobody answered, as against a server that says no."""
+HOSTS = Path("/etc/hosts")
+LONGEST_HOSTS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,8 @@ def host_name(text: str) -> str:
 
 def address_of(text: str) -> str | None:
     """The address that an address or an address literal names, in its usual spelling; None for anything else."""
+    if text[-1:].isalpha() and ":" not in text:  # most names, and told so ten times as fast
+        return None
     inner = text[1:-1] if text[:1] + text[-1:] == "[]" else text
     inner = inner[5:] if inner[:5].lower() == "ipv6:" else inner
     try:
@@ -85,7 +93,9 @@ async def _resolve(name: str, family: int, seconds: float) -> Resolved:
         async with asyncio.timeout(seconds):
             return Resolved(await system_addresses(name, FAMILIES[family]))
     except TimeoutError:
-        return Resolved(failure=Failure(Trouble.UNRESOLVED, f"no answer from the resolver in {seconds:.3g} s"))
+        return Resolved(
+            failure=Failure(Trouble.UNRESOLVED, f"no answer from the resolver in {seconds:.3g} s", (NO_ANSWER,))
+        )
     except OSError as error:
         failure = Failure(Trouble.UNRESOLVED, error.strerror or str(error))
         return Resolved(failure=failure, absent=error.errno in NO_ADDRESS and not address_of(name))
@@ -111,6 +121,25 @@ async def system_addresses(name: str, family: int = socket.AF_UNSPEC) -> tuple[s
 
     threading.Thread(target=ask, daemon=True).start()
     return await answer
+
+
+def in_hosts_file() -> dict[str, tuple[str, ...]]:
+    """The names of the system's hosts file, in lower case, with their addresses (hosts(5)); {} where there is none.
+
+    No more than ``LONGEST_HOSTS`` characters of it are read.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    try:
+        with HOSTS.open(encoding="utf-8", errors="replace") as file:
+            lines = file.read(LONGEST_HOSTS).splitlines()
+    except OSError:
+        return {}
+    for line in lines:
+        address, *names = line.partition("#")[0].split() or [""]
+        if known := address_of(address):
+            for name in names:
+                found[name.lower()] = (*found.get(name.lower(), ()), known)
+    return found
 
 
 def _settle(answer: asyncio.Future[tuple[str, ...]], outcome: tuple[str, ...] | OSError) -> None:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import dns.flags
-import dns.resolver
 import pytest
 from net.fake_dns import Resolver, Says, Zone, resolver
 
@@ -28,7 +27,7 @@ from probe.model import (
     TlsaAnswer,
     Trouble,
 )
-from probe.net import answers, query
+from probe.net import answers, packet, resolvers, servers
 from probe.net import dns as module
 from probe.net.answers import Answers
 from probe.net.dns import MOST_HOSTS, MOST_RECORDS, Dns, hosts_of, with_mail_hosts
@@ -128,16 +127,29 @@ def test_no_mail_is_said_or_is_so(here: Resolver) -> None:
     assert dangling.symptoms == ("rcode:NXDOMAIN",)
 
 
+NOBODY = ("dns:no-answer",)
 FAULTS: dict[str, tuple[list[str] | Says, str, tuple[str, ...]]] = {
     "SERVFAIL": (Says(rcode="SERVFAIL"), "SERVFAIL for x.example MX, says 127.0.0.1:PORT", ("rcode:SERVFAIL",)),
     "REFUSED": (Says(rcode="REFUSED"), "REFUSED for x.example MX, says 127.0.0.1:PORT", ("rcode:REFUSED",)),
     "FORMERR": (Says(rcode="FORMERR"), "FORMERR for x.example MX, says 127.0.0.1:PORT", ("rcode:FORMERR",)),
-    "silence": (Says(manner="silence"), "no answer to x.example MX from 127.0.0.1:PORT in 0.15 s", ()),
-    "hang up": (Says(manner="hang up"), "no answer to x.example MX from 127.0.0.1:PORT: it hung up", ()),
-    "silent over TCP": (Says(["1 a."], manner="tcp silence"), "no answer to x.example MX from 127.0.0.1:PORT in", ()),
-    "garbage": (Says(manner="garbage"), "an answer that cannot be read", ()),
-    "wrong id": (Says(["10 mx.example."], manner="wrong id"), "an answer that cannot be read", ()),
-    "wrong question": (Says(["10 mx.example."], manner="wrong question"), "an answer that cannot be read", ()),
+    "silence": (Says(manner="silence"), "no answer to x.example MX from 127.0.0.1:PORT in 0.15 s", NOBODY),
+    "hang up": (Says(manner="hang up"), "no answer to x.example MX from 127.0.0.1:PORT: it hung up", NOBODY),
+    "silent over TCP": (
+        Says(["1 a."], manner="tcp silence"),
+        "no answer to x.example MX from 127.0.0.1:PORT in",
+        NOBODY,
+    ),
+    "garbage": (Says(manner="garbage"), "no answer to x.example MX from 127.0.0.1:PORT in", NOBODY),
+    "wrong id": (
+        Says(["10 mx.example."], manner="wrong id"),
+        "no answer to x.example MX from 127.0.0.1:PORT in",
+        NOBODY,
+    ),
+    "wrong question": (
+        Says(["10 mx.example."], manner="wrong question"),
+        "no answer to x.example MX from 127.0.0.1:PORT in",
+        NOBODY,
+    ),
     "cut": (Says(["10 mx.example."], manner="cut"), "an answer that cannot be read", ()),
     "malformed": (["\\# 1 00"], "an answer that cannot be read", ()),
 }
@@ -147,7 +159,7 @@ FAULTS: dict[str, tuple[list[str] | Says, str, tuple[str, ...]]] = {
 def test_a_fault_is_named(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rcode, or what else went wrong, and which resolver it was; within the time, and without an exception."""
     answer, text, symptoms = FAULTS[fault]
-    monkeypatch.setattr(answers, "ATTEMPT", 0.15)
+    monkeypatch.setattr(resolvers, "ATTEMPT", 0.15)
     with resolver({"x.example": answer}) as here:
         began = time.monotonic()
         seen = of_domain(here, "x.example", 0.3)
@@ -163,7 +175,7 @@ def test_a_loop_of_aliases_ends(here: Resolver) -> None:
     """However long the resolver follows it."""
     seen = of_domain(here, "loop.example")
     assert seen.failure
-    assert "cannot be read (The CNAME chain is too long.), to loop.example MX" in seen.failure.text
+    assert "cannot be read (the CNAME chain is too long), to loop.example MX" in seen.failure.text
     looped = told(here, lambda dns: dns.addresses("loop.example", 0, 5))
     assert looped.failure
     assert looped.addresses == ()
@@ -171,7 +183,7 @@ def test_a_loop_of_aliases_ends(here: Resolver) -> None:
 
 def test_an_answer_lost_on_the_way_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """UDP may lose one; one that is too long comes over TCP."""
-    monkeypatch.setattr(answers, "ATTEMPT", 0.3)
+    monkeypatch.setattr(resolvers, "ATTEMPT", 0.3)
     lost = iter([True])
     with resolver({"x.example MX": "1 mx.example.", "long.example TXT": Says(['"x"'], manner="truncated")}) as here:
         answer = here.answer
@@ -248,25 +260,25 @@ def test_special_names_are_never_asked(here: Resolver) -> None:
 
 
 def test_no_resolver_is_known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """/etc/resolv.conf is not there, is empty, or is no text: a failure with a name."""
+    """/etc/resolv.conf is not there, names none, or is no text: a failure with a name, and nobody is alive."""
     binary, empty = tmp_path / "binary", tmp_path / "empty"
     binary.write_bytes(b"nameserver \xff\xfe\n")
-    empty.write_text("search example.com\n")
-    real = dns.resolver.Resolver
+    empty.write_text("search example.com\nnameserver\nnameserver example.com\n")
     for path in (tmp_path / "none", empty, binary):
-        monkeypatch.setattr(query, "configured", lambda path=path: real(filename=str(path)))
+        monkeypatch.setattr(servers, "RESOLV_CONF", path)
         seen = asyncio.run(Dns().mail_hosts("x.example", 1))
         assert seen.failure
         assert seen.failure.text.startswith("no DNS server is known: ")
+        assert not asyncio.run(Dns().alive(1))
 
 
 def test_the_systems_resolver_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Its first three, no search list."""
+    """Its first three, no search list; comments are none, and an address of a link has its interface."""
     file = tmp_path / "resolv.conf"
-    file.write_text("search example.com\n" + "".join(f"nameserver 127.0.0.{n}\n" for n in range(1, 6)))
-    real = dns.resolver.Resolver
-    monkeypatch.setattr(query, "configured", lambda: real(filename=str(file)))
-    assert [str(server) for server in query.system_servers()] == [f"127.0.0.{n}" for n in range(1, 6)]
+    named = "".join(f"nameserver 127.0.0.{n} # n\n" for n in range(1, 6))
+    file.write_text(f"search example.com\n# nameserver 192.0.2.1\n nameserver fe80::1%lo\n{named}")
+    monkeypatch.setattr(servers, "RESOLV_CONF", file)
+    assert [str(server) for server in servers.system_servers()] == ["fe80::1%lo", "127.0.0.1", "127.0.0.2"]
 
 
 def test_signatures_are_asked_for(here: Resolver) -> None:
@@ -277,7 +289,7 @@ def test_signatures_are_asked_for(here: Resolver) -> None:
     assert asked.flags & dns.flags.RD
     assert not asked.flags & dns.flags.CD
     assert asked.ednsflags & dns.flags.DO
-    assert asked.payload == query.PAYLOAD
+    assert asked.payload == packet.PAYLOAD
 
 
 def test_each_question_once(here: Resolver) -> None:
@@ -316,7 +328,7 @@ def test_impatience_of_one_is_not_anothers(monkeypatch: pytest.MonkeyPatch) -> N
             return hasty, await patient
 
         hasty, patient = told(here, run)
-        assert hasty.failure == Failure(Trouble.UNRESOLVED, "no answer to x.example MX in 0.05 s")
+        assert hasty.failure == Failure(Trouble.UNRESOLVED, "no answer to x.example MX in 0.05 s", NOBODY)
         assert [mx.host for mx in patient.mx] == ["mx.example"]
 
 
@@ -326,7 +338,7 @@ def test_whom_to_believe(monkeypatch: pytest.MonkeyPatch, trust: bool) -> None:
     with resolver(A_ZONE, signed=["example.com"]) as here:
         assert of_domain(here, "example.com").dnssec is Dnssec.SECURE
         assert of_domain(here, "implicit.example").dnssec is Dnssec.INSECURE
-        monkeypatch.setattr(answers, "is_loopback", lambda _: False)
+        monkeypatch.setattr(resolvers, "is_loopback", lambda _: False)
         signed = told(here, lambda dns: dns.mail_hosts("example.com", 5), trust_ad=trust)
         unsigned = told(here, lambda dns: dns.mail_hosts("null.example", 5), trust_ad=trust)
         expected = (Dnssec.SECURE, Dnssec.INSECURE) if trust else (Dnssec.UNKNOWN, Dnssec.UNKNOWN)

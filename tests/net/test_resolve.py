@@ -134,7 +134,7 @@ def test_resolver_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
         return first, await resolve("mx.example", seconds=0.05)
 
     monkeypatch.setattr(socket, "getaddrinfo", never)
-    late = Resolved(failure=Failure(Trouble.UNRESOLVED, "no answer from the resolver in 0.05 s"))
+    late = Resolved(failure=Failure(Trouble.UNRESOLVED, "no answer from the resolver in 0.05 s", ("dns:no-answer",)))
     assert (late, late) == asyncio.run(both())
     ended.clear()
     release.set()
