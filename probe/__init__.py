@@ -28,7 +28,7 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False  # what typing's constant says, without the price of importing typing for --help
 if TYPE_CHECKING:
-    from probe.api import acheck, analyze, check, explain, problems
+    from probe.api import acheck, analyze, check, explain, problems, sweep
     from probe.judgement import Options
     from probe.message import Message
     from probe.model import (
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         Target,
     )
     from probe.net.cache import Cache
+    from probe.net.manners import Manners
 
 __all__ = [
     "Cache",
@@ -50,6 +51,7 @@ __all__ = [
     "Chain",
     "EndpointReport",
     "Finding",
+    "Manners",
     "Message",
     "Observation",
     "Options",
@@ -63,12 +65,14 @@ __all__ = [
     "check",
     "explain",
     "problems",
+    "sweep",
 ]
 
 
 _HOME = {
-    **dict.fromkeys(("acheck", "analyze", "check", "explain", "problems"), "api"),
+    **dict.fromkeys(("acheck", "analyze", "check", "explain", "problems", "sweep"), "api"),
     "Cache": "net.cache",
+    "Manners": "net.manners",
     "Message": "message",
     "Options": "pipeline",
 }

@@ -1,4 +1,4 @@
-"""The library: ``check`` a mail server, ``analyze`` certificates, ``explain`` a text, find the ``problems`` in a log.
+"""The library: ``check`` a server, ``sweep`` over many, ``analyze`` certificates, ``explain`` a text or find ``problems``.
 
 from probe import Options, analyze, check
 
@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ from probe.targets import target_of
 if TYPE_CHECKING:
     from probe.judgement import Options
     from probe.message import Message
+    from probe.net.manners import Manners
 
 
 def check(host: str | Target, options: Options | None = None) -> Report:
@@ -44,8 +46,56 @@ async def acheck(host: str | Target, options: Options | None = None) -> Report:
     from probe.judgement import Options
     from probe.pipeline import probe_host
 
-    target = host if isinstance(host, Target) else target_of(host)
-    return await probe_host(target, options or Options())
+    return await probe_host(_target(host), options or Options())
+
+
+async def sweep(
+    targets: Iterable[str | Target] | AsyncIterable[str | Target],
+    options: Options | None = None,
+    *,
+    concurrency: int = 200,
+    manners: Manners | None = None,
+) -> AsyncGenerator[Report, None]:
+    """Probe many mail servers politely, and yield each report as it is done, in no order.
+
+    ``targets`` are what ``check`` takes; they are read as they are needed, and nothing is begun while four times
+    ``concurrency`` reports are under way or wait to be taken. One connection at a time goes to an address, four to an
+    operator, a tenth of a second apart, unless ``manners`` say otherwise. Closing the generator ends everything that is
+    under way. Raises ValueError for a target that is none, once those before it are done, and
+    ``probe.net.outage.Halted`` where this computer, its network or its resolver fails.
+    """
+    from probe.judgement import Options
+    from probe.net.manners import PAUSE, PER_OPERATOR, Manners
+    from probe.pipeline import sweep as swept
+
+    chosen = options or Options()
+    polite = manners or Manners(
+        concurrency,
+        per_operator=PER_OPERATOR,
+        pause=PAUSE,
+        allow_private=chosen.allow_private,
+        patient=True,
+    )
+    async with aclosing(swept(_understood(targets), chosen, polite, concurrency * AHEAD)) as reports:
+        async for report in reports:
+            yield report
+
+
+AHEAD = 4
+"""Targets in hand for each connection: those that wait for a busy operator must not keep others waiting."""
+
+
+def _understood(
+    targets: Iterable[str | Target] | AsyncIterable[str | Target],
+) -> Iterable[Target] | AsyncIterable[Target]:
+    """Read what names a target."""
+    if isinstance(targets, AsyncIterable):
+        return (_target(word) async for word in targets)
+    return map(_target, targets)
+
+
+def _target(word: str | Target) -> Target:
+    return word if isinstance(word, Target) else target_of(word)
 
 
 def analyze(

@@ -19,6 +19,7 @@ from datetime import datetime
 from math import inf
 from typing import TYPE_CHECKING
 
+from probe.judge import Judge
 from probe.judgement import Options, chain_of, judged, moment_of, of_list, report_of_survey
 from probe.material import Material
 from probe.model import (
@@ -84,22 +85,20 @@ async def sweep(
     from probe.net.servers import DnsOptions
     from probe.net.survey import survey
 
-    network = options.network or ObserveOptions()
-    dns, private = Dns(options.dns or DnsOptions()), options.allow_private
-    hosts, fetches, outage = Hosts(), Fetches(allow_private=private), Outage(dns)
+    network, private, judge = options.network or ObserveOptions(), options.allow_private, Judge(options)
+    dns, hosts = Dns(replace(options.dns or DnsOptions(), direct=True)), Hosts()
+    fetches, outage = Fetches(allow_private=private), Outage(dns)
 
     async def examined(target: Target) -> Report:
         seen = await survey(target, network, dns, options.breadth, allow_private=private, manners=manners, hosts=hosts)
         await outage.refuse(seen)
-        return report_of_survey(await completed(seen, options, fetches=fetches), options)
+        if seen.domain or any(one.presented and judge.chain(one).frontier for one in seen.observations):
+            seen = await completed(seen, options, fetches=fetches)
+        return judge.report(seen)
 
-    try:
-        async with aclosing(overlapped(targets, examined, most)) as reports:
-            async for report in reports:
-                yield report
-    finally:
-        await hosts.close()
-        await fetches.close()
+    async with dns, hosts, fetches, aclosing(overlapped(targets, examined, most)) as reports:
+        async for report in reports:
+            yield report
 
 
 async def _presenting(seen: Survey, network: ObserveOptions) -> Survey:

@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "across": {"model", "catalogue", "rules", "wording"},
     "judgement": {"model", "material", "catalogue", "pki", "rules", "wording", "across"},
     "judge": {"model", "pki", "rules", "across", "judgement"},
-    "pipeline": {"model", "material", "pki", "rules", "net", "judgement"},
+    "pipeline": {"model", "material", "pki", "rules", "net", "judgement", "judge"},
     "targets": {"model"},
     "lists": {"model", "targets"},
     "results": {"model"},

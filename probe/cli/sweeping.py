@@ -99,7 +99,14 @@ def _targets(arguments: Namespace) -> Iterator[Target]:
 def _manners(arguments: Namespace) -> Manners:
     from probe.net.manners import Manners
 
-    return Manners(arguments.concurrency, patient=True)
+    return Manners(
+        arguments.concurrency,
+        per_operator=arguments.per_operator,
+        pause=arguments.pause,
+        rate=arguments.rate,
+        allow_private=arguments.allow_private,
+        patient=True,
+    )
 
 
 async def _swept(targets: Iterator[Target], options: Options, manners: Manners, arguments: Namespace) -> int:

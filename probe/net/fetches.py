@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import Self
 
 from probe.model import Fetch
 from probe.net.issuers import HOPS, SECONDS, Budget, fetch_issuers
@@ -36,7 +37,10 @@ class Fetches:
             self._tasks.popitem(last=False)
         return task
 
-    async def close(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         """End the requests that are under way."""
         for task in self._tasks.values():
             task.cancel()

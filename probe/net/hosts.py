@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Self
 
 from probe.model import Survey, Target
 
@@ -36,7 +36,10 @@ class Hosts:
         for host in [host for host, task in self._tasks.items() if task.done()][: len(self._tasks) - self._most]:
             del self._tasks[host]
 
-    async def close(self) -> None:
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
         """End the looks that are under way."""
         for task in self._tasks.values():
             task.cancel()

@@ -7,6 +7,7 @@ import os
 
 from probe.model import Failure, Survey
 from probe.net.dns import Dns
+from probe.net.resolve import NO_ANSWER
 
 OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.ENETDOWN})
 """Errors of connect(2) and socket(2) that say nothing of the server."""
@@ -33,6 +34,8 @@ class Outage:
         for failure in failures:
             if number := _ours(failure):
                 raise Halted(f"This computer can open no more connections: {os.strerror(number)}.")
+            if NO_ANSWER in failure.symptoms and not await self._dns.alive(RESOLVER_SECONDS):
+                raise Halted(f"The resolver answers no more: {failure.text}.")
 
 
 def _ours(failure: Failure) -> int:

@@ -108,7 +108,7 @@ def hush(context: SSL.Context) -> None:
             logged(ssl, line)
 
     quick: Any = context
-    quick._hushed = ffi.callback("void (*)(const SSL *, int, int)", tell)
-    quick._hushed_log = ffi.callback("void (*)(const SSL *, const char *)", log)
-    LIBRARY.SSL_CTX_set_info_callback(quick._context, quick._hushed)
-    LIBRARY.SSL_CTX_set_keylog_callback(quick._context, quick._hushed_log)
+    quick._hushed = ffi.callback("void (*)(const SSL *, int, int)", tell)  # noqa: SLF001
+    quick._hushed_log = ffi.callback("void (*)(const SSL *, const char *)", log)  # noqa: SLF001
+    LIBRARY.SSL_CTX_set_info_callback(quick._context, quick._hushed)  # noqa: SLF001
+    LIBRARY.SSL_CTX_set_keylog_callback(quick._context, quick._hushed_log)  # noqa: SLF001
