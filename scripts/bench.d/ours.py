@@ -26,30 +26,44 @@ def main(job: Job) -> None:
 
 async def swept(job: Job, targets: list[str]) -> int:
     """Probe all targets, so many at once, and count those that were reached and found in order."""
-    from probe.judgement import Options, report_of_survey
-    from probe.model import Stage, Target
-    from probe.net.dns import Dns
+    from probe.api import sweep
+    from probe.judgement import Options
+    from probe.model import Target
+    from probe.net.manners import Manners
     from probe.net.observe import ObserveOptions
+    from probe.pki.anchors import from_path
+    from probe.render.json import line
+
+    if job.what == "look":
+        return await looked(job, targets)
+    network = ObserveOptions(sni=job.name)
+    root = from_path(Path(job.folder, "root.pem"))
+    options = Options(root, name=job.name, fetch=False, allow_private=True, network=network)
+    manners, done = Manners(job.in_flight, per_operator=4, pause=0.1, patient=True), 0
+    every = (Target(address, job.port) for address in targets)
+    async for report in sweep(every, options, concurrency=job.in_flight, manners=manners):
+        done += report.status == "ok" and bool(line(report))
+    return done
+
+
+async def looked(job: Job, targets: list[str]) -> int:
+    """Look at all targets and judge nothing: what the sweep does before it judges."""
+    from probe.model import Stage, Survey, Target
+    from probe.net.dns import Dns
+    from probe.net.manners import Manners
+    from probe.net.observe import ObserveOptions
+    from probe.net.overlap import overlapped
     from probe.net.servers import DnsOptions
     from probe.net.survey import survey
-    from probe.pki.anchors import from_path
-    from probe.render import json as written
 
-    network = ObserveOptions(sni=job.name)
-    options = Options(from_path(Path(job.folder, "root.pem")), name=job.name, fetch=False, allow_private=True)
-    dns, waiting, done = Dns(DnsOptions()), iter(targets), 0
+    network, dns, done = ObserveOptions(sni=job.name), Dns(DnsOptions()), 0
+    manners = Manners(job.in_flight, per_operator=4, pause=0.1, patient=True)
 
-    async def worker() -> None:
-        nonlocal done
-        for address in waiting:
-            seen = await survey(Target(address, job.port), network, dns, allow_private=True)
-            if job.what == "look":
-                done += all(one.stage is Stage.DONE and one.presented for one in seen.observations)
-                continue
-            report = report_of_survey(seen, options)
-            done += report.status == "ok" and bool(written.text([report]))
+    async def look(address: str) -> Survey:
+        return await survey(Target(address, job.port), network, dns, allow_private=True, manners=manners)
 
-    await asyncio.gather(*(worker() for _ in range(job.in_flight)))
+    async for seen in overlapped(targets, look, job.in_flight * 4):
+        done += all(one.stage is Stage.DONE and one.presented for one in seen.observations)
     return done
 
 
