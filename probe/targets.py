@@ -123,21 +123,25 @@ def _name(host: str) -> str:
     """The name as the DNS has it, or the address in its shortest form."""
     if not host.strip("."):
         raise ValueError(f"There is no host name in it. {_EXAMPLES}")
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
+    address = _address(host)
+    if address is None:
         return _host_name(host)
     if not _ZONE.match(getattr(address, "scope_id", None) or ""):
         raise ValueError(f'"{shown(host)}" names no network interface behind its "%". {_EXAMPLES}')
     return str(address)
 
 
-def _is_address(name: str) -> bool:
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    if ":" not in name and not name[-1:].isdecimal():
+        return None  # told without an exception, which costs a long list more than all the rest
     try:
-        ipaddress.ip_address(name)
+        return ipaddress.ip_address(name)
     except ValueError:
-        return False
-    return True
+        return None
+
+
+def _is_address(name: str) -> bool:
+    return _address(name) is not None
 
 
 def _host_name(host: str) -> str:

@@ -18,9 +18,9 @@ LONGEST_FIELD = 2048
 _SEVERAL = re.compile(r'[,;\t"]')
 _COMMENT = re.compile(r"\s#.*", re.DOTALL)
 _QUOTED = re.compile(r'"[^"]*"')
-_HEADINGS = frozenset(
-    "host hosts hostname domain domains domainname fqdn name dnsname commonname namevalue ip ipaddress address addr "
-    "saddr daddr target url email rank globalrank id".split()
+_HEADINGS = re.compile(
+    "hosts?|hostname|domains?|domainname|fqdn|name|dnsname|commonname|namevalue|ip|ipaddress|addr|address|saddr|daddr"
+    "|target|url|email|rank|globalrank|id"
 )
 """What columns of hosts, and the columns beside them, are called: Tranco, Majestic, crt.sh, ZMap, inventories."""
 
@@ -43,7 +43,7 @@ def is_blank(text: str) -> bool:
 def is_header(text: str) -> bool:
     """Tell whether the first line plainly is a header: it has a usual name of a column, and nothing like a host."""
     words = [re.sub(r"[\W_]", "", field).lower() for field in fields(text, _delimiter(text))]
-    return not _HEADINGS.isdisjoint(words) and not re.search(r"[.:@]", text)
+    return any(map(_HEADINGS.fullmatch, words)) and not re.search(r"[.:@]", text)
 
 
 def column_of(wanted: str | int, first: str) -> tuple[Column, bool]:
@@ -63,13 +63,13 @@ def column_of(wanted: str | int, first: str) -> tuple[Column, bool]:
 
 
 def fields(text: str, delimiter: str) -> Sequence[str]:
-    """Take a line apart; quotes are RFC 4180's."""
+    """Take a line apart; quotes are RFC 4180's, where they can be read at all."""
     if '"' not in text:
         return text.split(delimiter)
     try:
         return next(csv.reader([text], delimiter=delimiter), [])
-    except csv.Error as problem:
-        raise ValueError(f"The quotes in this line cannot be read ({problem}).") from None
+    except csv.Error:
+        return text.split(delimiter)
 
 
 def in_column(text: str, column: Column, understood: Understood) -> Target:
@@ -92,7 +92,10 @@ def in_line(text: str, understood: Understood) -> Target:
     if not _SEVERAL.search(text):
         return _bounded(text, understood)
     word = None
-    for field in filter(None, map(str.strip, fields(text, _delimiter(text)))):
+    several = fields(text, _delimiter(text)) if '"' in text else _SEVERAL.split(text)
+    for field in map(str.strip, several):
+        if not field or field.isdecimal():
+            continue
         try:
             target = _bounded(field, understood)
         except ValueError:

@@ -51,10 +51,10 @@ class File:
         bounds = [self.start]
         for wanted in range(self.start + step, self.end, step):
             if wanted > bounds[-1]:  # else a long line has gone beyond it
-                bounds.append(replace(self, start=wanted - 1)._second_line())
+                bounds.append(replace(self, start=wanted - 1).second_line())
         return [replace(self, start=start, end=end) for start, end in pairwise([*bounds, self.end]) if start < end]
 
-    def _second_line(self) -> int:
+    def second_line(self) -> int:
         """Where the line begins behind the first end of a line."""
         at = self.start
         for piece in self.pieces(SMALLEST):

@@ -45,7 +45,7 @@ _REFUSED = {
 
 
 class _Peekable(Stream, Protocol):
-    def peek(self, size: int = 0, /) -> bytes:
+    def peek(self, size: int, /) -> bytes:
         """Give what is read next, without reading it; nothing at the end alone."""
 
 
@@ -78,7 +78,7 @@ def unique(targets: Iterable[Target], add: Callable[[str], bool], key: Callable[
 
 def _opened(name: str, called: str) -> io.BufferedReader:
     try:
-        return open(name, "rb")  # noqa: SIM115, PTH123 -- open_list closes it
+        return open(name, "rb")  # noqa: PTH123 -- open_list closes it
     except IsADirectoryError:
         raise ValueError(f"{called} is a folder. Name a file in it.") from None
     except (OSError, ValueError) as problem:
