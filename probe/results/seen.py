@@ -42,4 +42,4 @@ class Seen:
 
 
 def _short(key: str) -> bytes:
-    return blake2b(key.encode("utf-8", "surrogateescape"), digest_size=16).digest()
+    return blake2b(key.encode("utf-8", "surrogatepass"), digest_size=16).digest()
