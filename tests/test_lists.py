@@ -393,6 +393,7 @@ def test_an_archive_that_is_cut_short_is_told(tmp_path: Path) -> None:
         (gzip.compress(b"mx.example.com\n")[:-12], "cannot be read: "),
         (gzip.compress(b""), "is empty"),
     ],
+    ids=["nothing", "comments", "zip", "xls", "zip in gzip", "utf-16", "binary", "no gzip", "cut gzip", "empty gzip"],
 )
 def test_what_is_no_list(tmp_path: Path, content: bytes, why: str) -> None:
     """It is said before the sweep begins, from a file and from a pipe."""

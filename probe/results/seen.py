@@ -12,7 +12,8 @@ KEPT_KIB = 16 << 10
 class Seen:
     """A set of keys, of each 16 bytes of BLAKE2b: two of 10⁸ keys fall together with a probability of 10⁻²³.
 
-    A key costs 7 µs, the five millionth twice that. Threads may use it one at a time. Raises OSError with a sentence where the temporary folder is full.
+    A key costs 7 µs, the five millionth twice that. Threads may use it one at a time. Raises OSError with a sentence
+    where the temporary folder is full.
     """
 
     def __init__(self) -> None:
