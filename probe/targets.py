@@ -98,9 +98,9 @@ def _without_scheme(typed: str) -> tuple[str, tuple[int | None, Protocol | None,
     if url is None:
         return typed, (None, None, None)
     if url["scheme"].lower() not in _SCHEMES:
-        raise ValueError(f'We look at mail servers, and "{_shown(url["scheme"])}://" is none. {_EXAMPLES}')
+        raise ValueError(f'We look at mail servers, and "{shown(url["scheme"])}://" is none. {_EXAMPLES}')
     if url["scheme"].lower().startswith("http") and re.search(r":\d*\Z", url["place"]):
-        raise ValueError(f'"{_shown(typed)}" names the port of a web server. {_EXAMPLES}')
+        raise ValueError(f'"{shown(typed)}" names the port of a web server. {_EXAMPLES}')
     return url["place"], _SCHEMES[url["scheme"].lower()]
 
 
@@ -115,7 +115,7 @@ def _host_and_port(place: str) -> tuple[str, int | None]:
 
 def _port(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 5 and 1 <= int(text) <= 65535):
-        raise ValueError(f'A port is a number from 1 to 65535, not "{_shown(text)}". {_EXAMPLES}')
+        raise ValueError(f'A port is a number from 1 to 65535, not "{shown(text)}". {_EXAMPLES}')
     return int(text)
 
 
@@ -123,29 +123,33 @@ def _name(host: str) -> str:
     """The name as the DNS has it, or the address in its shortest form."""
     if not host.strip("."):
         raise ValueError(f"There is no host name in it. {_EXAMPLES}")
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
+    address = _address(host)
+    if address is None:
         return _host_name(host)
     if not _ZONE.match(getattr(address, "scope_id", None) or ""):
-        raise ValueError(f'"{_shown(host)}" names no network interface behind its "%". {_EXAMPLES}')
+        raise ValueError(f'"{shown(host)}" names no network interface behind its "%". {_EXAMPLES}')
     return str(address)
 
 
-def _is_address(name: str) -> bool:
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    if ":" not in name and not name[-1:].isdecimal():
+        return None  # told without an exception, which costs a long list more than all the rest
     try:
-        ipaddress.ip_address(name)
+        return ipaddress.ip_address(name)
     except ValueError:
-        return False
-    return True
+        return None
+
+
+def _is_address(name: str) -> bool:
+    return _address(name) is not None
 
 
 def _host_name(host: str) -> str:
     labels = _ascii(host.removesuffix(".")).lower().split(".")
     if not all(_LABEL.match(label) for label in labels) or len(".".join(labels)) > 253:
-        raise ValueError(f'"{_shown(host)}" is no host name. {_EXAMPLES}')
+        raise ValueError(f'"{shown(host)}" is no host name. {_EXAMPLES}')
     if labels[-1].isdecimal():
-        raise ValueError(f'"{_shown(host)}" looks like an IPv4 address and is none: that has four numbers up to 255.')
+        raise ValueError(f'"{shown(host)}" looks like an IPv4 address and is none: that has four numbers up to 255.')
     return ".".join(labels)
 
 
@@ -158,10 +162,10 @@ def _ascii(host: str) -> str:
     try:
         return idna.encode(host, uts46=True).decode("ascii")
     except (idna.IDNAError, UnicodeError) as problem:
-        raise ValueError(f'"{_shown(host)}" is no host name (IDNA: {_shown(str(problem))}). {_EXAMPLES}') from None
+        raise ValueError(f'"{shown(host)}" is no host name (IDNA: {shown(str(problem))}). {_EXAMPLES}') from None
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """What was typed, or pasted from who knows where, without anything that a terminal would obey."""
     cut = text if len(text) <= QUOTED else text[: QUOTED - 1] + "…"
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in cut)
