@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from probe.model import Kind, Target
 from probe.render.changes import GONE, NEW, OTHER, VERDICTS
-from probe.render.json import SCHEMA, plain, written
+from probe.render.json import SCHEMA, written
+from probe.render.plain import plain
 from probe.render.sheet import MARKS, Sheet
 from probe.render.verdict import place
 from probe.results.row import parts_of
@@ -114,7 +115,7 @@ def _show_groups(sheet: Sheet, head: str, groups: Sequence[Group], *, verbose: b
     sheet.line((head, "strong"))
     told = len(groups) if verbose else GROUPS
     for group in groups[:told]:
-        counts = ", ".join(f"{HEADS[kind][2]} {group.counts[kind]:,}" for kind in HEADS if kind in group.counts)
+        counts = ", ".join(f"{HEADS[kind][2]} {group.counts[kind]:,}" for kind in HEADS if group.counts[kind])
         sheet.say(f"{sheet.shown(group.name, 40)}: {counts}", first="    ", rest="      ")
     _say_more(sheet, len(groups) - told)
 

@@ -129,7 +129,7 @@ class Compared:
         """Give the CAs, or the software, of targets that something became of; the most moved first."""
         groups: dict[str, Group] = {}
         for name, kind, count in self._link.execute(GROUPS.format(column=column)):
-            groups.setdefault(str(name), Group(str(name), {})).counts[kind] = count
+            groups.setdefault(str(name), Group(str(name), dict.fromkeys(KINDS, 0))).counts[kind] = count
         return sorted(groups.values(), key=lambda group: (-sum(group.counts.values()), group.name))
 
     def __enter__(self) -> Self:

@@ -101,7 +101,7 @@ def test_by_whose_certificates_and_software(both: tuple[Path, Path]) -> None:
     with Compared() as compared:
         read(compared, *both)
         (authority,) = compared.groups("ca")
-        moved = {kind: 1 for kind, hosts in BECAME.items() if hosts}
+        moved = {kind: len(hosts) for kind, hosts in BECAME.items()}
         assert authority == Group("Example", moved)
         assert compared.groups("mta") == [Group("postfix", moved)]
 
