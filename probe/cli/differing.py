@@ -1,11 +1,11 @@
-"""``smtp-chaincheck diff A B``: what changed between two looks that were kept with ``--json``."""
+"""``smtp-chaincheck diff A B``: what changed between two looks that were kept with ``--json``, or two sweeps."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, BinaryIO
 
 from probe.cli.arguments import Parser, UsageError
 from probe.cli.options import add_output
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
     from probe.documents import Document
 
-LIMIT = 256 << 20
-"""Bytes of one file: a report has some 20 KiB, so this is a sweep of ten thousand hosts."""
-USAGE = "smtp-chaincheck diff BEFORE.json AFTER.json [options]"
+USAGE = "smtp-chaincheck diff BEFORE AFTER [options]"
 EXAMPLES = """\
 examples:
   smtp-chaincheck mx.example.com --json > monday.json
@@ -30,6 +28,8 @@ A file holds what --json wrote: one report, several, or one on each line. Hosts
 are compared by name and port, servers by address and by how they were asked.
 Another cipher, another anchor above the chain and newer trust stores of ours do
 not matter; nor do notes that come and go. --verbose tells them, too.
+Of sweeps (a database, or more than 100 lines) it is told who broke, who was
+mended, who does not answer any more, and which findings came and went.
 
 exit codes:
   0  nothing that matters has changed
@@ -45,10 +45,21 @@ All options: smtp-chaincheck diff --help"""
 
 def diff(words: Sequence[str]) -> int:
     """Say what changed between two files of reports; returns the exit code."""
-    from probe.changes import changes
+    from probe.cli.comparing import compare, is_sweep, stream
 
     arguments = _arguments(words)
-    found = changes(*map(_reports, arguments.files))
+    with ExitStack() as stack:
+        sources = [stack.enter_context(stream(name)) for name in arguments.files]
+        if any(map(is_sweep, sources)):
+            return compare(arguments, sources)
+        before, after = map(_reports, arguments.files, sources)
+    return _tell(arguments, before, after)
+
+
+def _tell(arguments: Namespace, before: list[Document], after: list[Document]) -> int:
+    from probe.changes import changes
+
+    found = changes(before, after)
     code = int(any(change.matters for change in found))
     if arguments.json:
         from probe.render.changes import text
@@ -67,7 +78,7 @@ def diff(words: Sequence[str]) -> int:
 
 
 def _arguments(words: Sequence[str]) -> Namespace:
-    parser = Parser(usage=USAGE, description="Says what changed between two reports.", epilog=EXAMPLES)
+    parser = Parser(usage=USAGE, description="Says what changed between two reports, or two sweeps.", epilog=EXAMPLES)
     parser.add_argument("files", nargs="*", metavar="FILE", help="what --json wrote; - reads standard input")
     add_output(parser)
     arguments = parser.parse_intermixed_args(list(words))
@@ -78,26 +89,24 @@ def _arguments(words: Sequence[str]) -> Namespace:
     return arguments
 
 
-def _reports(name: str) -> list[Document]:
+def _reports(name: str, source: BinaryIO) -> list[Document]:
+    from probe.cli.comparing import shown
     from probe.documents import reports
 
-    shown = "standard input" if name == "-" else clean(name)
     try:
-        return reports(_text(name))
+        return reports(_text(source))
     except OSError as problem:
-        raise UsageError(f"{shown} cannot be read: {problem.strerror}.") from None
+        raise UsageError(f"{shown(name)} cannot be read: {problem.strerror}.") from None
     except ValueError as problem:
         why = clean(str(problem))
-        raise UsageError(f"{shown} cannot be compared: {why}. diff reads what --json wrote of a probe.") from None
+        raise UsageError(f"{shown(name)} cannot be compared: {why}. diff reads what --json wrote of a probe.") from None
 
 
-def _text(name: str) -> str:
+def _text(source: BinaryIO) -> str:
     """Raises OSError, and ValueError with a clause where it is no text or too long."""
-    if name == "-":
-        octets = sys.stdin.buffer.read(LIMIT + 1) if sys.stdin else b""
-    else:
-        with Path(name).open("rb") as stream:
-            octets = stream.read(LIMIT + 1)
+    from probe.cli.comparing import LIMIT
+
+    octets = source.read(LIMIT + 1)
     if len(octets) > LIMIT:
         raise ValueError(f"it is larger than {LIMIT >> 20} MiB")
     try:

@@ -56,6 +56,18 @@ def key_of(target: Target) -> str:
     return f"{target.kind} {target.name} {target.port} {target.protocol}"
 
 
+def key_read(target: Mapping[str, Any]) -> str:
+    """Give it of the target of a document; raises KeyError or TypeError if it is none."""
+    return f"{target['kind']} {target['name']} {target['port']} {target['protocol']}"
+
+
+def parts_of(key: str) -> tuple[str, str, int, str]:
+    """Take a key apart again: kind, name, port and protocol; raises ValueError where it is none."""
+    kind, _, rest = key.partition(" ")
+    name, port, protocol = rest.rsplit(" ", 2)
+    return kind, name, int(port), protocol
+
+
 def row_of(report: Report) -> Row:
     """Take from a report what is counted."""
     return Row(
@@ -69,9 +81,8 @@ def row_of(report: Report) -> Row:
 
 def row_of_document(document: Mapping[str, Any]) -> Row:
     """Take the same from a document of the contract; raises KeyError, TypeError or ValueError if it is none."""
-    target = document["target"]
     return Row(
-        f"{target['kind']} {target['name']} {target['port']} {target['protocol']}",
+        key_read(document["target"]),
         document["status"],
         document["exit_code"],
         _read(document["findings"]),
