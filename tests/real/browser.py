@@ -10,6 +10,7 @@ import base64
 import json
 import os
 import select
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ _BRIDGE = 'exec 3<"$1" 4>"$2"; shift 2; exec "$@"'
 class Tab:
     """The page that is open."""
 
+    process: subprocess.Popen[bytes]
     orders: int
     answers: int
     session: str = ""
@@ -84,10 +86,10 @@ class Tab:
     def _read(self) -> dict[str, Any]:
         deadline = time.monotonic() + SECONDS
         while b"\0" not in self._rest:
-            ready, _, _ = select.select([self.answers], [], [], max(deadline - time.monotonic(), 0))
-            block = os.read(self.answers, 1 << 16) if ready else b""
-            assert block, "the browser ended" if ready else "the browser does not answer"
-            self._rest += block
+            assert self.process.poll() is None, f"the browser ended with {self.process.returncode}"
+            assert time.monotonic() < deadline, "the browser does not answer"
+            if select.select([self.answers], [], [], 0.5)[0]:
+                self._rest += os.read(self.answers, 1 << 16)
         answer, _, self._rest = self._rest.partition(b"\0")
         found = json.loads(answer)
         assert isinstance(found, dict)
@@ -102,9 +104,9 @@ def browser(unpacked: Unpacked, scratch: Path) -> Iterator[Tab]:
     os.mkfifo(orders)
     os.mkfifo(answers)
     command = ["sh", "-c", _BRIDGE, "sh", orders, answers, program, *FLAGS, f"--user-data-dir={scratch / 'profile'}"]
-    with running(command, scratch, _environment(unpacked, scratch)):
+    with running(command, scratch, _environment(unpacked, scratch)) as process:
         # a fifo opens for reading and writing at once, so nobody waits for a browser that does not start
-        tab = Tab(os.open(orders, os.O_RDWR), os.open(answers, os.O_RDWR))
+        tab = Tab(process, os.open(orders, os.O_RDWR), os.open(answers, os.O_RDWR))
         try:
             _begin(tab)
             yield tab
