@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from probe.results.tally import About, Tally
 
-WORDS = {"ok": "right", "info": "with notes", "warning": "with warnings", "error": "wrong", "unreachable": "unreachable"}
+WORDS = {
+    "ok": "right",
+    "info": "with notes",
+    "warning": "with warnings",
+    "error": "wrong",
+    "unreachable": "unreachable",
+}
 """Status → what is said of so many targets."""
 MINUTE, HOUR = 60, 3600
 

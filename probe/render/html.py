@@ -25,6 +25,8 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-a
 GROUPS = 50
 """CAs and mail servers that have a row; a sweep of the whole net meets some hundreds, most of them once."""
 SEVERITIES = {"error": "error", "warning": "warning", "info": "note"}
+KINDS = {"For example": "words", "Most often": "words", "Findings": "words", "Share": "share", "Not right": "share"}
+"""Heading → class of its column; the others hold numbers."""
 _STYLE = Path(__file__).with_name("page.css")
 
 Cell = str
@@ -73,13 +75,13 @@ def _heading(name: str, tally: Tally, about: About) -> Iterator[str]:
 
 def _sections(tally: Tally, title: Title) -> Iterator[str]:
     yield from _table("findings", "What is wrong", ("Finding", "Targets", "Share", "For example"), _found(tally, title))
-    who = ("Targets", "Wrong", "Warnings", "Share", "Most often")
+    who = ("Targets", "Wrong", "Warnings", "Not right", "Most often")
     authorities, software = largest(tally.authorities), largest(tally.software)
     yield from _table("cas", "By CA", ("CA", *who), _groups(authorities, title))
     named = [(software_name(name), group) for name, group in software]
     yield from _table("software", "By mail server", ("Software", *who), _groups(named, title))
     yield from _table("tls", "TLS versions", ("Version", "Targets", "Share"), _versions(tally))
-    slow = ("Stage", "Reached", "Half within", "95% within", "Longest", "Of all time")
+    slow = ("Stage", "Reached", "Half within", "95% within", "Longest", "Of the time")
     yield from _table("stages", "Where the time goes", slow, _stages(tally))
     more = tally.statuses["error"] - len(tally.worst)
     caption = f"Targets that are wrong (the first {number(len(tally.worst))})" if more > 0 else "Targets that are wrong"
@@ -108,7 +110,7 @@ def _cells(heads: Sequence[str], cells: Sequence[Cell]) -> Iterator[str]:
 
 
 def _kind(head: str) -> str:
-    return "words" if head in {"For example", "Most often", "Findings"} else "share" if head == "Share" else "number"
+    return KINDS.get(head, "number")
 
 
 def _found(tally: Tally, title: Title) -> Iterator[Sequence[Cell]]:

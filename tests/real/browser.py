@@ -49,7 +49,9 @@ class Tab:
         """Send a command and return its result; what happens meanwhile goes to ``events``."""
         self._number += 1
         order = {"id": self._number, "method": method, "params": parameters}
-        os.write(self.orders, json.dumps(order | ({"sessionId": self.session} if self.session else {})).encode() + b"\0")
+        os.write(
+            self.orders, json.dumps(order | ({"sessionId": self.session} if self.session else {})).encode() + b"\0"
+        )
         while (answer := self._read()).get("id") != self._number:
             self.events.append(answer)
         assert "error" not in answer, f"{method}: {answer['error']}"
