@@ -15,7 +15,7 @@ from probe.render.clean import clean
 from probe.render.counts import WORDS, how_many, milliseconds, number, share, took
 from probe.render.facts import software_name
 from probe.render.sheet import MARKS
-from probe.results.tally import STATUSES, About, Group, Tally, largest
+from probe.results.tally import STATUSES, About, Group, Tally, frequent, largest
 
 if TYPE_CHECKING:
     from probe.render.finding import Title
@@ -137,7 +137,7 @@ def _groups(groups: Sequence[tuple[str, Group]], title: Title) -> Iterator[Seque
 
 
 def _versions(tally: Tally) -> Iterator[Sequence[Cell]]:
-    for name, count in sorted(tally.versions.items(), reverse=True):
+    for name, count in frequent(tally.versions):
         yield _text(name), number(count), f"{share(count, tally.targets)} {_bar([('info', count)], tally.targets)}"
 
 

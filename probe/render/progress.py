@@ -87,8 +87,8 @@ def waiting(
     ``count`` tells how many looks are done, of how many that are known of.
     """
     wait = Wait(target, clock, count)
-    with drawn(wait, stream, shown=shown) as drawn:
-        yield wait.enter if drawn else None
+    with drawn(wait, stream, shown=shown) as seen:
+        yield wait.enter if seen else None
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from probe.render.clean import clean
 from probe.render.counts import WORDS, how_many, milliseconds, number, share, took
 from probe.render.facts import software_name
 from probe.render.sheet import MARKS, Sheet, write
-from probe.results.tally import STATUSES, About, Found, Group, Tally, largest
+from probe.results.tally import STATUSES, About, Found, Group, Tally, frequent, largest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,7 @@ def _add_groups(sheet: Sheet, heading: str, groups: Sequence[tuple[str, Group]],
 
 
 def _add_rest(sheet: Sheet, tally: Tally) -> None:
-    versions = [f"{name} {number(count)}" for name, count in sorted(tally.versions.items(), reverse=True)]
+    versions = [f"{name} {number(count)}" for name, count in frequent(tally.versions)]
     sheet.blank()
     if versions:
         sheet.say(", ".join(versions[:GROUPS]), first="TLS: ")
@@ -105,7 +105,8 @@ def _add_next(sheet: Sheet, tally: Tally) -> None:
     name, one = found[0]
     rows = [(f"smtp-chaincheck explain {shlex.quote(clean(name))}", "what it means, and what mends it")]
     if one.examples:
-        rows.insert(0, (f"smtp-chaincheck -- {shlex.quote(clean(one.examples[0]))}", "one of them in full"))
+        how = "--mx " * one.of_domain + "-- " * one.examples[0].startswith("-")
+        rows.insert(0, (f"smtp-chaincheck {how}{shlex.quote(clean(one.examples[0]))}", "one of them in full"))
     room = max(cell_len(command) for command, _ in rows)
     sheet.blank()
     for command, words in rows:

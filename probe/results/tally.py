@@ -57,6 +57,8 @@ class Found:
     targets: int = 0
     examples: list[str] = field(default_factory=list)
     """Distinct hosts, or targets where no host has it by itself."""
+    of_domain: bool = False
+    """Those are mail domains."""
 
     def add(self, severity: str, host: str) -> None:
         """Count one target."""
@@ -109,7 +111,8 @@ class Took:
         """Count one time."""
         self.count += 1
         self.total += ms
-        self.longest = max(self.longest, ms)
+        if ms > self.longest:
+            self.longest = ms
         self.octaves[min(int(ms).bit_length(), OCTAVES - 1) if ms > 0 else 0] += 1
 
     def within(self, share: float) -> float:
@@ -159,6 +162,9 @@ class Tally:
             if (known := self.findings.get(one)) is None:
                 known = self.findings[one] = Found(severity)
             known.add(severity, host)
+        if row.findings and row.key.startswith("domain "):
+            for one, _ in row.findings:
+                self.findings[one].of_domain = True
         self._group(row.places)
         self._time(row.places)
         if row.status == "error" and len(self.worst) < WORST:
@@ -198,6 +204,11 @@ class Tally:
     def share_of_time(self, took: Took) -> float:
         """Give a stage's part of the time that all stages took, 0 to 1."""
         return took.total / (sum(one.total for one in list(self.stages.values())) or 1)
+
+
+def frequent(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Give names and their counts, the most frequent first."""
+    return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
 
 
 def largest(groups: Mapping[str, Group]) -> list[tuple[str, Group]]:

@@ -105,7 +105,8 @@ def browser(unpacked: Unpacked, scratch: Path) -> Iterator[Tab]:
     orders, answers = scratch / "orders", scratch / "answers"
     os.mkfifo(orders)
     os.mkfifo(answers)
-    command = ["sh", "-c", _BRIDGE, "sh", orders, answers, program, *FLAGS, f"--user-data-dir={scratch / 'profile'}"]
+    began = [program, *FLAGS, f"--user-data-dir={scratch / 'profile'}"]
+    command = ["sh", "-c", _BRIDGE, "sh", *map(str, (orders, answers, *began))]
     with running(command, scratch, _environment(unpacked, scratch)) as process:
         # a fifo opens for reading and writing at once, so nobody waits for a browser that does not start
         tab = Tab(process, os.open(orders, os.O_RDWR), os.open(answers, os.O_RDWR))

@@ -61,6 +61,7 @@ def test_what_is_said_of_no_endpoint_names_the_target() -> None:
     """As the findings about a domain."""
     tally = tallied(row(key="domain example.org 25 smtp", status="error", findings=(("no-mx", "error"),)))
     assert tally.findings["no-mx"].examples == ["example.org"]
+    assert tally.findings["no-mx"].of_domain
     assert tally.endpoints == 0
     assert not tally.software
 
@@ -147,8 +148,8 @@ def test_times_are_told_to_a_factor_of_two() -> None:
     assert 500 <= took.within(0.5) <= 1000
     assert took.within(0.05) == 64
     assert took.within(1.0) == 1000
-    for ms in (0.0, -1.0, 1e15):
-        took.add(ms)
+    for odd in (0.0, -1.0, 1e15):
+        took.add(odd)
     assert took.longest == 1e15
     assert Took().within(0.95) == 0
 
