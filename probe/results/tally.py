@@ -111,8 +111,7 @@ class Took:
         """Count one time."""
         self.count += 1
         self.total += ms
-        if ms > self.longest:
-            self.longest = ms
+        self.longest = max(self.longest, ms)
         self.octaves[min(int(ms).bit_length(), OCTAVES - 1) if ms > 0 else 0] += 1
 
     def within(self, share: float) -> float:

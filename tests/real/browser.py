@@ -68,7 +68,9 @@ class Tab:
 
     def value(self, expression: str) -> Any:
         """Evaluate an expression in the page."""
-        return self.ask("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+        return self.ask("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)["result"].get(
+            "value"
+        )
 
     def show(self, width: int, height: int = 900, *, scheme: str = "light", media: str = "") -> None:
         """Give the window a size in CSS pixels, and say what the reader prefers."""
