@@ -21,6 +21,8 @@ COLUMNS = (
 CELL = 2000
 """Characters of a cell: all findings of one endpoint have room."""
 _FORMULA = re.compile(r"(?:^|(?<=;))(?=[\s'\"]*[=+\-@＝＋－＠﹦﹢﹣﹫])")
+_PLAIN = re.compile(r"\w[\w.: -]{0,200}", re.ASCII)
+"""Needs neither quotes nor an apostrophe."""
 _QUOTED = re.compile(r'[",;\r\n]|^\s|\s$')
 
 Named = Iterable[tuple[str, str]]
@@ -58,7 +60,7 @@ def _line(*cells: str) -> str:
 
 
 def _cell(text: str) -> str:
-    if text.isalnum() and text.isascii():
+    if not text or _PLAIN.fullmatch(text):
         return text
     harmless = _FORMULA.sub("'", clean(text, CELL))
     return '"' + harmless.replace('"', '""') + '"' if _QUOTED.search(harmless) else harmless

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -170,17 +170,11 @@ class Tally:
             self.worst.append(Wrong(called(row.key), _sorted(found)))
 
     def _group(self, places: tuple[Place, ...]) -> None:
-        if len(places) == 1:  # as nearly always
-            ids = _grave(places)
-            for groups, of in _KINDS:
-                if name := of(places[0]):
-                    _counted(groups(self), name).add(ids)
-        else:
-            for groups, of in _KINDS:
-                for name in {of(place) for place in places} - {None}:
-                    _counted(groups(self), str(name)).add(_grave(place for place in places if of(place) == name))
-        for version in {_version(place) for place in places} - {None}:
-            name = _bounded(self.versions, str(version))
+        for groups, of in ((self.authorities, _ca), (self.software, _mta)):
+            for name, alike in _apart(places, of):
+                _counted(groups, name).add(_grave(alike))
+        for version, _ in _apart(places, _version):
+            name = _bounded(self.versions, version)
             self.versions[name] = self.versions.get(name, 0) + 1
 
     def _time(self, places: tuple[Place, ...]) -> None:
@@ -255,18 +249,27 @@ def _grave(places: Iterable[Place]) -> dict[str, str]:
     return dict(sorted(grave, key=lambda pair: _RANKS[pair[1]])) if grave else {}
 
 
+def _apart(places: Sequence[Place], of: Callable[[Place], str | None]) -> Iterable[tuple[str, Sequence[Place]]]:
+    """Endpoints by what they have in common; those that have it not are left out."""
+    if len(places) == 1:  # as nearly always
+        return ((name, places),) if (name := of(places[0])) else ()
+    apart: dict[str, list[Place]] = {}
+    for place in places:
+        if name := of(place):
+            apart.setdefault(name, []).append(place)
+    return apart.items()
+
+
+def _ca(place: Place) -> str | None:
+    return place.ca
+
+
 def _mta(place: Place) -> str | None:
     return place.mta or (UNKNOWN if place.status != "unreachable" else None)
 
 
 def _version(place: Place) -> str | None:
     return place.tls_version or (WITHOUT if place.status != "unreachable" else None)
-
-
-_KINDS: tuple[tuple[Callable[[Tally], dict[str, Group]], Callable[[Place], str | None]], ...] = (
-    (lambda tally: tally.authorities, lambda place: place.ca),
-    (lambda tally: tally.software, _mta),
-)
 
 
 def _bounded(names: Mapping[str, object], name: str) -> str:
