@@ -87,12 +87,12 @@ def waiting(
     ``count`` tells how many looks are done, of how many that are known of.
     """
     wait = Wait(target, clock, count)
-    with _drawn(wait, stream, shown=shown) as drawn:
-        yield wait.enter if drawn else None
+    with drawn(wait, stream, shown=shown) as seen:
+        yield wait.enter if seen else None
 
 
 @contextmanager
-def _drawn(line: RichCast, stream: TextIO, *, shown: bool) -> Iterator[bool]:
+def drawn(line: RichCast, stream: TextIO, *, shown: bool, redraws: int = REDRAWS) -> Iterator[bool]:
     """Draw a line that changes, on a terminal alone; yields whether it is drawn."""
     if not (shown and stream.isatty()):
         yield False
@@ -105,7 +105,7 @@ def _drawn(line: RichCast, stream: TextIO, *, shown: bool) -> Iterator[bool]:
         yield False
         return
     with Live(
-        line, console=console, refresh_per_second=REDRAWS, transient=True, redirect_stdout=False, redirect_stderr=False
+        line, console=console, refresh_per_second=redraws, transient=True, redirect_stdout=False, redirect_stderr=False
     ):
         yield True
 
@@ -115,7 +115,7 @@ def pausing(
     seconds: float, stream: TextIO, *, shown: bool = True, clock: Callable[[], float] = time.monotonic
 ) -> Iterator[None]:
     """Draw how long the pause still takes while the block runs."""
-    with _drawn(Pause(seconds, clock), stream, shown=shown):
+    with drawn(Pause(seconds, clock), stream, shown=shown):
         yield
 
 
@@ -174,5 +174,5 @@ def reading(
 ) -> Iterator[Callable[[Readable], None]]:
     """Draw the progress of reading while the block runs; yields what is called now and then with the file."""
     progress = Reading(clock)
-    with _drawn(progress, stream, shown=shown):
+    with drawn(progress, stream, shown=shown):
         yield progress

@@ -18,7 +18,7 @@ from probe.demo.forge import Forged
 
 FETCH = Path(__file__).parents[2] / "scripts" / "fetch-servers"
 FETCH_SECONDS = 900
-"""A cold fetch takes half a minute here; a slow mirror may need minutes for its 60 MB."""
+"""A cold fetch takes half a minute here; a slow mirror may need minutes for its 200 MB."""
 
 
 def demanded() -> bool:
