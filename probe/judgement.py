@@ -154,7 +154,7 @@ def judged(
     if chain is None and observation.presented is not None:
         chain = chain_of(observation, options)
     mending = _mending(observation, chain, options) if chain else None
-    case = replace(case_of(observation, chain, mending, options), material=material, others_open=others_open)
+    case = case_of(observation, chain, mending, options, material, others_open=others_open)
     findings, skipped = judge(case, options.ignore)
     mta = software_of(observation, options)
     said = in_words(findings, case, options, mta, ask)
@@ -173,8 +173,16 @@ def _mending(observation: Observation, chain: Chain, options: Options) -> Repair
     return repair(chain, second_of(observation, options), options.anchors, origins, kept)
 
 
-def case_of(observation: Observation, chain: Chain | None, mending: Repair | None, options: Options) -> Case:
-    """What the rules look at, of a look at a server."""
+def case_of(
+    observation: Observation,
+    chain: Chain | None,
+    mending: Repair | None,
+    options: Options,
+    material: Material | None = None,
+    *,
+    others_open: bool = False,
+) -> Case:
+    """What the rules look at."""
     return Case(
         observation,
         second_of(observation, options),
@@ -183,8 +191,10 @@ def case_of(observation: Observation, chain: Chain | None, mending: Repair | Non
         options.name or observation.endpoint.host,
         options.anchors.stores,
         options.warn_days,
-        on_disk=options.on_disk,
-        domain=options.domain,
+        material,
+        options.on_disk,
+        options.domain,
+        others_open,
         sent=options.sent,
         proposes_tlsa=options.tlsa,
     )
