@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from probe.catalogue.senders import refusals, worst_first
-from probe.model import Chain, Domain, Endpoint, EndpointReport, Finding, Report, Severity
+from probe.model import Chain, Domain, Endpoint, EndpointReport, Finding, Observation, Report, Severity
 from probe.rules.domain import of_domain
 from probe.rules.looks import compared
 from probe.rules.policy import of_policies
@@ -18,6 +18,13 @@ from probe.wording import Saying, slots_of, spoken
 
 if TYPE_CHECKING:
     from probe.judgement import Options
+
+
+class Look(Protocol):
+    """How one look of a survey is judged; ``others_open`` and ``ask`` as for ``judgement.judged``."""
+
+    def __call__(self, seen: Observation, options: Options, /, *, others_open: bool, ask: str | None) -> EndpointReport:
+        """Judge it."""
 
 
 def obeying(endpoint: EndpointReport, domain: Domain | None = None, policy: Chain | None = None) -> EndpointReport:

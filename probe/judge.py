@@ -87,39 +87,37 @@ class Judge:
     def report(self, survey: Survey) -> Report:
         """Make the report of everything that was seen of one target, as ``report_of_survey`` does."""
         options = self._options
-        if len(survey.observations) > 1 or survey.domain or not (found := self._alone(survey.observations)):
+        if len(survey.observations) != 1 or survey.domain or not self._is_smooth(survey.observations[0]):
             return report_of_survey(survey, options, self._look)
-        at, stores = moment_of(found.observation, options), options.anchors.stores
+        seen = survey.observations[0]
+        settled = self._settled(seen)
+        found = self._again(seen, options, settled, settled.refused_by)
+        at, stores = moment_of(seen, options), options.anchors.stores
         return Report(survey.target, (found,), (), stores, at, options.fail_on, left_out=survey.left_out)
 
     def chain(self, seen: Observation) -> Chain:
         """Give the chain of one look, built once for each list of certificates."""
         return self._list(seen).chain
 
-    def _alone(self, observations: tuple[Observation, ...]) -> EndpointReport | None:
-        """Judge a look that no other stands beside, where the like of it was judged before."""
-        for seen in observations:
-            if self._is_smooth(seen) and (settled := self._settled(seen)):
-                return self._again(seen, self._options, settled, settled.refused_by)
-        return None
-
-    def _settled(self, seen: Observation) -> Settled | None:
-        known = self._list(seen)
-        return known.settled.get(self._manner(seen, known.chain))
-
     def _look(self, seen: Observation, options: Options, /, *, others_open: bool, ask: str | None) -> EndpointReport:
         """Judge one look of a survey."""
         if seen.presented is None or self._lent(seen, options):
             return judged(seen, options, others_open=others_open, ask=ask)
-        if self._is_smooth(seen) and (settled := self._settled(seen)):
-            return self._again(seen, options, settled, settled.first.refused_by, ask)
-        known = self._list(seen)
-        found = judged(seen, options, chain=known.chain, others_open=others_open, ask=ask)
         if self._is_smooth(seen):
-            ids = {finding.id for finding in found.findings}
+            settled = self._settled(seen)
+            return self._again(seen, options, settled, settled.first.refused_by, ask)
+        return judged(seen, options, chain=self._list(seen).chain, others_open=others_open, ask=ask)
+
+    def _settled(self, seen: Observation) -> Settled:
+        """Find what was settled by an earlier look, or settle it by this one."""
+        known = self._list(seen)
+        manner = self._manner(seen, known.chain)
+        if (settled := known.settled.get(manner)) is None:
+            first = judged(seen, self._options, chain=known.chain)
+            ids = {finding.id for finding in first.findings}
             speaking = tuple(rule for rule in RULES if rule.id in ids)
-            known.settled[self._manner(seen, known.chain)] = Settled(found, obeying(found).refused_by, speaking)
-        return found
+            settled = known.settled[manner] = Settled(first, obeying(first).refused_by, speaking)
+        return settled
 
     def _again(
         self,

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from typing import Protocol as Shape
 
-from probe.across import across, dig, obeying
+from probe.across import Look, across, dig, obeying
 from probe.catalogue.protocols import named
 from probe.catalogue.recognise import recognise
 from probe.catalogue.senders import refusals
@@ -61,13 +60,6 @@ if TYPE_CHECKING:
     from probe.net.observe import ObserveOptions
     from probe.net.servers import DnsOptions
     from probe.net.ways import Breadth
-
-
-class Look(Shape):
-    """How one look of a survey is judged; ``others_open`` and ``ask`` as for ``judged``."""
-
-    def __call__(self, seen: Observation, options: Options, /, *, others_open: bool, ask: str | None) -> EndpointReport:
-        """Judge it."""
 
 
 CALLER = "the sending server"
@@ -154,7 +146,7 @@ def judged(
     if chain is None and observation.presented is not None:
         chain = chain_of(observation, options)
     mending = _mending(observation, chain, options) if chain else None
-    case = replace(case_of(observation, chain, mending, options), material=material, others_open=others_open)
+    case = case_of(observation, chain, mending, options, material, others_open=others_open)
     findings, skipped = judge(case, options.ignore)
     mta = software_of(observation, options)
     said = in_words(findings, case, options, mta, ask)
@@ -173,8 +165,16 @@ def _mending(observation: Observation, chain: Chain, options: Options) -> Repair
     return repair(chain, second_of(observation, options), options.anchors, origins, kept)
 
 
-def case_of(observation: Observation, chain: Chain | None, mending: Repair | None, options: Options) -> Case:
-    """What the rules look at, of a look at a server."""
+def case_of(
+    observation: Observation,
+    chain: Chain | None,
+    mending: Repair | None,
+    options: Options,
+    material: Material | None = None,
+    *,
+    others_open: bool = False,
+) -> Case:
+    """What the rules look at."""
     return Case(
         observation,
         second_of(observation, options),
@@ -183,8 +183,10 @@ def case_of(observation: Observation, chain: Chain | None, mending: Repair | Non
         options.name or observation.endpoint.host,
         options.anchors.stores,
         options.warn_days,
-        on_disk=options.on_disk,
-        domain=options.domain,
+        material,
+        options.on_disk,
+        options.domain,
+        others_open,
         sent=options.sent,
         proposes_tlsa=options.tlsa,
     )
@@ -233,7 +235,7 @@ def report_of(observation: Observation, options: Options, target: Target | None 
 def report_of_survey(survey: Survey, options: Options, look: Look | None = None) -> Report:
     """Make the report of everything that was seen of a target, live or saved; ``look`` judges one look of it."""
     domain = survey.target.name if survey.target.kind is Kind.DOMAIN else None
-    found = _sent(survey.observations, options)
+    found = {der: there for der, there in sent(survey.observations).items() if der not in options.pool.found}
     others = Pool({der: f"sent by {there.address}" for der, there in found.items()})
     known = replace(options, domain=domain, pool=options.pool + others if found else options.pool, sent=found)
     looks = tuple(_looks(survey.observations, known, look or _once()))
@@ -252,13 +254,6 @@ def _policy_chain(domain: Domain | None, options: Options) -> Chain | None:
     """The chain of the web host that gave the policy."""
     web = web_host(domain) if domain else None
     return chain_of(web, options) if web else None
-
-
-def _sent(observations: Sequence[Observation], options: Options) -> Mapping[bytes, Endpoint]:
-    """What the looks lend to one another: certificates, and who sent them. Where all show one list, nothing."""
-    if len({seen.presented for seen in observations if seen.presented is not None}) < 2:
-        return {}
-    return {der: there for der, there in sent(observations).items() if der not in options.pool.found}
 
 
 def _once() -> Look:

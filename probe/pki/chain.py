@@ -18,7 +18,7 @@ from probe.pki.certificate import parse
 from probe.pki.graph import BySubject, Graph, graph
 from probe.pki.paths import KNOWN, SENT, TOLERANCES, Search
 from probe.pki.profile import EVERY_DAY, may_sign, own_faults
-from probe.pki.signature import proved, signed_by, signed_itself
+from probe.pki.signature import signed_by, signed_itself, vouched
 
 
 def build(
@@ -31,20 +31,17 @@ def build(
     proved: bool = False,
     sides: Collection[Side] = EVERY_DAY,
 ) -> Chain:
-    """Judge a presented list as of ``at``, for these ``sides``; pool and fetched certificates show how to mend it.
-
-    ``proved`` says that the other side has signed a handshake with the key of the first certificate.
-    """
+    """Judge a presented list as of ``at``, for ``sides``; ``proved``: the first one's key has signed a handshake."""
     presented, at = tuple(presented), at.replace(microsecond=0)
     if (position := leaf_position(presented, proved=proved)) is None:
         return Chain(presented, None, None)
-    asked = _asked(presented, anchors, at) if position == 0 else None
+    asked = None if position else _asked(presented, anchors, at)
     known = graph(presented[position], presented, anchors, pool, fetched)
     over_sent, over_known = (Search(known, at, sources, sides=sides) for sources in (SENT, KNOWN))
     sent, sent_cut = _anchored(over_sent)
     path = sent[0] if sent else over_sent.longest()
     every, cut = (sent, False) if path.valid else _anchored(over_known)
-    judged, as_sent = _verdicts(path, presented, position, anchors, at, asked, sides=sides)
+    judged, as_sent = _verdicts(path, presented, position, anchors, at, asked=asked, sides=sides)
     mended = _better(every, path := _told(path, judged)) or (None if every else _topped(over_known))
     return Chain(
         presented=presented,
@@ -210,7 +207,7 @@ def _asked(presented: Sequence[Certificate], anchors: Anchors, at: datetime) -> 
     """Ask, before anything else verifies a signature: those that OpenSSL finds good need no second look."""
     asked = Asked(*route(_readable(presented), anchors, at))
     for child, issuer in pairwise(map(parse, asked.route)):
-        proved(child, issuer)
+        vouched(child, issuer)
     return asked
 
 
@@ -224,8 +221,8 @@ def _verdicts(
     position: int,
     anchors: Anchors,
     at: datetime,
-    asked: Asked | None,
     *,
+    asked: Asked | None,
     sides: Collection[Side],
 ) -> tuple[Verdict, Verdict | None]:
     """OpenSSL on the claimed path with its anchor, and on the list as sent with all anchors, as a peer asks it."""

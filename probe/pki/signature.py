@@ -59,7 +59,7 @@ def suits(child: Certificate, issuer: Certificate) -> bool:
         return False
 
 
-def proved(child: Certificate, issuer: Certificate) -> None:
+def vouched(child: Certificate, issuer: Certificate) -> None:
     """Take OpenSSL's word that the issuer's key made the child's signature, wherever we could have asked ourselves."""
     _verdict(child, issuer, _done)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -41,8 +41,7 @@ def rows(values: Sequence[Any]) -> list[object]:
 
 def row(value: Any) -> dict[str, object]:
     """A value of the model, field by field."""
-    kind: Hashable = type(value)
-    return {name: plain(getattr(value, name)) for name in _names(kind)}
+    return {name: plain(getattr(value, name)) for name in _names(value.__class__)}
 
 
 @cache

@@ -147,7 +147,7 @@ def judge(case: Case, ignore: Collection[str] = ()) -> tuple[tuple[Finding, ...]
 
 def told(rules: Iterable[Rule], case: Case) -> tuple[Finding, ...]:
     """What these rules find, in the order of a report."""
-    found = [finding for rule in rules for finding in _few(tuple(rule.findings(case)))]
+    found = [finding for rule in rules for finding in _few(rule.findings(case))]
     return tuple(sorted(found, key=lambda f: (-f.severity.rank, _CERTAINTY.index(f.confidence))))
 
 

@@ -155,11 +155,14 @@ class Rule:
         """Why the rule cannot run on this case, or None."""
         return self.needs.value if _LACKING[self.needs](case) else None
 
-    def findings(self, case: Case) -> Iterable[Finding]:
+    def findings(self, case: Case) -> tuple[Finding, ...]:
         """Run the rule."""
-        for hit in self.look(case):
-            severity = hit.severity or self.severity
-            yield Finding(self.id, severity, hit.confidence, hit.positions, facts=hit.facts)
+        return tuple(
+            [
+                Finding(self.id, hit.severity or self.severity, hit.confidence, hit.positions, facts=hit.facts)
+                for hit in self.look(case)
+            ]
+        )
 
 
 _LACKING: Mapping[Need, Callable[[Case], bool]] = {

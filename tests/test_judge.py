@@ -1,0 +1,195 @@
+"""The judge of a sweep against ``report_of_survey``, which remembers nothing: no report may differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+from forge import CAST, NAME, NOW, chain
+from OpenSSL import crypto
+
+from probe import judge as judge_module
+from probe.demo.scenes import SCENES, Scene
+from probe.judge import LARGEST, LISTS, Judge
+from probe.judgement import Options, report_of_survey
+from probe.model import (
+    Certificate,
+    Dnssec,
+    Endpoint,
+    Exchange,
+    Failure,
+    Kind,
+    Observation,
+    Reply,
+    Stage,
+    Survey,
+    Target,
+    Tlsa,
+    TlsaAnswer,
+    Trouble,
+    alone,
+)
+from probe.pki import anchors, pool, signature
+from probe.pki.certificate import parse
+from probe.render.json import line, text
+from probe.rules.time import SOON, span, turns
+
+SECOND = timedelta(seconds=1)
+
+
+def look(sent: tuple[bytes, ...] | None, number: int = 0, **changes: object) -> Observation:
+    """Look at one of many servers that show this list; each has its name, its address, its second and its words."""
+    host = NAME if number % 3 else f"mx{number}.example.net"
+    greeting = Reply(220, (f"{host} ESMTP {('Postfix', 'Exim 4.98 ', 'hello')[number % 3]}",))
+    ehlo = Reply(250, (f"{host} Hello client [192.0.2.1]", "PIPELINING", "STARTTLS"))
+    said = Exchange(0.25 * number, "server", f"{greeting.text}\x7f\udcff")
+    seen = Observation(
+        Endpoint(host, f"192.0.2.{number % 256}", 25, sni=host),
+        NOW + number * SECOND,
+        Stage.DONE,
+        greeting=greeting,
+        ehlo=ehlo,
+        starttls=Reply(220, ("2.0.0 Ready to start TLS",)),
+        presented=sent,
+        tls_version="TLSv1.3",
+        cipher="TLS_AES_256_GCM_SHA384",
+        client_cert_requested=False,
+        timing_ms={Stage.HANDSHAKE: 1.04 * number},
+        transcript=(said,),
+    )
+    return replace(seen, **changes)  # type: ignore[arg-type]
+
+
+def manners(sent: tuple[bytes, ...], number: int) -> Iterator[Observation]:
+    """The same list in every manner that something looks at."""
+    name = f"_25._tcp.{NAME}"
+    secure = TlsaAnswer(name, (Tlsa(3, 1, 1, b"\0" * 32),), Dnssec.SECURE, Dnssec.SECURE)
+    ended = Failure(Trouble.ALERT, "handshake failure", ("alert:40",))
+    yield look(sent, number)
+    yield look(sent, number + 1, client_cert_requested=True)
+    yield look(sent, number + 2, tls_version="TLSv1", key_exchange_bits=1024)
+    yield look(sent, number + 3, tls_version="TLSv1.2", key_exchange_bits=768)
+    yield look(sent, number + 4, key_exchange_bits=4096, tlsa=TlsaAnswer(name, (), Dnssec.INSECURE, Dnssec.INSECURE))
+    yield look(sent, number + 5, tlsa=secure)
+    yield look(sent, number + 6, stage=Stage.HANDSHAKE, failure=ended, tls_version="TLSv1.2")
+    yield look(sent, number + 7, retried="tls1.2", first_failure=ended)
+    yield look(sent, number + 8, surplus=b"250 more\r\n")
+    yield look(None, number + 9, stage=Stage.CONNECT, failure=Failure(Trouble.REFUSED, "refused"), transcript=())
+
+
+def options_of(scene: Scene, **changes: object) -> Options:
+    """Judge as the scene wants it."""
+    act = scene.act(CAST)
+    trusted = anchors.of([parse(one.der) for one in act.anchors], "ours")
+    given = pool.Pool({one.der: "pool" for one in act.pool})
+    return replace(Options(trusted, given, fetch=False), **changes)  # type: ignore[arg-type]
+
+
+def same(options: Options, surveys: list[Survey]) -> None:
+    """Hold both against one another, in an order that mixes everything, twice."""
+    judge = Judge(options)
+    for survey in Random(7).sample(surveys * 2, 2 * len(surveys)):  # noqa: S311 -- an order, no secret
+        assert line(judge.report(survey)) == text([report_of_survey(survey, options)])
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.id)
+def test_what_is_remembered_changes_no_report(scene: Scene) -> None:
+    """Every scene, at different places and in different manners, alone and beside others."""
+    sent, good = tuple(one.der for one in scene.act(CAST).sent), tuple(one.der for one in chain(1)[:-1])
+    looks = [seen for number in (0, 20) for seen in manners(sent, number)]
+    target = Target(NAME)
+    pairs = [Survey(target, (one, other)) for one, other in zip(looks, looks[3:], strict=False)]
+    mixed = [Survey(target, (one, look(good, 40))) for one in looks[:4]]
+    domain = [replace(survey, target=Target("example.net", kind=Kind.DOMAIN)) for survey in map(alone, looks[:3])]
+    same(options_of(scene), [*map(alone, looks), *pairs, *mixed, *domain])
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": NAME},
+        {"name": "other.example"},
+        {"ignore": frozenset({"name-mismatch", "client-cert-requested"})},
+        {"mta": "postfix", "words": ("--name", NAME)},
+        {"tlsa": True},
+        {"warn_days": 70},
+        {"at": NOW + 3 * SECOND},
+    ],
+    ids=" ".join,
+)
+def test_options_are_kept_to(changes: dict[str, object]) -> None:
+    """Whatever a user wishes, the judge wishes."""
+    for scene in SCENES[::9]:
+        sent = tuple(one.der for one in scene.act(CAST).sent)
+        same(options_of(scene, **changes), [alone(seen) for seen in manners(sent, 0)])
+
+
+@pytest.mark.parametrize("warn_days", [None, 3])
+def test_time_is_judged_to_the_second(warn_days: int | None) -> None:
+    """Around every date of every certificate that takes part, in no order, each second is judged as it is."""
+    for scene in SCENES[::5]:
+        act = scene.act(CAST)
+        sent = tuple(one.der for one in act.sent)
+        read = [parse(one.der) for one in (*act.sent, *act.anchors, *act.pool)]
+        dates = {when for certificate in read for when in turns(certificate, warn_days)}
+        moments = [when + n * SECOND for when in sorted(dates) for n in (-61, -1, 0, 1, 59)]
+        same(options_of(scene, warn_days=warn_days), [alone(look(sent, started=when)) for when in moments])
+
+
+def test_a_span_ends_at_the_next_date() -> None:
+    """Between two dates all is the same; on a date nothing is said of any other second."""
+    assert span([NOW - SECOND, NOW + SECOND, NOW + 2 * SECOND, NOW - 9 * SECOND], NOW) == (NOW - SECOND, NOW + SECOND)
+    assert span([NOW, NOW + SECOND], NOW) == (NOW, NOW)
+    assert span([], NOW) == (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+
+
+def test_turns_of_a_certificate() -> None:
+    """It begins, a warning is due, it ends; what is not known does not turn."""
+    begins, ends = NOW, NOW + timedelta(days=90)
+    assert set(turns(Certificate(b"", "", not_before=begins, not_after=ends))) == {begins, ends - SOON, ends}
+    assert set(turns(Certificate(b"", "", not_after=ends), 5)) == {ends - timedelta(days=5), ends}
+    assert not list(turns(Certificate(b"", "")))
+    old = datetime(1, 1, 2, tzinfo=UTC)
+    assert list(turns(Certificate(b"", "", not_after=old), 9)) == [old]
+
+
+def test_a_list_is_built_once_and_its_signatures_are_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OpenSSL is asked once for a distinct list, and no signature that it found good is checked again."""
+    asked, checked = list[object](), list[object]()
+    verify, arithmetic = anchors.crypto.X509StoreContext.get_verified_chain, signature._arithmetic
+    monkeypatch.setattr(crypto.X509StoreContext, "get_verified_chain", asking)
+    monkeypatch.setattr(crypto.X509StoreContext, "verify_certificate", asked.append)
+    monkeypatch.setattr(signature, "_arithmetic", checking)
+    monkeypatch.setattr(signature, "_answers", {})
+    leaf, issuer, root = chain(1, serial=4711)
+    judge = Judge(Options(anchors.of([parse(root.der)], "ours"), fetch=False, name=NAME))
+    reports = [judge.report(alone(look((leaf.der, issuer.der), n))) for n in range(10)]
+    assert [report.status for report in reports] == ["ok"] * 10
+    assert len(asked) == 1
+    assert [child.der for child in checked] == [root.der], "whether the root signed itself nobody asked OpenSSL"
+
+
+def test_what_openssl_vouched_for_is_so() -> None:
+    """Of every pair in the chain on which it settles, our own arithmetic says the same."""
+    for scene in SCENES:
+        act = scene.act(CAST)
+        trusted = anchors.of([parse(one.der) for one in act.anchors], "ours")
+        said, found = anchors.route([parse(one.der) for one in act.sent if not parse(one.der).problem], trusted, NOW)
+        assert bool(found) == (said.number == 0)
+        for child, issuer in zip(map(parse, found), map(parse, found[1:]), strict=False):
+            assert signature._ask(child, issuer, signature._arithmetic), scene.id
+
+
+def test_only_so_many_lists_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list not met for longest goes; one that is far too large never comes."""
+    monkeypatch.setattr(judge_module, "LISTS", 3)
+    judge = Judge(Options(anchors.none(), fetch=False))
+    for number in (0, 1, 2, 0, 3):
+        judge.report(alone(look((f"no certificate {number}".encode(),), number)))
+    judge.report(alone(look((b"\0" * (LARGEST + 1),))))
+    kept = [key[0][0][-1:] for key in judge._known]  # type: ignore[index]
+    assert kept == [b"2", b"0", b"3"]
+    assert LISTS > 256
