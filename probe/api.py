@@ -1,4 +1,4 @@
-"""The library: ``check`` a server, ``sweep`` over many, ``analyze`` certificates, ``explain`` a text or find ``problems``.
+"""The library: ``check`` a server, ``sweep`` over many, ``analyze`` certificates, ``explain`` a text.
 
 from probe import Options, analyze, check
 

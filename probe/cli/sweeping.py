@@ -1,24 +1,18 @@
-"""``smtp-chaincheck sweep``: a list of targets, politely, and one report a line."""
+"""``smtp-chaincheck sweep``: the words of a sweep; :mod:`probe.cli.sweep_run` does it."""
 
 from __future__ import annotations
 
-import asyncio
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import aclosing
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from probe.cli.arguments import UNCONNECTED, Parser, UsageError
-from probe.cli.mishap import ended_by_signals
-from probe.cli.options import add_connection, add_judgement, add_output, add_sweep
+from probe.cli.mishap import say
+from probe.cli.options import add_connection, add_judgement, add_sweep
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from probe.judgement import Options
-    from probe.model import Target
     from probe.net.manners import Manners
 
 USAGE = "smtp-chaincheck sweep TARGETS|- [-o RESULTS] [options]"
@@ -49,19 +43,32 @@ Name a list of mail servers, one on each line, for example:
 All options: smtp-chaincheck sweep --help"""
 
 
+NAMELESS = """\
+Nobody will know who calls: servers see an address. With --ehlo NAME they see a
+name, under which you can say what you do, and how to be left out."""
+
+_OWN = frozenset(
+    {"mx", "protocol", "tls", "sni", "no_sni", "ehlo", "source", "resolver", "trust_ad", "timeout"}
+    | {"greeting_timeout", "family"}
+)
+"""Options of a probe that a sweep has as well."""
+
+
 def sweep(words: Sequence[str]) -> int:
     """Probe every target of a list and write one report a line; returns the exit code."""
     arguments = _arguments(words)
-    try:
-        from probe.cli import settings
+    from probe.cli import settings, sweep_run
 
+    try:
         options = settings.options(arguments)
-        targets = _targets(arguments)
         manners = _manners(arguments)
+        run = sweep_run.prepared(arguments)
     except ValueError as mistake:
         raise UsageError(str(mistake)) from mistake
-    with ended_by_signals():
-        return asyncio.run(_swept(targets, options, manners, arguments))
+    if not (arguments.ehlo or arguments.quiet):
+        say(NAMELESS)
+    with run:
+        return run.code(options, manners)
 
 
 def _arguments(words: Sequence[str]) -> Namespace:
@@ -70,54 +77,46 @@ def _arguments(words: Sequence[str]) -> Namespace:
     add_sweep(parser)
     add_connection(parser)
     add_judgement(parser)
-    add_output(parser)
-    parser.set_defaults(**{key: value for key, value in UNCONNECTED.items() if key not in _OWN})
+    add = parser.add_argument_group("the answer").add_argument
+    add("--quiet", action="store_true", help="neither progress nor summary")
+    add("--verbose", action="store_true", help="all of the summary")
+    add("--no-color", action="store_true", help="no colours (so do NO_COLOR, TERM=dumb and a pipe)")
+    unused = {key: value for key, value in UNCONNECTED.items() if key not in _OWN}
+    parser.set_defaults(**unused, json=False)
     arguments = parser.parse_intermixed_args(list(words))
     if arguments.list is None:
         raise UsageError(FIRST)
     return arguments
 
 
-_OWN = frozenset({"mx", "protocol", "tls", "sni", "no_sni", "ehlo", "source", "resolver", "trust_ad", "timeout"}) | {
-    "greeting_timeout",
-    "family",
-}
-
-
-def _targets(arguments: Namespace) -> Iterator[Target]:
-    from probe.model import Protocol, Tls
-    from probe.targets import target_of
-
-    protocol = Protocol(arguments.protocol) if arguments.protocol else None
-    tls = Tls(arguments.tls) if arguments.tls else None
-    text = sys.stdin.read() if arguments.list == "-" else Path(arguments.list).read_text(encoding="utf-8")
-    for line in text.splitlines():
-        if word := line.partition("#")[0].strip():
-            yield target_of(word, arguments.port, protocol, tls, mx=arguments.mx)
-
-
 def _manners(arguments: Namespace) -> Manners:
+    from probe.cli import files
+    from probe.net.excluded import networks
     from probe.net.manners import Manners
+    from probe.net.outage import room
 
+    most = room(arguments.concurrency)
+    if most < arguments.concurrency:
+        say(
+            f"This system lets us open few files (ulimit -n): {most} connections at a time, not {arguments.concurrency}."
+        )
+    excluded = networks(files.read(_path(arguments.exclude), EXCLUDED)) if arguments.exclude is not None else ()
     return Manners(
-        arguments.concurrency,
+        most,
         per_operator=arguments.per_operator,
         pause=arguments.pause,
         rate=arguments.rate,
+        exclude=excluded,
         allow_private=arguments.allow_private,
         patient=True,
     )
 
 
-async def _swept(targets: Iterator[Target], options: Options, manners: Manners, arguments: Namespace) -> int:
-    from probe.pipeline import sweep as probed
-    from probe.render.json import text
+EXCLUDED = 64 << 20
+"""Bytes of the file of --exclude: some millions of networks."""
 
-    options = replace(options, words=())
-    codes = set[int]()
-    most = arguments.concurrency * 4
-    async with aclosing(probed(targets, options, manners, most)) as reports:
-        async for report in reports:
-            sys.stdout.write(text([report]))
-            codes.add(report.exit_code)
-    return max((code for code in codes if code != 3), default=3 if codes else 0)
+
+def _path(name: str) -> Path:
+    if not name:
+        raise ValueError("--exclude wants the name of a file, and it is empty.")
+    return Path(name)

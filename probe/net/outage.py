@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 
 from probe.model import Failure, Survey
 from probe.net.dns import Dns
@@ -12,8 +13,22 @@ from probe.net.resolve import NO_ANSWER
 OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.ENETDOWN})
 """Errors of connect(2) and socket(2) that say nothing of the server."""
 
+SPARE = 64
+"""Descriptors for all that is no connection to a mail server: files, DNS, AIA, the loop itself."""
+
 RESOLVER_SECONDS = 5.0
 """For the question whether the resolver is there at all."""
+
+
+def room(wanted: int) -> int:
+    """Let this process open as many files as the system allows, and say how many connections that makes at a time."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < wanted + SPARE <= hard or hard == resource.RLIM_INFINITY:
+        soft = max(soft, wanted + SPARE)
+    else:
+        soft = max(soft, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(1, min(wanted, soft - SPARE))
 
 
 class Halted(Exception):  # noqa: N818 -- it is an end, and no mistake
