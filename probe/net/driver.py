@@ -1,4 +1,4 @@
-"""Carries bytes between a socket and a session: asyncio's readers and writers, for one host and for thousands alike.
+"""Carries bytes between a socket and a session, for one host and for thousands alike.
 
 Streams would cost half as much time again, threads more; the session does everything that needs thought.
 """
@@ -8,15 +8,16 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from probe.model import Stage
+from probe.net.ready import ready
 
 if TYPE_CHECKING:
     from probe.wire.session import Session
     from probe.wire.sink import Sink
 
-CHUNK = 64 * 1024
+CHUNK = 16 * 1024
 """Bytes read from the socket at once: more than the first flight of nearly every server."""
 
 
@@ -45,81 +46,74 @@ class Driver:
         self._began = began
         self._until = until
         self._enter = enter
+        self._sockets = ready(self._loop)
+        self._number = sock.fileno()
         self._unsent = b""
         self._stage = Stage.CONNECT
         self._done: asyncio.Future[None] = self._loop.create_future()
-        self._alarm: asyncio.TimerHandle | None = None
 
     async def drive(self) -> None:
-        """Run until the session is done; the socket stays open, with no reader left on it, however this ends."""
-        loop = self._loop
-        loop.add_reader(self._sock, self._guarded, self._receive)
+        """Run until the session is done; the socket stays open, and nobody waits for it, however this ends."""
         try:
+            self._watch(sending=False)
             self._turn()
             await self._done
         finally:
-            loop.remove_reader(self._sock)
-            loop.remove_writer(self._sock)
-            self._silence()
+            self._sockets.forget(self._number)
+
+    def _watch(self, *, sending: bool) -> None:
+        self._sockets.watch(self._number, self._receive, self._expire, receiving=True, sending=sending)
 
     @property
     def _ms(self) -> float:
         return (self._loop.time() - self._began) * 1000
 
-    def _guarded(self, act: Callable[[], None]) -> None:
+    def _receive(self) -> None:
+        """Take what arrived, and do what follows of it."""
+        try:
+            data = self._sock.recv(CHUNK)
+        except BlockingIOError:
+            self._guarded(_nothing)
+        except OSError as error:
+            self._guarded(self._session.eof, self._ms, error.strerror or str(error))
+        else:
+            if data:
+                self._guarded(self._session.receive, data, self._ms)
+            else:
+                self._guarded(self._session.eof, self._ms)
+
+    def _expire(self) -> None:
+        self._guarded(self._session.expire, self._ms)
+
+    def _guarded(self, act: Callable[..., None], *what: Any) -> None:
         """Do one thing, and what follows of it; a mistake of ours ends the probe instead of leaving it to hang."""
         try:
-            act()
+            act(*what)
             self._turn()
         except Exception as error:  # noqa: BLE001 - it is handed on to whoever awaits drive()
             if not self._done.done():
                 self._done.set_exception(error)
 
-    def _receive(self) -> None:
-        try:
-            data = self._sock.recv(CHUNK)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self._session.eof(self._ms, error.strerror or str(error))
-            return
-        if data:
-            self._session.receive(data, self._ms)
-        else:
-            self._session.eof(self._ms)
-
     def _turn(self) -> None:
-        self._unsent += self._session.take()
-        self._send()
-        if self._session.stage is not self._stage:
-            self._stage = self._session.stage
+        session = self._session
+        if (out := session.take()) or self._unsent:
+            self._send(out)
+        if session.stage is not self._stage:
+            self._stage = session.stage
             self._enter(self._stage)
-        if self._session.done and not self._done.done():
+        if not session.done:
+            self._sockets.until(self._number, min(self._began + session.deadline / 1000, self._until))
+        elif not self._done.done():
             self._done.set_result(None)
-        else:
-            self._set_alarm()
 
-    def _send(self) -> None:
+    def _send(self, out: bytes) -> None:
         """Send what the kernel takes. When nobody reads any more, the reason is still to be read: that side goes on."""
+        waited, unsent = bool(self._unsent), self._unsent + out
         try:
-            self._unsent = self._unsent[self._sock.send(self._unsent) :] if self._unsent else b""
+            self._unsent = unsent[self._sock.send(unsent) :]
         except BlockingIOError:
-            pass
+            self._unsent = unsent
         except OSError:
             self._unsent = b""
-        if self._unsent:
-            self._loop.add_writer(self._sock, self._guarded, _nothing)
-        else:
-            self._loop.remove_writer(self._sock)
-
-    def _set_alarm(self) -> None:
-        self._silence()
-        due = min(self._began + self._session.deadline / 1000, self._until)
-        self._alarm = self._loop.call_at(due, self._guarded, self._expire)
-
-    def _silence(self) -> None:
-        if self._alarm:
-            self._alarm.cancel()
-
-    def _expire(self) -> None:
-        self._session.expire(self._ms)
+        if waited is not bool(self._unsent):
+            self._watch(sending=not waited)

@@ -27,9 +27,13 @@ class Known:
     def survey(self) -> Survey:
         """As a value."""
         ranked = sorted(self.seen.items(), key=lambda entry: entry[0])
-        looks = tuple(replace(seen, tlsa=self.tlsa.get((rank[0], seen.endpoint.port))) for rank, seen in ranked)
+        looks = tuple(self._with_tlsa(rank, seen) for rank, seen in ranked)
         unseen = dict.fromkeys((*self.left_out, *self.waiting.values()))
         return Survey(self.target, looks, self.domain, tuple(unseen))
+
+    def _with_tlsa(self, rank: Rank, seen: Observation) -> Observation:
+        answer = self.tlsa.get((rank[0], seen.endpoint.port))
+        return seen if answer is seen.tlsa else replace(seen, tlsa=answer)
 
     def count(self) -> tuple[int, int]:
         """Looks that are done, and all that are known of."""

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import Enum
 from math import inf
+from types import MappingProxyType
 from typing import Any
 
 from probe.model import Endpoint, Exchange, Failure, Observation, Protocol, Stage, Target, Tls, Trouble
 from probe.net.driver import Driver
+from probe.net.ready import connect
 from probe.net.resolve import address_of, host_name
 from probe.wire.identity import Identity
+from probe.wire.record import Record
 from probe.wire.retry import IMPLICIT, NO_SNI, knows_more, reason_to_retry, told_by
 from probe.wire.session import Session
 
@@ -130,6 +133,8 @@ class _Plan:
     limits: Mapping[Stage, float] = field(default_factory=dict)
     """Seconds where they differ from the session's own."""
     connect_seconds: float = CONNECT_TIMEOUT
+    timing: Mapping[str, float] = field(default_factory=dict)
+    """What took its time before."""
 
 
 def begun(options: ObserveOptions) -> Run:
@@ -148,13 +153,18 @@ def unresolved(run: Run, target: Target, failure: Failure) -> Observation:
     return Observation(endpoint_of(target, None, run.options), run.started, Stage.DNS, failure, timing_ms=timing)
 
 
-async def look(run: Run, endpoint: Endpoint, connect_seconds: float = CONNECT_TIMEOUT) -> Observation:
-    """Look at one address, with a second connection where that tells more.
+async def look(
+    run: Run,
+    endpoint: Endpoint,
+    connect_seconds: float = CONNECT_TIMEOUT,
+    timing: Mapping[str, float] = MappingProxyType({}),
+) -> Observation:
+    """Look at one address, with a second connection where that tells more; ``timing`` is what went before.
 
     Raises nothing for what the network or the server does; cancelling it closes the connection and raises Broken.
     """
-    plan = _greeted_in_time(run, _Plan(endpoint, connect_seconds=connect_seconds))
-    return await _retried(run, await _visit(run, plan))
+    plan = _Plan(endpoint, None, {Stage.GREETING: run.options.greeting_timeout}, connect_seconds, timing)
+    return await _retried(run, plan, await _visit(run, plan))
 
 
 def family_of(options: ObserveOptions) -> int:
@@ -162,10 +172,12 @@ def family_of(options: ObserveOptions) -> int:
     return options.family or (0 if not options.source else 6 if ":" in options.source else 4)
 
 
-def endpoint_of(target: Target, address: str | None, options: ObserveOptions) -> Endpoint:
+def endpoint_of(
+    target: Target, address: str | None, options: ObserveOptions, preference: int | None = None
+) -> Endpoint:
     """The endpoint at one address of a target, asked for the name that the options want."""
     chosen = _own_name(target.name) if isinstance(options.sni, Auto) else options.sni
-    return Endpoint(target.name, address, target.port, target.protocol, target.tls, chosen)
+    return Endpoint(target.name, address, target.port, target.protocol, target.tls, chosen, preference)
 
 
 def _own_name(name: str) -> str | None:
@@ -176,18 +188,14 @@ def _own_name(name: str) -> str | None:
         return None
 
 
-def _greeted_in_time(run: Run, plan: _Plan) -> _Plan:
-    return replace(plan, limits={**plan.limits, Stage.GREETING: run.options.greeting_timeout})
-
-
-async def _retried(run: Run, first: Observation) -> Observation:
+async def _retried(run: Run, plan: _Plan, first: Observation) -> Observation:
     """Connect once more where another way of asking may show more; keep the observation that knows more."""
     why = reason_to_retry(first)
     if not why or run.left <= 0:
         return first
     mark = Exchange(round(run.ms, 3), "client", f"<again: {why}>")
     try:
-        second = await _visit(run, _greeted_in_time(run, _again(first.endpoint, why)))
+        second = await _visit(run, _again(plan, why))
     except Broken as stop:
         stop.first = first
         raise
@@ -198,34 +206,36 @@ async def _retried(run: Run, first: Observation) -> Observation:
     return replace(kept, transcript=transcript)
 
 
-def _again(endpoint: Endpoint, why: str) -> _Plan:
+def _again(plan: _Plan, why: str) -> _Plan:
+    there = plan.endpoint
+    plan = replace(plan, connect_seconds=CONNECT_TIMEOUT)
     if why == IMPLICIT:
-        return _Plan(replace(endpoint, tls=Tls.IMPLICIT), limits={Stage.HANDSHAKE: IMPLICIT_TIMEOUT})
-    return _Plan(replace(endpoint, sni=None)) if why == NO_SNI else _Plan(endpoint, cap=why)
+        limits = {**plan.limits, Stage.HANDSHAKE: IMPLICIT_TIMEOUT}
+        return replace(plan, endpoint=replace(there, tls=Tls.IMPLICIT), limits=limits)
+    return replace(plan, endpoint=replace(there, sni=None)) if why == NO_SNI else replace(plan, cap=why)
 
 
 async def _visit(run: Run, plan: _Plan) -> Observation:
     """One connection, from SYN to QUIT."""
     run.enter(Stage.CONNECT)
-    before = run.ms
+    record = Record(run.ms, plan.timing)
     try:
         sock = await _connected(run, plan)
     except asyncio.CancelledError:
-        raise _broken(Stage.CONNECT, run.ms - before) from None
+        raise _broken(Stage.CONNECT, run.ms - record.entered) from None
     except (OSError, OverflowError) as error:
-        return _told(_unconnected(run, plan.endpoint, error), run, before)
-    told = _told(Observation(plan.endpoint, run.started, Stage.CONNECT), run, before)
+        failure = _unconnected(error)
+        _tell(record, run, plan.endpoint, failure.text)
+        return Observation(plan.endpoint, run.started, Stage.CONNECT, failure, **record.kept)
     try:
-        session = _session(run, plan, sock)
+        _tell(record, run, plan.endpoint, "connected")
+        session = _session(run, plan, sock, record)
         await Driver(sock, session, began=run.began, until=run.until, enter=run.enter).drive()
     except asyncio.CancelledError:
-        lines = session.observation.transcript
-        raise _broken(session.stage, run.ms - (lines[-1].ms if lines else told.transcript[-1].ms)) from None
+        raise _broken(session.stage, run.ms - record.latest) from None
     finally:
         sock.close()
-    seen = session.observation
-    timing = {**told.timing_ms, **seen.timing_ms}
-    return replace(seen, timing_ms=timing, transcript=told.transcript + seen.transcript)
+    return session.observation
 
 
 def _broken(stage: Stage, waited: float) -> Broken:
@@ -233,7 +243,7 @@ def _broken(stage: Stage, waited: float) -> Broken:
     return Broken(f"{AWAITED.get(stage, 'not done')} after {waited / 1000:.0f} s")
 
 
-def _session(run: Run, plan: _Plan, sock: socket.socket) -> Session:
+def _session(run: Run, plan: _Plan, sock: socket.socket, record: Record) -> Session:
     ehlo = run.options.ehlo or _literal(sock.getsockname()[0])
     return Session(
         plan.endpoint,
@@ -242,7 +252,7 @@ def _session(run: Run, plan: _Plan, sock: socket.socket) -> Session:
         cap=plan.cap,
         identity=run.options.identity,
         limits=plan.limits,
-        ms=run.ms,
+        record=record,
     )
 
 
@@ -260,8 +270,7 @@ async def _connected(run: Run, plan: _Plan) -> socket.socket:
         sock.setblocking(False)
         if run.options.source:
             sock.bind(_place(run.options.source, 0)[1])
-        async with asyncio.timeout(min(plan.connect_seconds, run.left)):
-            await run.loop.sock_connect(sock, where)
+        await connect(sock, where, min(run.loop.time() + plan.connect_seconds, run.until))
     except BaseException:
         sock.close()
         raise
@@ -270,11 +279,21 @@ async def _connected(run: Run, plan: _Plan) -> socket.socket:
 
 def _place(address: str, port: int) -> tuple[socket.AddressFamily, Any]:
     """Family and socket address of a numeric address, its zone understood; looks nothing up."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    if _numeric(family, address):
+        return family, (address, port)
     family, *_, where = socket.getaddrinfo(address, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0]
     return family, (where[0], port, *where[2:])
 
 
-def _unconnected(run: Run, endpoint: Endpoint, error: OSError | OverflowError) -> Observation:
+def _numeric(family: socket.AddressFamily, address: str) -> bool:
+    try:
+        return bool(socket.inet_pton(family, address))
+    except OSError:
+        return False
+
+
+def _unconnected(error: OSError | OverflowError) -> Failure:
     number = error.errno if isinstance(error, OSError) else None
     text = (
         os.strerror(number) if number and number > 0 else getattr(error, "strerror", None) or str(error) or "no answer"
@@ -283,12 +302,11 @@ def _unconnected(run: Run, endpoint: Endpoint, error: OSError | OverflowError) -
     late = isinstance(error, TimeoutError)
     trouble = Trouble.REFUSED if refused else Trouble.TIMEOUT if late else Trouble.UNREACHABLE
     symptoms = (f"errno:{number}",) if number and trouble is Trouble.UNREACHABLE else ()
-    return Observation(endpoint, run.started, Stage.CONNECT, Failure(trouble, text, symptoms))
+    return Failure(trouble, text, symptoms)
 
 
-def _told(seen: Observation, run: Run, before: float) -> Observation:
+def _tell(record: Record, run: Run, endpoint: Endpoint, word: str) -> None:
     """Note which address was tried, how long that took, and what came of it."""
-    word = seen.failure.text if seen.failure else "connected"
-    line = f"<{seen.endpoint.address} port {seen.endpoint.port}: {word}>"
-    timing = {Stage.CONNECT.value: round(run.ms - before, 3)}
-    return replace(seen, timing_ms=timing, transcript=(Exchange(round(run.ms, 3), "client", line),))
+    record.ms = run.ms
+    record.leave(Stage.CONNECT)
+    record.note("client", f"<{endpoint.address} port {endpoint.port}: {word}>")

@@ -8,6 +8,7 @@ import ipaddress
 import socket
 import threading
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from probe.model import Failure, Trouble
@@ -45,6 +46,7 @@ def host_name(text: str) -> str:
     return address_of(bare) or _labels(bare)
 
 
+@lru_cache(maxsize=4096)
 def address_of(text: str) -> str | None:
     """The address that an address or an address literal names, in its usual spelling; None for anything else."""
     if text[-1:].isalpha() and ":" not in text:  # most names, and told so ten times as fast

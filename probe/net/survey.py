@@ -175,18 +175,20 @@ async def _host(tour: _Tour, number: int, target: Target, preference: int | None
         known.left_out.append(f"more addresses of {target.name} ({resolved.partly.text})")
     if more := len(resolved.addresses[ADDRESSES:]):
         known.left_out.append(f"{more} more addresses of {target.name} ({ADDRESSES} are the most)")
-    places = [
-        replace(endpoint_of(target, address, options), mx_preference=preference)
-        for address in resolved.addresses[:ADDRESSES]
-    ]
+    places = [endpoint_of(target, address, options, preference) for address in resolved.addresses[:ADDRESSES]]
     places = [place for place in places if not _left_out(tour, place)]
     known.waiting.pop((number, 0, 0), None)
     for n, place in enumerate(places):
         known.waiting[number, n, 0] = named_look(place)
+    name = _asked_of_tlsa(tour, target)
+    if len(places) == 1 and not name:  # no tasks for what is one thing
+        await _address(tour, (number, 0, 0), places[0])
+        return
     async with asyncio.TaskGroup() as group:
         for n, place in enumerate(places):
             group.create_task(_address(tour, (number, n, 0), place))
-        group.create_task(_tlsa(tour, number, target))
+        if name:
+            group.create_task(_tlsa(tour, number, target, name))
 
 
 def _left_out(tour: _Tour, place: Endpoint) -> bool:
@@ -197,7 +199,7 @@ def _left_out(tour: _Tour, place: Endpoint) -> bool:
     return bool(why)
 
 
-async def _tlsa(tour: _Tour, number: int, target: Target) -> None:
+def _asked_of_tlsa(tour: _Tour, target: Target) -> str | None:
     """DANE is for names, and among mail servers for those that speak SMTP (RFC 7672 §1.3).
 
     For an address it is asked by the name that the server is to have there; of a loopback address the world knows
@@ -207,8 +209,10 @@ async def _tlsa(tour: _Tour, number: int, target: Target) -> None:
     if address := address_of(target.name):
         private = ipaddress.ip_address(address).is_loopback and not tour.dns.options.resolver
         name = None if private else endpoint_of(target, None, tour.run.options).sni
-    if not name or target.protocol not in {Protocol.SMTP, Protocol.SUBMISSION}:
-        return
+    return name if target.protocol in {Protocol.SMTP, Protocol.SUBMISSION} else None
+
+
+async def _tlsa(tour: _Tour, number: int, target: Target, name: str) -> None:
     of_mx = tour.known.domain.dnssec if tour.known.domain else None
     found = await tour.dns.tlsa(name, target.port, of_mx, tour.run.at_most(TLSA_TIMEOUT))
     tour.known.tlsa[number, target.port] = found
@@ -238,17 +242,17 @@ async def _look(tour: _Tour, rank: Rank, endpoint: Endpoint, seconds: float = CO
 
     Nor is it, beside other looks, that the time was up for one which began late.
     """
-    tour.known.waiting[rank] = named_look(endpoint)
+    if rank not in tour.known.waiting:
+        tour.known.waiting[rank] = named_look(endpoint)
     late = tour.run.late and bool(tour.known.seen)
     try:
-        seen = await look(tour.run, endpoint, seconds)
+        seen = await look(tour.run, endpoint, seconds, {Stage.DNS.value: tour.dns_ms[rank[0]]})
     except Broken as stop:
         tour.known.waiting[rank] = f"{named_look(endpoint)} ({stop})"
         if stop.first:
-            tour.known.add(rank, _with_dns(tour, rank, stop.first))
+            tour.known.add(rank, stop.first)
         raise
     tour.manners.heard(seen)
-    seen = _with_dns(tour, rank, seen)
     if seconds == KNOCK_TIMEOUT and seen.stage is Stage.CONNECT:
         del tour.known.waiting[rank]
     elif late and tour.run.cut(seen):
@@ -256,10 +260,6 @@ async def _look(tour: _Tour, rank: Rank, endpoint: Endpoint, seconds: float = CO
     else:
         tour.known.add(rank, seen)
     return seen
-
-
-def _with_dns(tour: _Tour, rank: Rank, seen: Observation) -> Observation:
-    return replace(seen, timing_ms={Stage.DNS.value: tour.dns_ms[rank[0]], **seen.timing_ms})
 
 
 def _unwelcome(seen: Observation) -> bool:

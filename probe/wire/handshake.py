@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import weakref
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -23,12 +22,15 @@ from probe.wire.identity import Identity
 from probe.wire.offer import EVERYTHING, LIBRARY, Offer, hush, narrow
 from probe.wire.replies import QUOTED, BadReply, Replies, quoted
 
-CHUNK = 16 * 1024
-"""Bytes read at once from OpenSSL: one TLS record (RFC 8446 §5.1)."""
+CHUNK = 4 * 1024
+"""Bytes read at once from OpenSSL: what a mail server says, or we do, is seldom more."""
 
 _CLOSE_NOTIFY = 0
 _HARMLESS = frozenset({_CLOSE_NOTIFY, 90})
 _FATAL = 2
+
+RELEASE_BUFFERS = 0x10
+"""SSL_MODE_RELEASE_BUFFERS (SSL_CTX_set_mode(3)): who waits for a server needs no buffers, and most of us wait."""
 
 
 class Handshake:
@@ -95,7 +97,7 @@ class Handshake:
 
     def take(self) -> bytes:
         """Give the bytes to send now. Our alert waits while ``reading``: a server that gets it stops sending."""
-        return b"" if self.reading else b"".join(self._pieces())
+        return b"" if self.reading else self._written()
 
     def end(self, failure: Failure) -> Failure:
         """The connection ended (closed, timed out): that is the failure, unless we know a better one."""
@@ -133,17 +135,15 @@ class Handshake:
         chain = self._tls.get_peer_cert_chain()
         return None if chain is None else tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, one) for one in chain)
 
-    def _pieces(self) -> Iterator[bytes]:
+    def _written(self) -> bytes:
         """What OpenSSL wrote; less than a chunk is the last of it."""
-        piece = bytes(CHUNK)
-        size = CHUNK
+        written = b""
         try:
-            while size == CHUNK:
-                piece = self._tls.bio_read(CHUNK)
-                size = len(piece)
-                yield piece
+            while len(written) % CHUNK == 0:
+                written += self._tls.bio_read(CHUNK)
         except SSL.WantReadError:
-            return
+            pass
+        return written
 
     def _shake(self) -> None:
         try:
@@ -179,10 +179,12 @@ class Handshake:
         self.failure = self.failure or self._named(error)
 
     def _named(self, error: SSL.Error) -> Failure:
+        closing = f"alert:{_CLOSE_NOTIFY}"
+        if isinstance(error, SSL.ZeroReturnError):
+            return Failure(Trouble.CLOSED, "close_notify", (closing,))
         fatal = [alert for alert in self.alerts if alert.fatal or self._ends(alert)]
         numbers = tuple(f"alert:{alert.number}" for alert in fatal if alert.received)
-        closing = f"alert:{_CLOSE_NOTIFY}"
-        if isinstance(error, SSL.ZeroReturnError) or closing in numbers:
+        if closing in numbers:
             return Failure(Trouble.CLOSED, "close_notify", (closing,))
         text = errors.text(error.args[0] if error.args else ())
         reasons = errors.symptoms(self.queue)
@@ -259,6 +261,7 @@ def _context(offer: Offer, identity: Identity | None = None) -> SSL.Context:
     narrow(context, offer)
     context.set_options(SSL.OP_LEGACY_SERVER_CONNECT)
     context.set_verify(SSL.VERIFY_NONE)
+    context.set_mode(RELEASE_BUFFERS)
     context.set_info_callback(alerted)
     context.set_keylog_callback(_keylog)
     hush(context)

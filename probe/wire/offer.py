@@ -107,8 +107,10 @@ def hush(context: SSL.Context) -> None:
         if ffi.buffer(line, 8)[:] == b"SERVER_H":
             logged(ssl, line)
 
-    quick: Any = context
-    quick._hushed = ffi.callback("void (*)(const SSL *, int, int)", tell)  # noqa: SLF001
-    quick._hushed_log = ffi.callback("void (*)(const SSL *, const char *)", log)  # noqa: SLF001
-    LIBRARY.SSL_CTX_set_info_callback(quick._context, quick._hushed)  # noqa: SLF001
-    LIBRARY.SSL_CTX_set_keylog_callback(quick._context, quick._hushed_log)  # noqa: SLF001
+    for name, kind, quick in (
+        ("info", "void (*)(const SSL *, int, int)", tell),
+        ("keylog", "void (*)(const SSL *, const char *)", log),
+    ):
+        kept = ffi.callback(kind, quick)
+        setattr(context, f"_{name}_callback", kept)  # where pyOpenSSL keeps its own alive
+        getattr(LIBRARY, f"SSL_CTX_set_{name}_callback")(context._context, kept)  # noqa: SLF001

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from probe.model import Alert, Exchange, Stage
@@ -11,10 +11,15 @@ from probe.model import Alert, Exchange, Stage
 class Record:
     """Notes of one connection. ``ms`` is now, in milliseconds since the beginning; ``entered`` when the stage began."""
 
-    def __init__(self, ms: float) -> None:
+    def __init__(self, ms: float, timing: Mapping[str, float] | None = None) -> None:
         self.ms = self.entered = ms
         self._transcript: list[Exchange] = []
-        self._timing: dict[str, float] = {}
+        self._timing = dict(timing or {})
+
+    @property
+    def latest(self) -> float:
+        """When something was said last, else when the stage began."""
+        return self._transcript[-1].ms if self._transcript else self.entered
 
     @property
     def kept(self) -> dict[str, Any]:
@@ -23,7 +28,7 @@ class Record:
 
     def note(self, sender: str, *lines: str) -> None:
         """Note what "server" or "client" said."""
-        ms = round(self.ms, 3)
+        ms = int(self.ms * 1000 + 0.5) / 1000  # as round(), in a fifth of its time
         self._transcript += [Exchange(ms, sender, line) for line in lines]
 
     def note_list(self, sender: str, presented: Collection[bytes] | None) -> None:
@@ -38,5 +43,5 @@ class Record:
 
     def leave(self, stage: Stage) -> None:
         """The stage is over, and the next one begins."""
-        self._timing[stage.value] = round(self.ms - self.entered, 3)
+        self._timing[stage.value] = int((self.ms - self.entered) * 1000 + 0.5) / 1000
         self.entered = self.ms

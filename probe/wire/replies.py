@@ -98,8 +98,10 @@ class Replies:
         return self._replies()
 
     def _replies(self) -> Iterator[Reply]:
-        while reply := self._usual():
+        while self._buffer and (reply := self._usual()):
             yield reply
+        if not self._buffer:
+            return
         while (end := self._end()) >= 0:
             line = bytes(self._buffer[:end])
             self._limit(len(line))

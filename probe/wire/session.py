@@ -43,9 +43,9 @@ _FIELDS = {Stage.GREETING: "greeting", Stage.EHLO: "ehlo", Stage.STARTTLS: "star
 class Session:
     """One connection. ``ms`` are milliseconds since the probe began, ``cap`` is "tls1.2" or None, ``limits`` seconds.
 
-    After every call send what ``take`` gives; then stop if ``done``, else call ``receive`` when bytes arrive, ``eof``
-    when the server closes, ``expire`` when ``deadline`` has passed. No call raises, whatever arrives. ``stage`` tells
-    where the conversation is, or where it ended.
+    ``record`` is what was noted before. After every call send what ``take`` gives; then stop if ``done``, else call
+    ``receive`` when bytes arrive, ``eof`` when the server closes, ``expire`` when ``deadline`` has passed. No call
+    raises, whatever arrives. ``stage`` tells where the conversation is, or where it ended.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class Session:
         cap: str | None = None,
         identity: Identity | None = None,
         limits: Mapping[Stage, float] = LIMITS,
-        ms: float = 0.0,
+        record: Record | None = None,
     ) -> None:
         self.done = False
         self.stage = Stage.CONNECT
         self._endpoint = endpoint
         self._started = started
         self._seen: dict[str, Any] = {"client_chain": identity.chain} if identity else {}
-        self._record = Record(ms)
+        self._record = record or Record(0.0)
         self._limits = {**LIMITS, **limits}
         self._cap = cap
         self._identity = identity
@@ -72,7 +72,7 @@ class Session:
         self._steps = converse(self._verbs, ehlo, endpoint.tls)
         self._replies = Replies()
         self._tls: Handshake | None = None
-        self._out = bytearray()
+        self._out = b""
         self._input = 0
         self._leaving = False
         self._next(next(self._steps))
@@ -90,7 +90,7 @@ class Session:
 
     def take(self) -> bytes:
         """Give the bytes to send now."""
-        out, self._out = bytes(self._out), bytearray()
+        out, self._out = self._out, b""
         return out + self._tls.take() if self._tls else out
 
     def receive(self, data: bytes, ms: float) -> None:

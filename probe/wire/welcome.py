@@ -7,7 +7,6 @@ so there are neither sessions nor tickets.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from OpenSSL import SSL, crypto
@@ -61,11 +60,11 @@ class Welcome(Handshake):
         version = self._tls.get_protocol_version_name() if self._asked else None
         return super().learned() | {"tls_version": version, "client_cert_requested": self._asked}
 
-    def _pieces(self) -> Iterator[bytes]:
+    def _written(self) -> bytes:
         """Our first handshake record is the ServerHello; certificate and request stand in the same flight."""
-        for piece in super()._pieces():
-            self._asked |= piece[0] == certificates.HANDSHAKE
-            yield piece
+        written = super()._written()
+        self._asked |= written[:1] == bytes([certificates.HANDSHAKE])
+        return written
 
     def _read(self) -> Flight:
         suite = NUMBERS.get(self._tls.get_cipher_name() or "", 0)

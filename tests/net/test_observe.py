@@ -6,7 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -148,17 +148,25 @@ def test_name_without_address() -> None:
     assert ["dns"] == list(seen.timing_ms)
 
 
-def test_silent_network(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def _silence() -> Iterator[int]:
+    """A port that answers no SYN: its queue is full (listen(2))."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, ExitStack() as waiting:
+        for _ in range(3):
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        yield full.getsockname()[1]
+
+
+def test_silent_network() -> None:
     """A connect that nobody answers ends with its own deadline."""
 
-    async def never(*_: object) -> None:
-        await asyncio.sleep(60)
+    async def run(port: int) -> Observation:
+        return await look(begun(ObserveOptions()), Endpoint("127.0.0.1", "127.0.0.1", port), 0.05)
 
-    async def run() -> Observation:
-        monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", never)
-        return await look(begun(ObserveOptions()), Endpoint("127.0.0.1", "127.0.0.1", 25), 0.05)
-
-    seen = asyncio.run(run())
+    with _silence() as port:
+        seen = asyncio.run(run(port))
     assert (Stage.CONNECT, Failure(Trouble.TIMEOUT, "no answer")) == (seen.stage, seen.failure)
 
 
@@ -236,16 +244,15 @@ def test_cancelling_leaves_nothing_behind() -> None:
 def test_cancelling_while_connecting() -> None:
     """The same before there is a connection."""
 
-    async def run() -> None:
-        loop = asyncio.get_running_loop()
-        loop.sock_connect = lambda *_: asyncio.sleep(60)  # type: ignore[method-assign] # a dead network
-        task = asyncio.create_task(observe(target(25), ObserveOptions()))
+    async def run(port: int) -> None:
+        task = asyncio.create_task(observe(target(port), ObserveOptions()))
         await asyncio.sleep(0.05)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    asyncio.run(run())
+    with _silence() as port:
+        asyncio.run(run(port))
 
 
 def test_mistake_of_ours_is_heard() -> None:
@@ -344,7 +351,7 @@ def test_retry_is_not_begun_without_time(monkeypatch: pytest.MonkeyPatch) -> Non
 async def _only_retry(seen: Observation) -> Observation:
     loop = asyncio.get_running_loop()
     run = module.Run(QUICK, loop, loop.time(), seen.started)
-    return await module._retried(run, seen)
+    return await module._retried(run, module._Plan(seen.endpoint), seen)
 
 
 def test_one_version_alone_is_asked_for() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from shared import examples
 
 from probe.model import Endpoint, Failure, Protocol, Reply, Stage, Tls, Trouble
+from probe.wire.record import Record
 from probe.wire.retry import reason_to_retry
 from probe.wire.session import GOODBYE, INPUT_LIMIT, LIMITS, Session
 
@@ -125,7 +126,7 @@ def test_every_stage_has_its_deadline() -> None:
 
 def test_limits_can_be_given() -> None:
     """Seconds of a stage, where they differ."""
-    new = Session(ENDPOINT, ehlo="x", started=STARTED, limits={Stage.GREETING: 1.5}, ms=100)
+    new = Session(ENDPOINT, ehlo="x", started=STARTED, limits={Stage.GREETING: 1.5}, record=Record(100))
     assert 1600 == new.deadline
     new.expire(1600)
     assert Failure(Trouble.TIMEOUT, "no complete answer in 1.5 s") == new.observation.failure
