@@ -1,6 +1,6 @@
 """Packets of DNS as octets: a question, and what an answer says to it (RFC 1035 §4, RFC 6891). No sockets here.
 
-Only the kinds of records that we ask for are read: a reader of them all needs fifteen times as long for a packet.
+Only the kinds of records that we ask for are read: a reader of them all needs ten times as long for a packet.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import socket
 import struct
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import NamedTuple
@@ -17,7 +16,7 @@ from probe.model import Mx, Tlsa
 
 KINDS: Mapping[str, int] = {"A": 1, "NS": 2, "CNAME": 5, "MX": 15, "TXT": 16, "AAAA": 28, "TLSA": 52}
 IN = 1
-OPT = 41
+CNAME, OPT = 5, 41
 RECURSE, AD, CD = 0x0100, 0x0020, 0x0010
 """Flags: RD, AD and CD (RFC 1035 §4.1.1, RFC 4035 §3.2)."""
 RESPONSE, OPCODE, TRUNCATED, CODE = 0x80, 0x78, 0x02, 0x0F
@@ -149,19 +148,21 @@ def read(packet: bytes, asked: Question) -> Said:
 
 def _read(packet: bytes, asked: Question) -> Said:
     flags = packet[2] << 8 | packet[3]
-    number, wanted, names = flags & CODE, KINDS[asked.kind], dict[int, Labels]()
-    found, cnames = defaultdict[Labels, list[tuple[int, int]]](list), dict[Labels, int]()
+    number, wanted = flags & CODE, KINDS[asked.kind]
+    names: dict[int, Labels] = {}
+    found: dict[Labels, list[tuple[int, int]]] = {}
+    cnames: dict[Labels, int] = {}
     for owner, kind, ttl, at, end in _records(packet, asked, names):
         if kind == OPT:
             number |= ttl >> 24 << 4
         elif kind == wanted:
-            found[owner].append((at, end))
-        elif kind == KINDS["CNAME"]:
+            found.setdefault(owner, []).append((at, end))
+        elif kind == CNAME:
             cnames.setdefault(owner, at)
     said = rcode(number)
     if said not in {"NOERROR", "NXDOMAIN"}:
         return Said(said)
-    own, aliases = _name(packet, HEAD, names)[0], list[Labels]()
+    own, aliases = _name(packet, HEAD, names)[0], []
     while own not in found and own in cnames:
         own, _ = _name(packet, cnames[own], names)
         aliases.append(own)
@@ -191,7 +192,7 @@ def _records(packet: bytes, asked: Question, names: dict[int, Labels]) -> Iterat
 def _name(packet: bytes, at: int, names: dict[int, Labels]) -> tuple[Labels, int]:
     """A name, and where the next thing begins; pointers lead back only (RFC 1035 §4.1.4), so that none goes round."""
     first, end, before, octets = at, 0, at, 1
-    labels = list[bytes]()
+    labels: list[bytes] = []
     while size := packet[at]:
         if size >= 0xC0:
             end = end or at + 2
@@ -226,7 +227,7 @@ def _target(packet: bytes, at: int, end: int) -> str:
 
 def _text(packet: bytes, at: int, end: int) -> str:
     """The strings of a TXT record as one text, whose characters are its octets."""
-    strings = list[bytes]()
+    strings = []
     while at < end:
         behind = at + 1 + packet[at]
         strings.append(packet[at + 1 : behind])

@@ -42,8 +42,7 @@ class DnsOptions:
     """Read the hosts file and ask the system's servers ourselves, instead of asking the system for each address."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What one server said to one question."""
 
     server: Server | None = None

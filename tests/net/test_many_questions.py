@@ -8,7 +8,7 @@ import gc
 import socket
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -187,11 +187,11 @@ def test_one_of_two_gives_up() -> None:
         time.sleep(0.2)
         return [answered(question, "192.0.2.1")]
 
-    async def ask(dns: Dns) -> Sequence[object]:
-        first, second, third = (asyncio.create_task(dns.answers.of("mx.example", "A", s)) for s in (3, 3, 0.01))
+    async def ask(dns: Dns) -> list[object]:
+        tasks = [asyncio.create_task(dns.answers.of("mx.example", "A", s)) for s in (3, 3, 0.01)]
         await asyncio.sleep(0.02)
-        first.cancel()
-        return await asyncio.gather(first, second, third, return_exceptions=True)
+        tasks[0].cancel()
+        return list(await asyncio.gather(*tasks, return_exceptions=True))
 
     with scripted(reply) as port:
         first, second, third = run(port, ask)
