@@ -53,18 +53,17 @@ async def swept(job: Job, targets: list[str], before: int, count: int, meter: Me
 
 async def reports(job: Job, targets: Iterator[str]) -> AsyncGenerator[bool, None]:
     """Do all that a sweep does, and say of each whether it was found in order."""
+    from probe import sweep
     from probe.judgement import Options
     from probe.model import Target
-    from probe.net.manners import Manners
     from probe.net.observe import ObserveOptions
-    from probe.pipeline import sweep
     from probe.pki.anchors import from_path
     from probe.render.json import line
 
     network, root = ObserveOptions(sni=job.name), from_path(Path(job.folder, "root.pem"))
     options = Options(root, name=job.name, fetch=False, allow_private=True, network=network)
     wanted = (Target(address, job.port) for address in targets)
-    async with aclosing(sweep(wanted, options, Manners(job.in_flight, patient=True), 4 * job.in_flight)) as found:
+    async with aclosing(sweep(wanted, options, concurrency=job.in_flight)) as found:
         async for report in found:
             yield report.status == "ok" and bool(line(report))
 
@@ -74,12 +73,13 @@ async def looks(job: Job, targets: Iterator[str]) -> AsyncGenerator[bool, None]:
     from probe.model import Stage, Survey, Target
     from probe.net.dns import Dns
     from probe.net.hosts import Hosts
-    from probe.net.manners import Manners
+    from probe.net.manners import PAUSE, PER_OPERATOR, Manners
     from probe.net.observe import ObserveOptions
     from probe.net.overlap import overlapped
     from probe.net.survey import survey
 
-    network, dns, manners, hosts = ObserveOptions(sni=job.name), Dns(), Manners(job.in_flight, patient=True), Hosts()
+    network, dns, hosts = ObserveOptions(sni=job.name), Dns(), Hosts()
+    manners = Manners(job.in_flight, per_operator=PER_OPERATOR, pause=PAUSE, patient=True)
 
     async def seen(address: str) -> Survey:
         return await survey(Target(address, job.port), network, dns, allow_private=True, manners=manners, hosts=hosts)
@@ -94,9 +94,10 @@ async def asked(job: Job, targets: list[str]) -> int:
     from probe.net.dns import Dns
     from probe.net.servers import DnsOptions
 
-    dns, waiting, done = Dns(DnsOptions(resolver=(("127.0.0.1", job.port),))), iter(targets), 0
+    options = DnsOptions(resolver=(("127.0.0.1", job.port),), direct=True)
+    waiting, done = iter(targets), 0
 
-    async def worker() -> None:
+    async def worker(dns: Dns) -> None:
         nonlocal done
         for address in waiting:
             host = f"h{address.replace('.', '-')}.example.com"
@@ -105,7 +106,8 @@ async def asked(job: Job, targets: list[str]) -> int:
             found, _ = await asyncio.gather(dns.addresses(host, 0, SECONDS), dns.tlsa(host, 25, None, SECONDS))
             done += bool(found.addresses)
 
-    await asyncio.gather(*(worker() for _ in range(job.in_flight)))
+    async with Dns(options) as dns:
+        await asyncio.gather(*(worker(dns) for _ in range(job.in_flight)))
     return done
 
 
