@@ -38,7 +38,6 @@ from probe.net.observe import (
     look,
     unresolved,
 )
-from probe.net.policy import sts, tls_rpt
 from probe.net.resolve import address_of
 from probe.net.ways import KNOCK_TIMEOUT, Breadth, further, named_look
 
@@ -152,6 +151,8 @@ async def _policies(tour: _Tour, domain: Domain) -> None:
     """Look for what the domain announces; one that takes no mail, or is not there, announces nothing."""
     if domain.failure:
         return
+    from probe.net.policy import sts, tls_rpt  # HTTP, which a host needs not
+
     seconds = tour.run.at_most(POLICY_SECONDS)
     found, reports = await asyncio.gather(
         sts(domain.name, tour.dns, seconds=seconds, allow_private=tour.allow_private),

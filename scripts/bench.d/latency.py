@@ -29,7 +29,7 @@ def _waiting(flying: int, rounds: int) -> bool:
     with server(made, 0, LEAVES, DELAY) as port:
 
         def run(what: str) -> Spent:
-            return spent(Job(what, str(made), port, FIRST, count, flying, warm_count=LEAVES))
+            return spent(Job(what, str(made), port, FIRST, count, flying))
 
         kinds = {"C, bare": "bare", "C, verifying": "verify", "ours, no judgement": "look", "ours": "judge"}
         found = interleaved({name: lambda what=what: run(what) for name, what in kinds.items()}, rounds)

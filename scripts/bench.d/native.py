@@ -1,7 +1,7 @@
 """The C server and the C client, on the OpenSSL of cryptography's wheel, each in a process of its own.
 
     native.py server FOLDER BEGIN COUNT DELAY      says its port, serves until it is ended
-    native.py client JOB                           prints a Spent as JSON; JOB is JSON, see ``spent.Job``
+    native.py client JOB                           prints what it spent as JSON; JOB, too, see spent.py
 
 gcc compiles both into the cache folder. They link to no OpenSSL; its addresses come through cffi.
 """
@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from spent import CACHE, Job, measured, raise_limit
+from spent import CACHE, Job, Meter, raise_limit
 
 HERE = Path(__file__).parent
 
@@ -59,7 +59,7 @@ def serve(folder: str, begin: str, count: str, delay: str) -> int:
 
 
 def probe(job: Job) -> int:
-    """Probe all targets twice over, as it were: those to warm up, then those that count."""
+    """Probe the targets that go before, then those that count."""
     from probe.wire import offer
 
     raise_limit()
@@ -74,7 +74,9 @@ def probe(job: Job) -> int:
         return int(library.client_run(addresses, len(targets), job.port, job.in_flight))
 
     run(job.warm())
-    print(json.dumps(measured(run, job.targets())))
+    meter = Meter()
+    meter.stop(run(job.targets()))
+    print(json.dumps(meter.read))
     return 0
 
 

@@ -1,11 +1,10 @@
-"""What a run of a child costs, said by itself: its processor time, its wall time, its memory."""
+"""What is to be run, and what it costs, said by the child that runs it."""
 
 from __future__ import annotations
 
 import os
 import resource
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +27,7 @@ class Job:
     count: int
     in_flight: int = 100
     warm_first: int = FIRST
-    """Number of the first target of the pass that warms up and does not count."""
+    """Number of the first target that goes before, and does not count."""
     warm_count: int = 0
     name: str = "mx.example.com"
 
@@ -37,7 +36,7 @@ class Job:
         return addresses(self.first, self.count)
 
     def warm(self) -> list[str]:
-        """Those of the pass before."""
+        """Those that go before."""
         return addresses(self.warm_first, self.warm_count)
 
 
@@ -53,15 +52,34 @@ def raise_limit() -> int:
     return hard
 
 
-def measured(run: Callable[[list[str]], int], targets: list[str]) -> dict[str, float]:
-    """Run it, and say what that took: seconds of processor and of the clock, KiB of memory before and at the most."""
-    Path("/proc/self/clear_refs").write_text("5")  # the most begins anew (proc(5))
-    before, kib, began = resource.getrusage(resource.RUSAGE_SELF), memory("VmRSS"), time.monotonic()
-    done = run(targets)
-    wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_SELF)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    whole = after.ru_utime + after.ru_stime
-    return {"done": done, "cpu": cpu, "wall": wall, "whole": whole, "before": kib, "peak": memory("VmHWM")}
+class Meter:
+    """Counts what this process spends from its start to its stop: seconds of processor and clock, KiB of memory."""
+
+    def __init__(self) -> None:
+        self.read: dict[str, float] = {}
+        self.start()
+
+    def start(self) -> None:
+        """Begin, or begin anew."""
+        Path("/proc/self/clear_refs").write_text("5")  # the most begins anew (proc(5))
+        self._cpu, self._wall, self._kib = cpu(), time.monotonic(), memory("VmRSS")
+
+    def stop(self, done: int) -> None:
+        """Note what was spent on so many targets that came to their end."""
+        self.read = {
+            "done": done,
+            "cpu": cpu() - self._cpu,
+            "wall": time.monotonic() - self._wall,
+            "whole": cpu(),
+            "before": self._kib,
+            "peak": memory("VmHWM"),
+        }
+
+
+def cpu() -> float:
+    """Seconds of processor of this process, user and system."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 def memory(field: str) -> int:

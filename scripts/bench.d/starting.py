@@ -23,11 +23,12 @@ def main(words: list[str]) -> int:
             {
                 "ours": lambda: child(ours),
                 "s_client": lambda: child([*OTHER, f"127.1.0.1:{port}"], b"QUIT\r\n"),
-                "python -c pass": lambda: child([sys.executable, "-c", "pass"]),
+                "python, nothing done": lambda: child([sys.executable, "-c", "pass"]),
+                "python, asyncio and pyOpenSSL": lambda: child([sys.executable, "-c", "import asyncio, OpenSSL.SSL"]),
             },
             int(words[0]) if words else ROUNDS,
         )
     for name, runs in found.items():
         wall, cpu = (1e3 * statistics.median(one[field] for one in runs) for field in ("wall", "cpu"))
-        print(f"{name:<16} {wall:6.0f} ms, {cpu:6.0f} ms of the processor")
+        print(f"{name:<30} {wall:6.0f} ms, {cpu:6.0f} ms of the processor")
     return 0 if verdict("ours / s_client: wall", ratios(found["ours"], found["s_client"], "wall"), most=4) else 1
