@@ -100,13 +100,13 @@ def _manners(arguments: Namespace) -> Manners:
         say(
             f"This system lets us open few files (ulimit -n): {most} connections at a time, not {arguments.concurrency}."
         )
-    excluded = networks(files.read(_path(arguments.exclude), EXCLUDED)) if arguments.exclude is not None else ()
+    text = "" if arguments.exclude is None else files.read(_path(arguments.exclude), EXCLUDED)
     return Manners(
         most,
         per_operator=arguments.per_operator,
         pause=arguments.pause,
         rate=arguments.rate,
-        exclude=excluded,
+        exclude=networks(text),
         allow_private=arguments.allow_private,
         patient=True,
     )
