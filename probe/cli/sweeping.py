@@ -97,9 +97,7 @@ def _manners(arguments: Namespace) -> Manners:
 
     most = room(arguments.concurrency)
     if most < arguments.concurrency:
-        say(
-            f"This system lets us open few files (ulimit -n): {most} connections at a time, not {arguments.concurrency}."
-        )
+        say(f"This system lets us open few files (ulimit -n): {most} connections at a time.")
     text = "" if arguments.exclude is None else files.read(_path(arguments.exclude), EXCLUDED)
     return Manners(
         most,
