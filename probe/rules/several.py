@@ -32,11 +32,7 @@ def apart(observations: Sequence[Observation]) -> Mapping[Spot, str]:
 
 
 def sent(observations: Sequence[Observation]) -> Mapping[bytes, Endpoint]:
-<<<<<<< HEAD
     """Give the certificates that servers sent, DER, and who sent each first; none where all sent one list."""
-=======
-    """Give the certificates that servers sent, DER, and who sent each first; where all sent one list, none."""
->>>>>>> judging
     if len({seen.presented for seen in observations if seen.presented is not None}) < 2:
         return {}
     found: dict[bytes, Endpoint] = {}
