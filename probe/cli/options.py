@@ -20,8 +20,12 @@ LONGEST_WATCH = 7 * 86400.0
 """Seconds. A watch of more than a week is a matter for --nagios."""
 
 
-def add_connection(parser: ArgumentParser) -> None:
-    """Add what says how to connect, and what to present."""
+CERT = "look twice: without, and presenting this certificate list"
+CERT_OF_SWEEP = "present this certificate list to every server that asks"
+
+
+def add_connection(parser: ArgumentParser, *, many: bool = False) -> None:
+    """Add what says how to connect, and what to present; ``many``: in a sweep, where some of it means less."""
     group = parser.add_argument_group("the connection")
     add = group.add_argument
     add("--port", type=port_number, metavar="N", help="the port, where HOST names none (default: the protocol's own)")
@@ -35,9 +39,15 @@ def add_connection(parser: ArgumentParser) -> None:
     add("--sni", metavar="NAME", help="server name to ask for (default: --name, else the host name)")
     add("--no-sni", action="store_true", help="ask for no name")
     add("--ehlo", metavar="NAME", help="name to greet with (default: our address)")
-    add("--client-cert", metavar="FILE", help="look twice: without, and presenting this certificate list")
+    add("--client-cert", metavar="FILE", help=CERT_OF_SWEEP if many else CERT)
     add("--client-key", metavar="FILE", help="its key (default: in the same file)")
-    add("--timeout", type=seconds, default=60.0, metavar="SECONDS", help="for the whole probe (default: 60)")
+    add(
+        "--timeout",
+        type=seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help=f"for {'each address' if many else 'the whole probe'} (default: 60)",
+    )
     add(
         "--greeting-timeout",
         type=seconds,
@@ -70,28 +80,44 @@ def add_domain(parser: ArgumentParser) -> None:
 def add_sweep(parser: ArgumentParser) -> None:
     """Add what a sweep reads and writes, and how polite it is."""
     add = parser.add_argument_group("the list").add_argument
-    add("--mx", action="store_true", help="it holds mail domains: look at all mail hosts of each")
-    add("--column", metavar="NAME|N", help="the column of a CSV file that holds them, by its heading or from 1")
-    add("--exclude", metavar="FILE", help="addresses and networks that are never called, one on each line")
-    add("--no-shuffle", action="store_true", help="keep the order of the list")
+    add("--mx", action="store_true", help="it holds mail domains: look at all mail hosts of each one")
+    add("--column", metavar="NAME|N", help="of a CSV file: the column that holds them, by its heading or its number")
+    add("--exclude", metavar="FILE", help="never call these addresses and networks, one on each line")
+    add("--no-shuffle", action="store_true", help="keep the order of the list (default: a random one)")
     add = parser.add_argument_group("the results").add_argument
-    add("-o", "--output", metavar="RESULTS", help="one report on each line; SQLite where the name ends in .db")
-    add("--resume", action="store_true", help="go on with these results: what is in them is not looked at again")
-    add("--force", action="store_true", help="overwrite these results")
-    add("--summary", metavar="FILE", help="draw the summary as an HTML page, too")
-    add("--csv", metavar="FILE", help="a table for spreadsheets, too: one row for each address")
+    add("-o", "--output", metavar="RESULTS", help="one report on each line; a database where the name ends in .db")
+    add(
+        "--resume",
+        action="store_true",
+        help="go on with these results: a target that is in them is not looked at again",
+    )
+    add("--force", action="store_true", help="begin anew, and overwrite these results")
+    add("--summary", metavar="FILE", help="write the summary as an HTML page, too")
+    add("--csv", metavar="FILE", help="write a table for spreadsheets, too: a row for each address")
     add = parser.add_argument_group("politeness").add_argument
     add("--concurrency", type=_crowd, default=200, metavar="N", help="connections at a time (default: 200)")
-    add("--per-operator", type=_crowd, default=4, metavar="N", help="of these, to one operator (default: 4)")
-    add("--pause", type=_seconds_or_none, default=0.1, metavar="SECONDS", help="between two there (default: 0.1)")
+    add(
+        "--per-operator",
+        type=_crowd,
+        default=4,
+        metavar="N",
+        help="of these, to one network (/24, /48) or organisation (default: 4)",
+    )
+    add(
+        "--pause",
+        type=_seconds_or_none,
+        default=0.1,
+        metavar="SECONDS",
+        help="after each one, before the next there (default: 0.1)",
+    )
     add("--rate", type=_rate, metavar="N", help="new connections a second, in all (default: no limit)")
     add = parser.add_argument_group("DNS").add_argument
     add("--resolver", metavar="ADDRESS", help="ask this DNS server (default: those of the system)")
     add("--trust-ad", action="store_true", help="believe that resolver's word on DNSSEC, though it is not on loopback")
 
 
-def add_judgement(parser: ArgumentParser) -> None:
-    """Add the options that say how to judge; the verb ``file`` has them, too."""
+def add_judgement(parser: ArgumentParser, private: str = "fetch from private addresses, too") -> None:
+    """Add the options that say how to judge; other verbs have them, too. ``private`` is the help of --allow-private."""
     add = parser.add_argument_group("the judgement").add_argument
     add("--name", metavar="NAME", help="name that the certificate must have (default: the host)")
     add("--trust", default="mozilla", metavar="WHOM", help="mozilla, system, none, or a FILE or DIR (default: mozilla)")
@@ -105,7 +131,7 @@ def add_judgement(parser: ArgumentParser) -> None:
     )
     add("--no-fetch", action="store_true", help="do not fetch missing certificates (AIA)")
     add("--no-cache", action="store_true", help="neither use nor keep intermediates that were fetched")
-    add("--allow-private", action="store_true", help="fetch from private addresses, too")
+    add("--allow-private", action="store_true", help=private)
     add(
         "--mta",
         metavar="NAME",

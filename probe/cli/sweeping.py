@@ -13,6 +13,7 @@ from probe.cli.options import add_connection, add_judgement, add_sweep
 if TYPE_CHECKING:
     from argparse import Namespace
 
+    from probe.net.excluded import Network
     from probe.net.manners import Manners
 
 USAGE = "smtp-chaincheck sweep TARGETS|- [-o RESULTS] [options]"
@@ -20,22 +21,28 @@ EXAMPLES = """\
 examples:
   smtp-chaincheck sweep hosts.txt -o monday.jsonl
   smtp-chaincheck sweep domains.csv --mx --column domain -o monday.db
-  smtp-chaincheck sweep hosts.txt -o monday.jsonl --resume
+  smtp-chaincheck sweep hosts.txt -o monday.jsonl --resume   after a break
   smtp-chaincheck sweep hosts.txt -o monday.db --ehlo probe.example.net
   smtp-chaincheck sweep hosts.txt -o monday.jsonl --summary monday.html
   smtp-chaincheck diff monday.db tuesday.db
-  zcat hosts.gz | smtp-chaincheck sweep - | jq .status
+  cut -f2 inventory.tsv | smtp-chaincheck sweep - | jq .status
 
-TARGETS holds a host, host:port, address, or with --mx a domain, on each line;
-# begins a comment. RESULTS ends in .db for SQLite, else it holds one report in
-JSON on each line; without -o that goes to standard output.
+TARGETS holds a host, host:port, address, or with --mx a domain, on each line; a
+mail address means its domain, # begins a comment, and what stands there twice
+is looked at once. RESULTS that end in .db are a database (SQLite), else one
+report in JSON on each line. Without -o they go to standard output.
 
 Say who you are: --ehlo NAME is what servers see in their logs; a web page or a
 TXT record under that name should say what you do, and how to be left out.
 
-exit codes: as for several hosts; 2 when the list cannot be read, or the results
-cannot be written, 130 when interrupted. What was done is kept, and --resume
-goes on from there.
+exit codes:
+  0    nothing worse than a note
+  1    at least one warning or error (--fail-on error: at least one error)
+  2    the list cannot be read, the results cannot be written, or this computer,
+       its network or its resolver failed
+  3    no target could be examined: nothing answered
+  130  interrupted
+With -o, what was done is kept, and --resume goes on from there.
 """
 FIRST = """\
 Name a list of mail servers, one on each line, for example:
@@ -75,11 +82,11 @@ def _arguments(words: Sequence[str]) -> Namespace:
     parser = Parser(usage=USAGE, description="Probes every mail server of a list, politely.", epilog=EXAMPLES)
     parser.add_argument("list", nargs="?", metavar="TARGETS", help="- reads standard input")
     add_sweep(parser)
-    add_connection(parser)
-    add_judgement(parser)
+    add_connection(parser, many=True)
+    add_judgement(parser, "call private addresses, and fetch from them, too")
     add = parser.add_argument_group("the answer").add_argument
     add("--quiet", action="store_true", help="neither progress nor summary")
-    add("--verbose", action="store_true", help="all of the summary")
+    add("--verbose", action="store_true", help="the whole summary: every finding, CA and mail server")
     add("--no-color", action="store_true", help="no colours (so do NO_COLOR, TERM=dumb and a pipe)")
     unused = {key: value for key, value in UNCONNECTED.items() if key not in _OWN}
     parser.set_defaults(**unused, json=False)
@@ -90,21 +97,18 @@ def _arguments(words: Sequence[str]) -> Namespace:
 
 
 def _manners(arguments: Namespace) -> Manners:
-    from probe.cli import files
-    from probe.net.excluded import networks
     from probe.net.manners import Manners
     from probe.net.outage import room
 
     most = room(arguments.concurrency)
     if most < arguments.concurrency:
         say(f"This system lets us open few files (ulimit -n): {most} connections at a time.")
-    text = "" if arguments.exclude is None else files.read(_path(arguments.exclude), EXCLUDED)
     return Manners(
         most,
         per_operator=arguments.per_operator,
         pause=arguments.pause,
         rate=arguments.rate,
-        exclude=networks(text),
+        exclude=_excluded(arguments.exclude),
         allow_private=arguments.allow_private,
         patient=True,
     )
@@ -114,7 +118,18 @@ EXCLUDED = 64 << 20
 """Bytes of the file of --exclude: some millions of networks."""
 
 
-def _path(name: str) -> Path:
+def _excluded(name: str | None) -> tuple[Network, ...]:
+    """Read the file of --exclude. Raises ValueError with a sentence that names it."""
+    from probe.cli import files
+    from probe.net.excluded import networks
+    from probe.render.clean import clean
+
+    if name is None:
+        return ()
     if not name:
         raise ValueError("--exclude wants the name of a file, and it is empty.")
-    return Path(name)
+    text = files.read(Path(name), EXCLUDED)
+    try:
+        return networks(text)
+    except ValueError as mistake:
+        raise ValueError(f"--exclude {clean(name)}: {mistake}") from None

@@ -41,7 +41,7 @@ class Lines:
         """
         if path == STDOUT:
             if resume:
-                raise ValueError("is standard output, which cannot be gone on with: --resume needs -o FILE")
+                raise ValueError("cannot be gone on with: --resume needs -o FILE")
             return cls(_stdout(), path)
         handle = opened(path)
         try:
@@ -105,7 +105,7 @@ def _stdout() -> int:
     try:
         return os.dup(1)
     except OSError as problem:
-        raise ValueError(f"is standard output, which cannot be written: {problem.strerror}") from None
+        raise ValueError(f"cannot be written: {problem.strerror}") from None
 
 
 def _prepared(handle: int, resume: bool, force: bool) -> tuple[str, ...]:
