@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 from render.samples import ALL, EVIL, GOOD, HOSTILE, MISORDERED, MISSING, MX, R3, ROOT, UNREACHABLE, report
 
-from probe.model import EndpointReport, Finding, Report, Severity
+from probe.model import EndpointReport, Finding, Report, Severity, Target
 from probe.render import json as report_json
 
 SCHEMA = json.loads(resources.files("probe.render").joinpath("schema.json").read_text(encoding="utf-8"))
@@ -61,6 +61,15 @@ def test_every_report_keeps_the_contract(name: str) -> None:
     assert text.count("\n") == 1
     assert text[:-1].isprintable()
     assert text == report_json.text([ALL[name]])
+
+
+def test_a_target_that_may_not_be_called_has_a_report() -> None:
+    """There is no endpoint and no moment, and ``left_out`` says why."""
+    why = "10.0.0.1:25: 10.0.0.1 is in 10.0.0.0/8, which is excluded"
+    document = read(Report(Target("10.0.0.1"), (), left_out=(why,)))
+    VALIDATOR.validate(document)
+    assert (document["endpoints"], document["at"], document["left_out"]) == ([], None, [why])
+    assert (document["status"], document["exit_code"]) == ("unreachable", 3)
 
 
 def test_several_reports_are_one_document() -> None:
