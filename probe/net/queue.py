@@ -181,7 +181,7 @@ class Queue:
     def _hand_on(self, operators: list[Operator], address: bytes | None) -> None:
         for operator in operators:
             operator.used -= 1
-        for operator in reversed(operators):
+        for operator in operators:
             while operator.line and not operator.full:
                 strand = operator.line.popleft()
                 if operator is strand.operators[0]:
@@ -196,7 +196,7 @@ class Queue:
         place = self._addresses[address]
         place.taken = False
         if first:
-            self._place(first)
+            place.line.appendleft(first)
         while place.line and not place.taken:
             self._place(place.line.popleft())
         if not place.taken:

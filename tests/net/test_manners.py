@@ -432,8 +432,9 @@ def test_a_storm_of_cancellations() -> None:
         played(story(seed))
 
 
-def test_cancelled_in_the_moment_of_the_call() -> None:
-    """The turn was given and is given back: the next one has it at once, for nobody was called."""
+@pytest.mark.parametrize("before", [True, False])
+def test_cancelled_in_the_moment_of_the_call(before: bool) -> None:
+    """Just before the turn is given, or just after: the next one has it at once, for nobody was called."""
 
     async def story() -> list[float]:
         town = Town(Manners(1, per_operator=1, pause=5))
@@ -441,10 +442,13 @@ def test_cancelled_in_the_moment_of_the_call() -> None:
         called, last = asyncio.create_task(town.look(second)), asyncio.create_task(town.look(third))
         async with town.manners.turn(first):
             await asyncio.sleep(1)
+            if before:
+                called.cancel()
         called.cancel()
         await last
         assert called.cancelled()
-        assert town.manners.waiting == 0
+        await asyncio.sleep(6)
+        assert empty(town.manners)
         return town.starts
 
     assert played(story()) == [1]
