@@ -176,9 +176,7 @@ def prepared(arguments: Namespace) -> Run:
     path = "-" if arguments.output is None else arguments.output
     _refuse_others(arguments)
     with ExitStack() as stack:
-        listing = stack.enter_context(
-            open_list(arguments.list, cast("BufferedReader", sys.stdin.buffer), arguments.column)
-        )
+        listing = stack.enter_context(open_list(arguments.list, _standard_input(), arguments.column))
         try:
             results = kept(path, resume=arguments.resume, force=arguments.force)
         except ValueError as problem:
@@ -195,6 +193,14 @@ def prepared(arguments: Namespace) -> Run:
             run.stack.close()
             raise
         return run
+
+
+def _standard_input() -> BufferedReader:
+    """Give a reader of our own: at its exit Python closes its own one, and aborts where a thread still reads there."""
+    try:
+        return open(sys.stdin.fileno(), "rb", closefd=False)  # noqa: PTH123, SIM115 -- it has a number, and stays open
+    except (OSError, ValueError):  # somebody's stream without a descriptor
+        return cast("BufferedReader", sys.stdin.buffer)
 
 
 def _remember(run: Run) -> None:

@@ -129,11 +129,11 @@ async def _server(here: Crowd) -> asyncio.Server:
         here.port = probe.sockets[0].getsockname()[1]
         probe.close()
         with suppress(OSError):
-            return await asyncio.start_server(here.serve, list(here.addresses), here.port, backlog=64)
+            return await asyncio.start_server(here.serve, list(here.addresses), here.port, backlog=8)
     raise OSError("no port is free")
 
 
-HASTY = ("--allow-private", "--pause", "0", "--per-operator", "100", "--no-fetch", "--no-cache", "--trust", "none")
+HASTY = ("--allow-private", "--pause", "0", "--per-operator", "1000", "--no-fetch", "--no-cache", "--trust", "none")
 """Words of a sweep that waits for nobody."""
 
 

@@ -48,10 +48,11 @@ def until(true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
     """Exit code, standard output, and standard error in one line."""
-    try:
-        out, err = process.communicate(timeout=LONGEST)
-    finally:
-        process.kill()
+    with process:
+        try:
+            out, err = process.communicate(timeout=LONGEST)
+        finally:
+            process.kill()
     return process.returncode, out, " ".join(err.split())
 
 
@@ -117,8 +118,9 @@ def test_a_silent_pipe_does_not_hold_an_interrupted_sweep(tmp_path: Path) -> Non
         process.stdin.flush()
         until(lambda: len(kept(results)) == 3, process)
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        code = process.wait(10)
         _, _, err = ended(process)
+    assert code == 130
     assert "Interrupted before the end." in err
 
 
@@ -127,8 +129,9 @@ def test_a_pipe_that_never_says_anything_can_be_left(tmp_path: Path) -> None:
     process = begun("-", *HASTY, "-o", tmp_path / "results.jsonl", stdin=subprocess.PIPE)
     time.sleep(1)
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 130
+    code = process.wait(10)
     assert "Traceback" not in ended(process)[2]
+    assert code == 130
 
 
 @pytest.mark.parametrize("name", ["results.jsonl", "results.db"])
@@ -188,12 +191,12 @@ def test_a_folder_that_is_removed_is_noticed(name: str, tmp_path: Path) -> None:
 def test_a_reader_that_has_enough_ends_the_sweep(tmp_path: Path) -> None:
     """``sweep … | head -1``: quietly, and without calling the rest."""
     with crowd(200, delay=0.02) as here:
-        process = begun(*listed(here, tmp_path), *QUIET, "--concurrency", 8)
-        assert process.stdout
-        first = process.stdout.readline()
-        process.stdout.close()
-        err = process.stderr.read() if process.stderr else ""
-        process.wait(LONGEST)
+        with begun(*listed(here, tmp_path), *QUIET, "--concurrency", 8) as process:
+            assert process.stdout
+            assert process.stderr
+            first = process.stdout.readline()
+            process.stdout.close()
+            err = process.stderr.read()
     assert json.loads(first)["schema"] == "smtp-chaincheck/1"
     assert (process.returncode, err) == (141, "")
     assert here.connections.total() < 100
