@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -150,13 +152,37 @@ def begun(*words: object, **how: object) -> subprocess.Popen[str]:
 
 def swept(*words: object, **how: object) -> tuple[int, str, str]:
     """Run a sweep to its end: exit code, standard output, standard error."""
-    with begun(*words, **how) as process:
+    return outcome(begun(*words, **how))
+
+
+def outcome(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Wait for its end."""
+    with process:
         try:
             out, err = process.communicate(timeout=LONGEST)
-        except subprocess.TimeoutExpired:
+        finally:
             process.kill()
-            raise
     return process.returncode, out, err
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Exit code, standard output, and standard error in one line."""
+    code, out, err = outcome(process)
+    return code, out, " ".join(err.split())
+
+
+def kept(path: Path) -> list[str]:
+    """Names of the targets in the results; of lines, those that are whole."""
+    if not path.exists():
+        return []
+    if path.suffix == ".db":
+        try:
+            with closing(sqlite3.connect(path)) as link:
+                return [str(name) for (name,) in link.execute("SELECT name FROM report")]
+        except sqlite3.OperationalError:  # it was killed before there was a table
+            return []
+    whole = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    return [str(json.loads(line)["target"]["name"]) for line in whole]
 
 
 def listed(here: Crowd, folder: Path, *more: str) -> tuple[str, ...]:

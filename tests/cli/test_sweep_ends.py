@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import resource
 import signal
-import sqlite3
 import subprocess
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
-from cli.crowd import HASTY, LONGEST, Crowd, begun, crowd, listed, swept
+from cli.crowd import HASTY, LONGEST, begun, crowd, ended, kept, listed, swept
 from net.fake_dns import Says, resolver
 
 KILLS = 20
 QUIET = ("--quiet", "--ehlo", "probe.example")
-
-
-def kept(path: Path) -> list[str]:
-    """Names of the targets in the results; of lines, those that are whole."""
-    if not path.exists():
-        return []
-    if path.suffix == ".db":
-        try:
-            with closing(sqlite3.connect(path)) as link:
-                return [str(name) for (name,) in link.execute("SELECT name FROM report")]
-        except sqlite3.OperationalError:  # it was killed before there was a table
-            return []
-    whole = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
-    return [str(json.loads(line)["target"]["name"]) for line in whole]
 
 
 def until(true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
@@ -44,16 +26,6 @@ def until(true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     while not true() and process.poll() is None:
         assert time.monotonic() < ends
         time.sleep(0.002)
-
-
-def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
-    """Exit code, standard output, and standard error in one line."""
-    with process:
-        try:
-            out, err = process.communicate(timeout=LONGEST)
-        finally:
-            process.kill()
-    return process.returncode, out, " ".join(err.split())
 
 
 @pytest.mark.slow
@@ -166,7 +138,9 @@ def test_a_device_without_room_is_said(tmp_path: Path) -> None:
         named = ended(begun(*words, "-o", "/dev/full"))
         stdout = ended(begun(*words, stdout=full))
     assert (named[0], stdout[0]) == (2, 2)
-    assert named[2] == "/dev/full cannot be written any more: No space left on device. It is no file: nothing can go on."
+    assert (
+        named[2] == "/dev/full cannot be written any more: No space left on device. It is no file: nothing can go on."
+    )
     assert stdout[2].startswith("Standard output cannot be written any more: No space left on device.")
 
 
@@ -190,13 +164,12 @@ def test_a_folder_that_is_removed_is_noticed(name: str, tmp_path: Path) -> None:
 
 def test_a_reader_that_has_enough_ends_the_sweep(tmp_path: Path) -> None:
     """``sweep … | head -1``: quietly, and without calling the rest."""
-    with crowd(200, delay=0.02) as here:
-        with begun(*listed(here, tmp_path), *QUIET, "--concurrency", 8) as process:
-            assert process.stdout
-            assert process.stderr
-            first = process.stdout.readline()
-            process.stdout.close()
-            err = process.stderr.read()
+    with crowd(200, delay=0.02) as here, begun(*listed(here, tmp_path), *QUIET, "--concurrency", 8) as process:
+        assert process.stdout
+        assert process.stderr
+        first = process.stdout.readline()
+        process.stdout.close()
+        err = process.stderr.read()
     assert json.loads(first)["schema"] == "smtp-chaincheck/1"
     assert (process.returncode, err) == (141, "")
     assert here.connections.total() < 100
@@ -230,10 +203,16 @@ def test_a_resolver_that_says_no_ends_nothing(tmp_path: Path) -> None:
     """One name that has no answer is that name's trouble."""
     results = tmp_path / "results.jsonl"
     with crowd(2) as here:
-        zone = {"good.test A": here.addresses[0], "broken.test": Says(rcode="SERVFAIL"), "also.test A": here.addresses[1]}
+        zone = {
+            "good.test A": here.addresses[0],
+            "broken.test": Says(rcode="SERVFAIL"),
+            "also.test A": here.addresses[1],
+        }
         (tmp_path / "list.txt").write_text("good.test\nbroken.test\nalso.test\nnone.test\n", encoding="utf-8")
         with resolver(zone) as names:
-            code, _, err = swept(tmp_path / "list.txt", "--port", here.port, *HASTY, *QUIET, *names.words, "-o", results)
+            code, _, err = swept(
+                tmp_path / "list.txt", "--port", here.port, *HASTY, *QUIET, *names.words, "-o", results
+            )
     assert (code, err) == (1, "")
     assert sorted(kept(results)) == ["also.test", "broken.test", "good.test", "none.test"]
 
