@@ -6,7 +6,7 @@ import errno
 import os
 import resource
 
-from probe.model import Failure, Survey
+from probe.model import Observation, Survey
 from probe.net.dns import Dns
 from probe.net.resolve import NO_ANSWER
 
@@ -43,16 +43,20 @@ class Outage:
 
     async def refuse(self, survey: Survey) -> None:
         """Raise Halted for a survey that shows nothing but our own failure."""
+        for seen in survey.observations:
+            if number := _ours(seen):
+                raise Halted(f"This computer can open no more connections: {os.strerror(number)}.")
         failures = [seen.failure for seen in survey.observations if seen.failure]
         if survey.domain and survey.domain.failure:
             failures.append(survey.domain.failure)
         for failure in failures:
-            if number := _ours(failure):
-                raise Halted(f"This computer can open no more connections: {os.strerror(number)}.")
             if NO_ANSWER in failure.symptoms and not await self._dns.alive(RESOLVER_SECONDS):
                 raise Halted(f"The resolver answers no more: {failure.text}.")
 
 
-def _ours(failure: Failure) -> int:
-    numbers = (word.partition(":")[2] for word in failure.symptoms if word.startswith("errno:"))
-    return next((int(number) for number in numbers if int(number) in OURS), 0)
+def _ours(seen: Observation) -> int:
+    """Give the error that is ours; 0 = none. Where IPv6 is turned off, each of its addresses is "not available"."""
+    symptoms = seen.failure.symptoms if seen.failure else ()
+    numbers = [int(word.partition(":")[2]) for word in symptoms if word.startswith("errno:")]
+    without = {errno.EADDRNOTAVAIL} if ":" in (seen.endpoint.address or "") else set()
+    return next((number for number in numbers if number in OURS - without), 0)
