@@ -142,7 +142,6 @@ def test_an_end_leaves_nothing_behind(way: str) -> None:
 
 def test_a_target_that_is_none_is_raised_after_those_before_it() -> None:
     """What was under way is done and handed out; what follows is not begun."""
-
     found: list[str] = []
 
     async def run() -> None:

@@ -207,7 +207,7 @@ def prepared(arguments: Namespace) -> Run:
 def _standard_input() -> BufferedReader:
     """Give a reader of our own: at its exit Python closes its own one, and aborts where a thread still reads there."""
     try:
-        return open(sys.stdin.fileno(), "rb", closefd=False)  # noqa: PTH123, SIM115 -- it has a number, and stays open
+        return open(sys.stdin.fileno(), "rb", closefd=False)
     except (OSError, ValueError):  # somebody's stream without a descriptor
         return cast("BufferedReader", sys.stdin.buffer)
 
