@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+from contextlib import suppress
 
 from probe.model import Observation, Survey
 from probe.net.dns import Dns
@@ -16,6 +17,9 @@ OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno
 SPARE = 64
 """Descriptors for all that is no connection to a mail server: files, DNS, AIA, the loop itself."""
 
+AHEAD = 4
+"""Targets in hand for each connection; each may ask a web host, too."""
+
 RESOLVER_SECONDS = 5.0
 """For the question whether the resolver is there at all."""
 
@@ -23,11 +27,13 @@ RESOLVER_SECONDS = 5.0
 def room(wanted: int) -> int:
     """Let this process open as many files as the system allows, and say how many connections that makes at a time."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < wanted + SPARE <= hard or hard == resource.RLIM_INFINITY:
-        soft = max(soft, wanted + SPARE)
-    else:
-        soft = max(soft, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    most = AHEAD * wanted + SPARE if hard == resource.RLIM_INFINITY else hard
+    if soft < most:
+        with suppress(ValueError, OSError):  # macOS has a limit of its own beside the one that it tells
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            soft = most
     return max(1, min(wanted, soft - SPARE))
 
 

@@ -1,4 +1,4 @@
-"""How a sweep ends before its end, in processes of its own: killed, interrupted, without room, resolver, descriptors."""
+"""How a sweep, as a process, ends before its end: killed, interrupted, without room, resolver or descriptors."""
 
 from __future__ import annotations
 
@@ -229,7 +229,7 @@ def test_few_descriptors_make_a_smaller_crowd(tmp_path: Path) -> None:
         words = (*listed(here, tmp_path), *QUIET, "--concurrency", 500, "-o", results)
         code, _, err = ended(begun(*words, preexec_fn=descriptors(100, 100)))
         assert code == 1
-        assert err == "This system lets us open few files (ulimit -n): 36 connections at a time, not 500."
+        assert err == "This system lets us open few files (ulimit -n): 36 connections at a time."
         assert sorted(kept(results)) == sorted(here.addresses)
         assert here.most[""] == 36
         code, _, err = ended(begun(*words, "--force", preexec_fn=descriptors(100, 1000)))
