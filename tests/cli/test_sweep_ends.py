@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from cli.crowd import HASTY, LONGEST, begun, crowd, ended, kept, listed, swept
-from net.fake_dns import Says, resolver
+from net.fake_dns import Says, Zone, resolver
 
 KILLS = 20
 QUIET = ("--quiet", "--ehlo", "probe.example")
@@ -203,7 +203,7 @@ def test_a_resolver_that_says_no_ends_nothing(tmp_path: Path) -> None:
     """One name that has no answer is that name's trouble."""
     results = tmp_path / "results.jsonl"
     with crowd(2) as here:
-        zone = {
+        zone: Zone = {
             "good.test A": here.addresses[0],
             "broken.test": Says(rcode="SERVFAIL"),
             "also.test A": here.addresses[1],

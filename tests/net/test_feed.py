@@ -55,7 +55,8 @@ def test_no_more_is_read_than_that_far_ahead() -> None:
             yield number
 
     async def run() -> int:
-        async with aclosing(fed(counted())) as items:
+        items = fed(counted())
+        async with aclosing(items):
             await anext(items)
             await asyncio.sleep(0.1)
             return read
@@ -93,7 +94,8 @@ def test_who_leaves_does_not_wait_for_the_source() -> None:
         yield 3
 
     async def run() -> None:
-        async with aclosing(fed(blocking())) as items:
+        items = fed(blocking())
+        async with aclosing(items):
             await anext(items)
 
     began = time.monotonic()
