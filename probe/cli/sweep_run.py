@@ -80,7 +80,13 @@ class Run:
                 raise BrokenPipeError from None
             say(f"{_named(self.arguments.output)} {stop}.")
             return WRONG_USAGE
-        return self._ended(options, max(self.codes - {UNREACHABLE}, default=UNREACHABLE if self.codes else 0))
+        return self._ended(options, self._verdict)
+
+    @property
+    def _verdict(self) -> int:
+        """The exit code of what was done: the worst of all; a list of mistakes alone is one."""
+        nobody = WRONG_USAGE if self.mistakes else 0
+        return max(self.codes - {UNREACHABLE}, default=UNREACHABLE if self.codes else nobody)
 
     async def _swept(self, options: Options, manners: Manners) -> None:
         from probe.pipeline import sweep
@@ -135,10 +141,13 @@ class Run:
                 yield target
 
     def _mistaken(self, number: int, text: str, why: str) -> None:
+        if not text:  # the list itself, not a line of it
+            self.codes.add(WRONG_USAGE)
+            say(f"Line {number}: {clean(why[:400])}")
+            return
         self.mistakes += 1
         if self.mistakes <= TOLD:
-            shown = f' "{clean(text[:QUOTED])}"' if text else ""
-            say(f"Line {number}{shown} is left out. {clean(why[:400])}")
+            say(f'Line {number} "{clean(text[:QUOTED])}" is left out. {clean(why[:400])}')
 
     def _ended(self, options: Options, code: int, why: str = "") -> int:
         """Say what came of it, and write the page."""
@@ -176,9 +185,7 @@ def prepared(arguments: Namespace) -> Run:
     path = "-" if arguments.output is None else arguments.output
     _refuse_others(arguments)
     with ExitStack() as stack:
-        listing = stack.enter_context(
-            open_list(arguments.list, cast("BufferedReader", sys.stdin.buffer), arguments.column)
-        )
+        listing = stack.enter_context(open_list(arguments.list, _standard_input(), arguments.column))
         try:
             results = kept(path, resume=arguments.resume, force=arguments.force)
         except ValueError as problem:
@@ -195,6 +202,14 @@ def prepared(arguments: Namespace) -> Run:
             run.stack.close()
             raise
         return run
+
+
+def _standard_input() -> BufferedReader:
+    """Give a reader of our own: at its exit Python closes its own one, and aborts where a thread still reads there."""
+    try:
+        return open(sys.stdin.fileno(), "rb", closefd=False)
+    except (OSError, ValueError):  # somebody's stream without a descriptor
+        return cast("BufferedReader", sys.stdin.buffer)
 
 
 def _remember(run: Run) -> None:

@@ -104,6 +104,13 @@ class Answers:
         failure = (answer or _too_late(*ROOT, seconds)).failure
         return failure is None or NO_ANSWER not in failure.symptoms
 
+    async def end(self) -> None:
+        """Cancel the questions that are on their way, and wait until they have ended."""
+        tasks = [*(coming.task for coming in self._coming.values() if coming.task), *self.resolvers.under_way]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def _begun(self, key: Key, seconds: float) -> Coming:
         """Wait for the turn, during which no time runs, unless somebody has asked that already."""
         if at_hand := self._at_hand(key):

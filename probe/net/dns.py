@@ -49,7 +49,8 @@ class Dns:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Close them."""
+        """End the questions that are on their way, and close the sockets."""
+        await self.answers.end()
         self.close()
 
     def close(self) -> None:

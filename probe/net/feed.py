@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import suppress
 from typing import TypeVar
 
@@ -14,7 +14,7 @@ AHEAD = 256
 """Items that are read before they are asked for."""
 
 
-async def fed(items: Iterator[T]) -> AsyncIterator[T]:
+async def fed(items: Iterator[T]) -> AsyncGenerator[T, None]:
     """Give the items, and raise what reading them raises.
 
     The thread that reads ends with the program and not before: nothing ends a read from a silent pipe.

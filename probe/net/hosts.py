@@ -33,8 +33,11 @@ class Hosts:
 
     def _forget(self) -> None:
         """Drop what was not asked for longest; a look that is not done yet stays."""
-        for host in [host for host, task in self._tasks.items() if task.done()][: len(self._tasks) - self._most]:
-            del self._tasks[host]
+        while len(self._tasks) > self._most:
+            done = next((host for host, task in self._tasks.items() if task.done()), None)
+            if done is None:
+                return
+            del self._tasks[done]
 
     async def __aenter__(self) -> Self:
         return self

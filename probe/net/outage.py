@@ -5,8 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import resource
+from contextlib import suppress
 
-from probe.model import Failure, Survey
+from probe.model import Observation, Survey
 from probe.net.dns import Dns
 from probe.net.resolve import NO_ANSWER
 
@@ -16,6 +17,9 @@ OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno
 SPARE = 64
 """Descriptors for all that is no connection to a mail server: files, DNS, AIA, the loop itself."""
 
+AHEAD = 4
+"""Targets in hand for each connection; each may ask a web host, too."""
+
 RESOLVER_SECONDS = 5.0
 """For the question whether the resolver is there at all."""
 
@@ -23,11 +27,13 @@ RESOLVER_SECONDS = 5.0
 def room(wanted: int) -> int:
     """Let this process open as many files as the system allows, and say how many connections that makes at a time."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < wanted + SPARE <= hard or hard == resource.RLIM_INFINITY:
-        soft = max(soft, wanted + SPARE)
-    else:
-        soft = max(soft, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    most = AHEAD * wanted + SPARE if hard == resource.RLIM_INFINITY else hard
+    if soft < most:
+        with suppress(ValueError, OSError):  # macOS has a limit of its own beside the one that it tells
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            soft = most
     return max(1, min(wanted, soft - SPARE))
 
 
@@ -43,16 +49,20 @@ class Outage:
 
     async def refuse(self, survey: Survey) -> None:
         """Raise Halted for a survey that shows nothing but our own failure."""
+        for seen in survey.observations:
+            if number := _ours(seen):
+                raise Halted(f"This computer can open no more connections: {os.strerror(number)}.")
         failures = [seen.failure for seen in survey.observations if seen.failure]
         if survey.domain and survey.domain.failure:
             failures.append(survey.domain.failure)
         for failure in failures:
-            if number := _ours(failure):
-                raise Halted(f"This computer can open no more connections: {os.strerror(number)}.")
             if NO_ANSWER in failure.symptoms and not await self._dns.alive(RESOLVER_SECONDS):
                 raise Halted(f"The resolver answers no more: {failure.text}.")
 
 
-def _ours(failure: Failure) -> int:
-    numbers = (word.partition(":")[2] for word in failure.symptoms if word.startswith("errno:"))
-    return next((int(number) for number in numbers if int(number) in OURS), 0)
+def _ours(seen: Observation) -> int:
+    """Give the error that is ours; 0 = none. Where IPv6 is turned off, each of its addresses is "not available"."""
+    symptoms = seen.failure.symptoms if seen.failure else ()
+    numbers = [int(word.partition(":")[2]) for word in symptoms if word.startswith("errno:")]
+    without = {errno.EADDRNOTAVAIL} if ":" in (seen.endpoint.address or "") else set()
+    return next((number for number in numbers if number in OURS - without), 0)

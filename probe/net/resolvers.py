@@ -36,6 +36,11 @@ class Resolvers:
     _signs: dict[Server, asyncio.Task[bool]] = field(default_factory=dict)
     """Server → whether it says AD of the root, which is signed."""
 
+    @property
+    def under_way(self) -> list[asyncio.Task[bool]]:
+        """Questions that nobody but us has asked, and that are not answered yet."""
+        return [task for task in self._signs.values() if not task.done()]
+
     def close(self) -> None:
         """Keep no socket open any longer."""
         self.kept = False
