@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from probe.across import obeying
@@ -19,6 +19,7 @@ from probe.judgement import (
     chain_of,
     in_words,
     judged,
+    mending_of,
     moment_of,
     report_of_survey,
     second_of,
@@ -41,6 +42,7 @@ from probe.model import (
 )
 from probe.pki.certificate import parse
 from probe.pki.dane import status
+from probe.pki.likeness import Model, kind, model
 from probe.pki.names import cn_would_match, matches
 from probe.rules import RULES, told
 from probe.rules.case import Rule
@@ -73,6 +75,10 @@ class Known:
     since: datetime
     until: datetime
     settled: dict[Hashable, Settled] = field(default_factory=dict)
+    like: Known | None = None
+    """The list of which this one is the like; what is settled of it is settled of this one, but for the repair."""
+    model: Model | None = None
+    """What alike lists are made of."""
 
 
 class Judge:
@@ -83,6 +89,7 @@ class Judge:
         standing = (*options.anchors.certificates, *options.pool.certificates)
         self._dates = sorted(when for certificate in standing for when in turns(certificate))
         self._known: dict[Hashable, Known] = {}
+        self._models: dict[Hashable, Known] = {}
 
     def report(self, survey: Survey) -> Report:
         """Make the report of everything that was seen of one target, as ``report_of_survey`` does."""
@@ -113,11 +120,22 @@ class Judge:
         known = self._list(seen)
         manner = self._manner(seen, known.chain)
         if (settled := known.settled.get(manner)) is None:
-            first = judged(seen, self._options, chain=known.chain)
-            ids = {finding.id for finding in first.findings}
-            speaking = tuple(rule for rule in RULES if rule.id in ids)
-            settled = known.settled[manner] = Settled(first, obeying(first).refused_by, speaking)
+            alike = known.like.settled.get(manner) if known.like else None
+            settled = known.settled[manner] = self._as_alike(seen, known.chain, alike) or self._first(seen, known.chain)
+            if known.like and not alike:
+                known.like.settled[manner] = settled
         return settled
+
+    def _first(self, seen: Observation, chain: Chain) -> Settled:
+        first = judged(seen, self._options, chain=chain)
+        ids = {finding.id for finding in first.findings}
+        return Settled(first, obeying(first).refused_by, tuple(rule for rule in RULES if rule.id in ids))
+
+    def _as_alike(self, seen: Observation, chain: Chain, alike: Settled | None) -> Settled | None:
+        if alike is None:
+            return None
+        mending = mending_of(seen, chain, self._options)
+        return replace(alike, first=replace(alike.first, observation=seen, chain=chain, repair=mending))
 
     def _again(
         self,
@@ -179,7 +197,31 @@ class Judge:
         own = (when for certificate in _certificates(seen) for when in turns(certificate, warn_days))
         since, until = span((*near, *own), at)
         minute = at.replace(second=0)
-        return Known(chain_of(seen, self._options, minute if since < minute else at), since, until)
+        return self._built(seen, minute if since < minute else at, since, until)
+
+    def _built(self, seen: Observation, at: datetime, since: datetime, until: datetime) -> Known:
+        """Build the chain, or make it of an alike list's where no date of the leaf is to be told."""
+        options, presented = self._options, tuple(map(parse, seen.presented or ()))
+        bare = presented and not (seen.fetched or seen.cached) and _is_fresh(presented[0], at, options.warn_days)
+        if not bare or (likeness := kind(presented)) is None:
+            return Known(chain_of(seen, options, at), since, until)
+        key = likeness, seen.key_proved, seen.side
+        like = self._models.get(key)
+        if like and like.model and (taken := like.model.taken_over(presented, options.anchors, at)):
+            return Known(taken, since, until, like=like)
+        chain = chain_of(seen, options, at)
+        known = Known(chain, since, until, model=model(chain, options.anchors, options.pool))
+        if known.model:
+            self._models[key] = known
+            if len(self._models) > LISTS:
+                del self._models[next(iter(self._models))]
+        return known
+
+
+def _is_fresh(leaf: Certificate, at: datetime, warn_days: int | None) -> bool:
+    """It has begun, and its end is not near."""
+    begins, *ends = turns(leaf, warn_days)
+    return leaf.not_before == begins and begins < at and len(ends) == 2 and all(at < when for when in ends)
 
 
 def _certificates(seen: Observation) -> Iterator[Certificate]:

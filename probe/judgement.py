@@ -16,7 +16,6 @@ from probe.catalogue.recognise import recognise
 from probe.catalogue.senders import refusals
 from probe.material import Material
 from probe.model import (
-    Certificate,
     Chain,
     Confidence,
     Domain,
@@ -111,7 +110,8 @@ def chain_of(observation: Observation, options: Options, at: datetime | None = N
     presented = [parse(der) for der in observation.presented or ()]
     at = at or moment_of(observation, options)
     sides = options.sides or {observation.side}
-    fetched = {Source.AIA: _fetched(observation), Source.CACHE: tuple(map(parse, observation.cached))}
+    found = tuple(parse(der) for fetch in observation.fetched for der in fetch.certificates)
+    fetched = {Source.AIA: found, Source.CACHE: tuple(map(parse, observation.cached))}
     proved = observation.key_proved
     return build(presented, options.anchors, options.pool, at, fetched, proved=proved, sides=sides)
 
@@ -123,10 +123,6 @@ def moment_of(observation: Observation, options: Options) -> datetime:
 
 def _aware(at: datetime) -> datetime:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-def _fetched(observation: Observation) -> tuple[Certificate, ...]:
-    return tuple(parse(der) for fetch in observation.fetched for der in fetch.certificates)
 
 
 def judged(
@@ -145,7 +141,7 @@ def judged(
     """
     if chain is None and observation.presented is not None:
         chain = chain_of(observation, options)
-    mending = _mending(observation, chain, options) if chain else None
+    mending = mending_of(observation, chain, options) if chain else None
     case = case_of(observation, chain, mending, options, material, others_open=others_open)
     findings, skipped = judge(case, options.ignore)
     mta = software_of(observation, options)
@@ -160,7 +156,8 @@ def second_of(observation: Observation, options: Options) -> datetime:
     return moment_of(observation, options).replace(microsecond=0)
 
 
-def _mending(observation: Observation, chain: Chain, options: Options) -> Repair | None:
+def mending_of(observation: Observation, chain: Chain, options: Options) -> Repair | None:
+    """How the list of one look becomes the right one."""
     kept, origins = needed(observation.tlsa, chain), _origins(observation, options)
     return repair(chain, second_of(observation, options), options.anchors, origins, kept)
 

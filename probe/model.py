@@ -529,6 +529,9 @@ class Certificate:
     problems: tuple[str, ...] = ()
     """Fields that could not be read as DER or RFC 5280 want them: "subjectAltName: trailing bytes"."""
 
+    def __hash__(self) -> int:
+        return hash(self.sha256)
+
     @property
     def self_issued(self) -> bool:
         """Subject and issuer are the same name (RFC 5280 §3.2); the signature says whether it is self-signed too."""

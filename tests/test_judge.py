@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import Any
 
 import pytest
 from forge import CAST, NAME, NOW, chain
@@ -14,9 +15,10 @@ from OpenSSL import crypto
 from probe import judge as judge_module
 from probe.demo.scenes import SCENES, Scene
 from probe.judge import LARGEST, LISTS, Judge
-from probe.judgement import Options, report_of_survey
+from probe.judgement import Options, chain_of, report_of_survey
 from probe.model import (
     Certificate,
+    Chain,
     Dnssec,
     Endpoint,
     Exchange,
@@ -139,6 +141,63 @@ def test_time_is_judged_to_the_second(warn_days: int | None) -> None:
         same(options_of(scene, warn_days=warn_days), [alone(look(sent, started=when)) for when in moments])
 
 
+def test_what_a_ca_makes_by_the_thousand_is_judged_one_by_one() -> None:
+    """Leaves that are alike in all but names, dates, keys or one thing more, in no order: each is judged as it is."""
+    days = timedelta(days=1)
+    changes: tuple[dict[str, Any], ...] = (
+        *({"serial": number} for number in range(1, 5)),
+        {"subject": f"CN={NAME},O=Other"},
+        {"subject": "CN=Example R3,O=Example"},
+        {"subject": "CN=Example Root X1,O=Example"},
+        {"names": ()},
+        {"names": ("mx.example.net", "*.example.net")},
+        {"names": ("*", NAME)},
+        {"not_after": NOW + 3 * days},
+        {"not_after": NOW - 3 * days},
+        {"not_before": NOW + 3 * days},
+        {"key": "root"},
+        {"eku": ("clientAuth",)},
+        {"key_usage": ("keyAgreement",)},
+        {"ca": True},
+        {"digest": "sha1"},
+        {"inner_digest": "sha384"},
+        {"version": 1},
+        {"aia": ("http://ca.example/r3.der",)},
+        {"signed_with": "root"},
+        {"corrupt": "signature"},
+        {"corrupt": "trailing"},
+        {"without": ("2.5.29.35",)},
+    )
+    leaves = [CAST.leaf(**change) for change in changes]
+    roots = [CAST.root, CAST.authority("Example Root X1", "issuing-2")]
+    narrow = CAST.authority("Example R3", CAST.r3.key, CAST.root, extensions=(permitted(dns=("example.net",)),))
+    for above in ((CAST.r3,), (CAST.r3, CAST.root), (narrow,), ()):
+        for trusted, given in ((roots[:1], ()), (roots, (CAST.r3,)), (leaves[:1], ())):
+            options = Options(
+                anchors.of([parse(one.der) for one in trusted], "ours"),
+                pool.Pool({one.der: "pool" for one in given}),
+                fetch=False,
+            )
+            lists = [tuple(one.der for one in (leaf, *above)) for leaf in leaves]
+            same(options, [alone(look(sent, n)) for n, sent in enumerate(lists)])
+
+
+def test_alike_lists_are_made_of_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a second leaf of a kind OpenSSL is asked, and no path is looked for."""
+    built = list[Observation]()
+
+    def building(seen: Observation, options: Options, at: datetime) -> Chain:
+        built.append(seen)
+        return chain_of(seen, options, at)
+
+    monkeypatch.setattr(judge_module, "chain_of", building)
+    judge = Judge(Options(anchors.of([parse(CAST.root.der)], "ours"), fetch=False))
+    for number in range(1, 9):
+        sent = CAST.leaf(serial=number).der, CAST.r3.der
+        assert judge.report(alone(look(sent, number))).status == "ok"
+    assert len(built) == 1
+
+
 def test_a_span_ends_at_the_next_date() -> None:
     """Between two dates all is the same; on a date nothing is said of any other second."""
     assert span([NOW - SECOND, NOW + SECOND, NOW + 2 * SECOND, NOW - 9 * SECOND], NOW) == (NOW - SECOND, NOW + SECOND)
@@ -158,8 +217,17 @@ def test_turns_of_a_certificate() -> None:
 
 def test_a_list_is_built_once_and_its_signatures_are_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """OpenSSL is asked once for a distinct list, and no signature that it found good is checked again."""
-    asked, checked = list[object](), list[object]()
-    verify, arithmetic = anchors.crypto.X509StoreContext.get_verified_chain, signature._arithmetic
+    asked, checked = list[object](), list[Certificate]()
+    verify, arithmetic = crypto.X509StoreContext.get_verified_chain, signature._arithmetic
+
+    def asking(context: crypto.X509StoreContext) -> list[crypto.X509]:
+        asked.append(context)
+        return verify(context)
+
+    def checking(key: object, child: Certificate, how: tuple[object, ...]) -> None:
+        checked.append(child)
+        arithmetic(key, child, how)
+
     monkeypatch.setattr(crypto.X509StoreContext, "get_verified_chain", asking)
     monkeypatch.setattr(crypto.X509StoreContext, "verify_certificate", asked.append)
     monkeypatch.setattr(signature, "_arithmetic", checking)

@@ -35,7 +35,7 @@ def build(
     presented, at = tuple(presented), at.replace(microsecond=0)
     if (position := leaf_position(presented, proved=proved)) is None:
         return Chain(presented, None, None)
-    asked = None if position else _asked(presented, anchors, at)
+    asked = None if position else asked_of(presented, anchors, at)
     known = graph(presented[position], presented, anchors, pool, fetched)
     over_sent, over_known = (Search(known, at, sources, sides=sides) for sources in (SENT, KNOWN))
     sent, sent_cut = _anchored(over_sent)
@@ -203,7 +203,7 @@ class Asked:
     """The chain on which it settles; empty where it accepts none."""
 
 
-def _asked(presented: Sequence[Certificate], anchors: Anchors, at: datetime) -> Asked:
+def asked_of(presented: Sequence[Certificate], anchors: Anchors, at: datetime) -> Asked:
     """Ask, before anything else verifies a signature: those that OpenSSL finds good need no second look."""
     asked = Asked(*route(_readable(presented), anchors, at))
     for child, issuer in pairwise(map(parse, asked.route)):

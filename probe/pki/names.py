@@ -29,6 +29,8 @@ _QUOTED = 100  # characters of a hostile name that a sentence repeats
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 
 
+_USUAL = re.compile(rf"(?:\*\.(?:{_LABEL.pattern}\.)+|(?:{_LABEL.pattern}\.)*)(?![0-9]+\Z){_LABEL.pattern}")
+
 _ZONE = re.compile(r"[A-Za-z0-9_.-]{1,15}")  # an interface's name or number
 
 
@@ -197,6 +199,8 @@ def _misshapen(name: str) -> str:
 
 def _bad(name: str) -> str:
     """What is wrong with a dNSName, "" for nothing."""
+    if _USUAL.fullmatch(name) and len(name) <= _NAME_SIZE:
+        return ""  # as what follows would say, in a tenth of the time
     if not name:
         return "is empty"
     wrong = _unprintable(name)

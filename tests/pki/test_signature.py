@@ -271,7 +271,7 @@ def test_answers_are_remembered_and_bounded(monkeypatch: pytest.MonkeyPatch) -> 
     """The arithmetic is done once for a child and a key; when the memory is full it begins anew."""
     asked: list[Certificate] = []
 
-    def ask(child: Certificate, _: Certificate) -> bool:
+    def ask(child: Certificate, *_: object) -> bool:
         asked.append(child)
         return True
 

@@ -1,0 +1,90 @@
+"""Leaves that differ in nothing that a path depends on: what was found of one list holds for the next.
+
+A CA makes a great many certificates of one kind. Two lists are alike where all above the leaf is the same, and the
+leaves differ in serial number, names, key, dates and signature alone. Where nothing is wrong with the path of one,
+nothing can be wrong with that of the other but what stands in the leaf alone, and its signature. Both are looked at:
+names and dates here, all else by OpenSSL, which has to settle on the same path.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from probe.model import Certificate, Chain, Path, Source
+from probe.pki.anchors import Anchors
+from probe.pki.chain import asked_of
+from probe.pki.graph import BySubject
+from probe.pki.names import bad_names
+from probe.pki.profile import may_sign
+
+
+def kind(presented: Sequence[Certificate]) -> Hashable | None:
+    """Give what alike lists have in common; None where the leaf has something of its own that may matter."""
+    leaf, *above = presented
+    odd = leaf.problem or leaf.problems or leaf.unknown_critical or leaf.permitted or leaf.excluded
+    if odd or not leaf.dns_names or not leaf.issuer.key or leaf.self_issued or may_sign(leaf) or bad_names(leaf):
+        return None
+    key = leaf.key.algorithm, leaf.key.bits, leaf.key.curve, leaf.signature_algorithm
+    issuer = leaf.issuer.key, leaf.authority_key_id, leaf.authority_issuer
+    use = leaf.version, leaf.has_basic_constraints, leaf.pathlen, leaf.key_usage, leaf.eku, leaf.aia
+    return tuple(one.der for one in above), key, issuer, use
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A chain of which others may be made."""
+
+    chain: Chain
+    names: frozenset[bytes]
+    """Of all that stands, or might stand, above the leaf, and their issuers'; no leaf may have one of them."""
+
+    def taken_over(self, presented: Sequence[Certificate], anchors: Anchors, at: datetime) -> Chain | None:
+        """Make the chain of a list of the same kind; None where OpenSSL does not settle on the same path."""
+        leaf, path = presented[0], self.chain.path
+        if path is None or leaf.subject.key in self.names or leaf in anchors:
+            return None
+        asked = asked_of(presented, anchors, at)
+        own = _with(leaf, path)
+        if asked.verdict.number or asked.route != tuple(one.der for one in own.certificates):
+            return None
+        paths = (own, *(_with(leaf, other) for other in self.chain.paths[1:]))
+        return replace(self.chain, presented=tuple(presented), path=own, paths=paths, mended=own)
+
+
+def model(chain: Chain, anchors: Anchors, pool: BySubject) -> Model | None:
+    """Give the model that a chain is; None where anything of it is not as it should be, or may hang on the leaf."""
+    path, said = chain.path, chain.verdict_as_sent
+    if not (path and path.anchored and chain.leaf == 0 and said and said.number == 0) or _is_odd(chain, path):
+        return None
+    leaf = path.certificates[0]
+    above = _above(chain.presented, anchors, pool)
+    keys = {issuer.key.spki for issuer in above if issuer.subject.key == leaf.issuer.key}
+    names = frozenset(key for one in above for key in (one.subject.key, one.issuer.key))
+    constrained = any(issuer.permitted or issuer.excluded for issuer in above)
+    if len(keys) > 1 or constrained or leaf.subject.key in names or leaf in anchors:
+        return None
+    return Model(chain, names)
+
+
+def _is_odd(chain: Chain, path: Path) -> bool:
+    faulty = path.faults or chain.gap or chain.frontier or chain.stale or chain.truncated or chain.near_misses
+    strange = chain.mended is not path or chain.paths[0] is not path or path.sources[0] is Source.ANCHOR
+    return bool(faulty) or strange or chain.verdict is None or chain.verdict.number != 0
+
+
+def _above(presented: Sequence[Certificate], anchors: Anchors, pool: BySubject) -> list[Certificate]:
+    """All that was sent above the leaf, and whatever may be an issuer there by its name."""
+    queue = list(presented)
+    met = {certificate.sha256 for certificate in queue}
+    for child in queue:  # grows while it is read
+        for issuer in (*anchors.by_subject(child.issuer.key), *pool.by_subject(child.issuer.key)):
+            if issuer.sha256 not in met:
+                met.add(issuer.sha256)
+                queue.append(issuer)
+    return queue[1:]
+
+
+def _with(leaf: Certificate, path: Path) -> Path:
+    return replace(path, certificates=(leaf, *path.certificates[1:]))
