@@ -220,8 +220,8 @@ class Judge:
 
 def _is_fresh(leaf: Certificate, at: datetime, warn_days: int | None) -> bool:
     """It has begun, and its end is not near."""
-    begins, *ends = turns(leaf, warn_days)
-    return leaf.not_before == begins and begins < at and len(ends) == 2 and all(at < when for when in ends)
+    begun, known = leaf.not_before is not None and leaf.not_before < at, len(dates := list(turns(leaf, warn_days))) == 3
+    return begun and known and all(at < when for when in dates[1:])
 
 
 def _certificates(seen: Observation) -> Iterator[Certificate]:

@@ -13,6 +13,7 @@ from forge import CAST, NAME, NOW, chain
 from OpenSSL import crypto
 
 from probe import judge as judge_module
+from probe.demo.extensions import name_constraints
 from probe.demo.scenes import SCENES, Scene
 from probe.judge import LARGEST, LISTS, Judge
 from probe.judgement import Options, chain_of, report_of_survey
@@ -170,7 +171,7 @@ def test_what_a_ca_makes_by_the_thousand_is_judged_one_by_one() -> None:
     )
     leaves = [CAST.leaf(**change) for change in changes]
     roots = [CAST.root, CAST.authority("Example Root X1", "issuing-2")]
-    narrow = CAST.authority("Example R3", CAST.r3.key, CAST.root, extensions=(permitted(dns=("example.net",)),))
+    narrow = CAST.authority("Example R3", CAST.r3.key, CAST.root, extensions=(name_constraints(("example.net",)),))
     for above in ((CAST.r3,), (CAST.r3, CAST.root), (narrow,), ()):
         for trusted, given in ((roots[:1], ()), (roots, (CAST.r3,)), (leaves[:1], ())):
             options = Options(
@@ -191,7 +192,7 @@ def test_alike_lists_are_made_of_one_another(monkeypatch: pytest.MonkeyPatch) ->
         return chain_of(seen, options, at)
 
     monkeypatch.setattr(judge_module, "chain_of", building)
-    judge = Judge(Options(anchors.of([parse(CAST.root.der)], "ours"), fetch=False))
+    judge = Judge(Options(anchors.of([parse(CAST.root.der)], "ours"), fetch=False, name=NAME))
     for number in range(1, 9):
         sent = CAST.leaf(serial=number).der, CAST.r3.der
         assert judge.report(alone(look(sent, number))).status == "ok"

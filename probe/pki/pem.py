@@ -16,6 +16,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -125,6 +126,7 @@ def _each(data: bytes, at: int, end: int) -> Iterator[Element]:
         at = found[4]
 
 
+@lru_cache(maxsize=1024)
 def _entry(certificate: Certificate) -> str:
     text = base64.b64encode(certificate.der).decode("ascii")
     lines = "\n".join(text[at : at + _COLUMNS] for at in range(0, len(text), _COLUMNS))
