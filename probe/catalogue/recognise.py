@@ -15,11 +15,10 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TypeAlias
 
 from probe.catalogue.protocols import spoken_of
 from probe.catalogue.recipes import ids, recipe
@@ -32,8 +31,6 @@ LINES = 64
 """Lines of a reply that we look at; the longest list of extensions seen has 20."""
 QUOTE = 80
 """Characters quoted of one line: evidence fits a line of the report."""
-
-Search: TypeAlias = "Callable[[str], re.Match[str] | None]"
 
 _WEIGHT = {"name": 4, "own": 2, "shared": 1}
 _PLACE = {"greeting": "greeting", "ehlo": "EHLO", "extensions": "EHLO offers", "starttls": "STARTTLS"}
@@ -124,7 +121,7 @@ def _fits(place: str, lines: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
     if not lines:
         return ()
     searches, orders = _of_place(place)
-    said = [(n, _cut(line)) for n, search in searches if (line := next(filter(search, lines), ""))]
+    said = [(n, _cut(line)) for n, says in searches if (line := next(filter(says.search, lines), ""))]
     words = [line.split(" ", 1)[0].upper() for line in lines] if orders else []
     return (*said, *((n, ", ".join(order)) for n, order in orders if _in_order(order, words)))
 
@@ -134,10 +131,10 @@ _known_fits = lru_cache(maxsize=1024)(_fits)
 
 
 @cache
-def _of_place(place: str) -> tuple[list[tuple[int, Search]], list[tuple[int, tuple[str, ...]]]]:
-    """Number and search of each pattern of a place, and number and words of those that are an order."""
+def _of_place(place: str) -> tuple[list[tuple[int, re.Pattern[str]]], list[tuple[int, tuple[str, ...]]]]:
+    """Number and expression of each pattern of a place, and number and words of those that are an order."""
     here = [(number, pattern) for number, pattern in enumerate(_patterns()) if pattern.place == place]
-    searches = [(number, pattern.says.search) for number, pattern in here if pattern.says]
+    searches = [(number, pattern.says) for number, pattern in here if pattern.says]
     return searches, [(number, pattern.order) for number, pattern in here if not pattern.says]
 
 
