@@ -42,7 +42,7 @@ from probe.model import (
 )
 from probe.pki.certificate import parse
 from probe.pki.dane import status
-from probe.pki.likeness import Model, kind, model
+from probe.pki.likeness import Model, kind, model, repaired
 from probe.pki.names import cn_would_match, matches
 from probe.rules import RULES, told
 from probe.rules.case import Rule
@@ -134,7 +134,7 @@ class Judge:
     def _as_alike(self, seen: Observation, chain: Chain, alike: Settled | None) -> Settled | None:
         if alike is None:
             return None
-        mending = mending_of(seen, chain, self._options)
+        mending = repaired(alike.first.repair, chain.presented[0]) or mending_of(seen, chain, self._options)
         return replace(alike, first=replace(alike.first, observation=seen, chain=chain, repair=mending))
 
     def _again(

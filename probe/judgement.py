@@ -239,10 +239,8 @@ def report_of_survey(survey: Survey, options: Options, look: Look | None = None)
     policy = _policy_chain(survey.domain, options)
     endpoints = tuple(obeying(look, survey.domain, policy) for look in looked_twice(looks))
     begun = [seen.started for seen in survey.observations] + ([survey.domain.started] if survey.domain else [])
-    at = options.at or min(begun, default=None)
-    report = Report(
-        survey.target, endpoints, (), options.anchors.stores, at and _aware(at), options.fail_on, survey.domain
-    )
+    at = _aware(options.at or min(begun)) if options.at or begun else None
+    report = Report(survey.target, endpoints, (), options.anchors.stores, at, options.fail_on, survey.domain)
     findings, left_out = across(report, policy, options)
     return replace(report, left_out=survey.left_out, findings=findings, hidden_across=left_out)
 

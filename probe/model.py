@@ -181,8 +181,9 @@ class Reply:
         """The reply as sent, its lines joined by newline, code and separator restored."""
         if not self.code:
             return "\n".join(self.lines)
-        last = len(self.lines) - 1
-        return "\n".join(f"{self.code:03d}{'-' if n < last else ' '}{line}" for n, line in enumerate(self.lines))
+        code = f"{self.code:03d}"
+        more = [f"{code}-{line}" for line in self.lines[:-1]]
+        return "\n".join([*more, *(f"{code} {line}" for line in self.lines[-1:])])
 
 
 @dataclass(frozen=True, slots=True)

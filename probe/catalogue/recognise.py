@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -120,7 +120,10 @@ def _fits(place: str, lines: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
     """Numbers of the patterns that fit at a place, and their quotes."""
     if not lines:
         return ()
-    return tuple([(number, quote) for number, pattern in _of_place(place) if (quote := _quote(pattern, lines))])
+    searches, orders = _of_place(place)
+    said = [(n, _cut(line)) for n, says in searches if (line := next(filter(says.search, lines), ""))]
+    words = [line.split(" ", 1)[0].upper() for line in lines] if orders else []
+    return (*said, *((n, ", ".join(order)) for n, order in orders if _in_order(order, words)))
 
 
 _known_fits = lru_cache(maxsize=1024)(_fits)
@@ -128,20 +131,20 @@ _known_fits = lru_cache(maxsize=1024)(_fits)
 
 
 @cache
-def _of_place(place: str) -> tuple[tuple[int, Pattern], ...]:
-    return tuple((number, pattern) for number, pattern in enumerate(_patterns()) if pattern.place == place)
+def _of_place(place: str) -> tuple[list[tuple[int, re.Pattern[str]]], list[tuple[int, tuple[str, ...]]]]:
+    """Number and expression of each pattern of a place, and number and words of those that are an order."""
+    here = [(number, pattern) for number, pattern in enumerate(_patterns()) if pattern.place == place]
+    searches = [(number, pattern.says) for number, pattern in here if pattern.says]
+    return searches, [(number, pattern.order) for number, pattern in here if not pattern.says]
 
 
-def _quote(pattern: Pattern, lines: tuple[str, ...]) -> str:
-    """Return the words of these lines that fit the pattern, bounded; "" when none do."""
-    if pattern.says:
-        search = pattern.says.search
-        for line in lines:
-            if search(line):
-                return line if len(line) <= QUOTE else line[: QUOTE - 1] + "…"
-        return ""
-    words = iter([line.split(" ", 1)[0].upper() for line in lines])
-    return ", ".join(pattern.order) if all(keyword in words for keyword in pattern.order) else ""
+def _cut(line: str) -> str:
+    return line if len(line) <= QUOTE else line[: QUOTE - 1] + "…"
+
+
+def _in_order(order: tuple[str, ...], words: Iterable[str]) -> bool:
+    left = iter(words)
+    return all(keyword in left for keyword in order)
 
 
 def _seen(observation: Observation) -> Mapping[str, tuple[str, ...]]:

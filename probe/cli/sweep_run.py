@@ -55,6 +55,10 @@ class Run:
     tally: Tally = field(default_factory=Tally)
     codes: set[int] = field(default_factory=set)
     mistakes: int = 0
+    told: bool = False
+    """It was said that there are targets of which no address may be called."""
+    already: int = 0
+    """Targets that an earlier run has done."""
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     clock: float = field(default_factory=time.monotonic)
 
@@ -106,6 +110,9 @@ class Run:
         from probe.render.json import line
 
         row = row_of(report)
+        if report.left_out and not (report.endpoints or report.domain or self.told):
+            self.told = True
+            say(f"{clean(report.left_out[0])}. Such targets are not called, and count as unreachable.")
         if self._on_screen:
             sys.stdout.write(_short(row))
         else:
@@ -155,15 +162,15 @@ class Run:
 
         stores = tuple(f"{store.name} ({store.date})" for store in options.anchors.stores)
         seconds = time.monotonic() - self.clock
-        about = About(self.arguments.list, self.began, seconds, __version__, stores, finished=not why)
+        about = About(self.arguments.list, self.began, seconds, __version__, stores, not why, self.already)
         if self.mistakes > TOLD:
             say(f"{self.mistakes} lines of the list are no targets and were left out.")
         if not self.arguments.quiet:
             _show(self.tally, about, self.arguments)
         code = self._page(about, code)
         if why:
-            kept = "--resume goes on from there" if self.arguments.output else "with -o FILE, --resume could go on"
-            say(f"{clean(why)} What was done is kept; {kept}." if self.arguments.output else f"{clean(why)} ({kept}.)")
+            kept = "What was done is kept; --resume goes on from there."
+            say(f"{clean(why)} {kept if self.arguments.output else 'With -o FILE, --resume could go on.'}")
         return code
 
     def _page(self, about: About, code: int) -> int:
@@ -220,6 +227,7 @@ def _remember(run: Run) -> None:
         for row in run.results.rows():
             run.seen.add(row.key)
             run.count(row)
+        run.already = run.tally.targets
     except ValueError as problem:
         raise ValueError(f"{_named(run.arguments.output)} {problem}.") from None
 

@@ -12,11 +12,12 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from probe.model import Certificate, Chain, Path, Source
+from probe.model import Certificate, Chain, Path, Repair, Source
 from probe.pki.anchors import Anchors
 from probe.pki.chain import asked_of
 from probe.pki.graph import BySubject
 from probe.pki.names import bad_names
+from probe.pki.pem import bundle
 from probe.pki.profile import may_sign
 
 
@@ -84,6 +85,16 @@ def _above(presented: Sequence[Certificate], anchors: Anchors, pool: BySubject) 
                 met.add(issuer.sha256)
                 queue.append(issuer)
     return queue[1:]
+
+
+def repaired(like: Repair | None, leaf: Certificate) -> Repair | None:
+    """Make the repair of a list of that of an alike one: nothing changes but the leaf, which is the first."""
+    if like is None or like.bundle is None:
+        return None
+    old, *above = like.bundle
+    steps = (replace(s, sha256=leaf.sha256, label=leaf.label) if s.sha256 == old.sha256 else s for s in like.steps)
+    right = (leaf, *above)
+    return replace(like, steps=tuple(steps), bundle=right, pem=bundle(right))
 
 
 def _with(leaf: Certificate, path: Path) -> Path:

@@ -136,7 +136,7 @@ def _entry(certificate: Certificate) -> str:
 
 def _harmless(text: str) -> str:
     """Letters, digits, signs and blanks alone, in one line; never the five hyphens that begin and end a block."""
-    clean = "".join(map(_shown, text))
+    clean = text if text.isascii() and text.isprintable() else "".join(map(_shown, text))
     short = clean if len(clean) <= _LABEL_SIZE else clean[: _LABEL_SIZE - 1] + "…"
     return re.sub(r"--+", "-", short)
 

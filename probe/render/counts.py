@@ -55,6 +55,6 @@ def how_many(tally: Tally) -> str:
 
 def took(tally: Tally, about: About) -> str:
     """Say how long it took, and how fast it was."""
-    rate = tally.targets / about.seconds if about.seconds else 0
+    rate = (tally.targets - about.already) / about.seconds if about.seconds else 0
     speed = f"{rate:.0f} a second" if rate >= 10 else f"{rate * MINUTE:.0f} a minute"
     return f"in {duration(about.seconds)}" + (f", {speed}" if rate else "")

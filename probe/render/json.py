@@ -20,7 +20,6 @@ if TYPE_CHECKING:
         Chain,
         Domain,
         EndpointReport,
-        Exchange,
         Failure,
         Finding,
         Observation,
@@ -91,7 +90,7 @@ def _endpoint(report: EndpointReport, manner: Manner) -> dict[str, object]:
         "repair": manner.part(_repair, report.repair),
         "refused_by": manner.part(rows, report.refused_by),
         "skipped": manner.part(rows, report.skipped),
-        "transcript": [_exchange(line) for line in observation.transcript],
+        "transcript": manner.numbered("ms", _said, [(_ms(x.ms), (x.sender, x.line)) for x in observation.transcript]),
     }
 
 
@@ -238,8 +237,8 @@ def _repair(repair: Repair | None) -> dict[str, object] | None:
     }
 
 
-def _exchange(line: Exchange) -> dict[str, object]:
-    return {"ms": _ms(line.ms), "from": line.sender, "line": text_of(line.line)}
+def _said(sender: str, line: str) -> dict[str, object]:
+    return {"from": sender, "line": text_of(line)}
 
 
 def _ms(took: float) -> float | None:

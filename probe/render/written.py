@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 KEPT = 2048
 """Parts kept; a list of certificates has some three thousand characters."""
+SHORT = 128
+"""Characters of a line of which the JSON is kept."""
 LONGEST = 1 << 14
 """Characters of a part that is kept: hostile ones must not fill the memory."""
 
 Value = TypeVar("Value")
 Document = Mapping[str, object]
+Make = Callable[..., Document]
+Items = Sequence[tuple[float | None, tuple[str, ...]]]
 
 
 class Manner(Protocol):
@@ -27,6 +32,9 @@ class Manner(Protocol):
 
     def listed(self, documents: Sequence[Document]) -> object:
         """What stands in it for these documents."""
+
+    def numbered(self, key: str, make: Make, items: Items) -> object:
+        """What stands in it for a list of documents, each a number under ``key``, and ``make`` of the values beside."""
 
 
 class Whole:
@@ -39,6 +47,10 @@ class Whole:
     def listed(self, documents: Sequence[Document]) -> object:
         """Leave them as they are."""
         return documents
+
+    def numbered(self, key: str, make: Make, items: Items) -> list[Document]:
+        """Make each."""
+        return [{key: number, **make(*values)} for number, values in items]
 
 
 class Written(str):
@@ -70,6 +82,14 @@ class Parts:
         """Write each."""
         return Written(f"[{', '.join(map(self.joined, documents))}]")
 
+    def numbered(self, key: str, make: Make, items: Items) -> Written:
+        """Write each number; what stands behind it is said by a great many servers."""
+        texts = [
+            f'{{"{key}": {"null" if number is None else repr(number)}, {_behind(make, values)}'
+            for number, values in items
+        ]
+        return Written(f"[{', '.join(texts)}]")
+
     def joined(self, document: Document) -> str:
         """Make the text: neighbours that are no JSON yet become it in one go."""
         texts, bare = list[str](), dict[str, object]()
@@ -90,6 +110,16 @@ def encoded(value: Any) -> str:
     """ASCII, one line. DEL is the one control character that json leaves as it is."""
     text = _encode(value)
     return text.replace("\x7f", "\\u007f") if "\x7f" in text else text
+
+
+def _behind(make: Make, values: tuple[str, ...]) -> str:
+    short = sum(map(len, values)) <= SHORT
+    return _known_behind(make, values) if short else encoded(make(*values))[1:]
+
+
+@lru_cache(maxsize=KEPT)
+def _known_behind(make: Make, values: tuple[str, ...]) -> str:
+    return encoded(make(*values))[1:]
 
 
 _EMPTY: Mapping[type, str] = {type(None): "null", list: "[]"}

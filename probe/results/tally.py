@@ -39,13 +39,15 @@ class About:
     """Where the targets came from, for people: "targets.txt"."""
     began: datetime
     seconds: float
-    """How long it took, all runs of a resumed sweep together."""
+    """How long it took; of a resumed sweep, this run."""
     version: str
     """Of this program."""
     stores: tuple[str, ...] = ()
     """Trust stores, with their dates."""
     finished: bool = True
     """False where targets were left."""
+    already: int = 0
+    """Of the targets, how many earlier runs have done."""
 
 
 @dataclass(slots=True)
