@@ -55,7 +55,7 @@ class Driver:
     async def drive(self) -> None:
         """Run until the session is done; the socket stays open, and nobody waits for it, however this ends."""
         try:
-            self._watch(sending=False)
+            self._watch(sending=bool(self._unsent))
             self._turn()
             await self._done
         finally:

@@ -56,7 +56,8 @@ class Ready:
     def forget(self, number: int) -> None:
         """Call no more; to be done before the socket is closed. The last one leaves nothing behind."""
         self._due.pop(number, None)
-        if self._calls.pop(number, None) and self._late.pop(number):
+        if self._calls.pop(number, None):
+            del self._late[number]
             if self._epoll:
                 self._epoll.unregister(number)
             else:
@@ -126,9 +127,8 @@ async def connect(sock: socket.socket, where: Any, due: float) -> None:
     try:
         await done
         _raise_for(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
-    except BaseException:
+    finally:
         sockets.forget(number)
-        raise
 
 
 def _raise_for(number: int) -> None:
