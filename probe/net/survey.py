@@ -208,7 +208,7 @@ def _asked_of_tlsa(tour: _Tour, target: Target) -> str | None:
     """
     name: str | None = target.name
     if address := address_of(target.name):
-        private = ipaddress.ip_address(address).is_loopback and not tour.dns.options.resolver
+        private = not tour.dns.options.resolver and ipaddress.ip_address(address).is_loopback
         name = None if private else endpoint_of(target, None, tour.run.options).sni
     return name if target.protocol in {Protocol.SMTP, Protocol.SUBMISSION} else None
 
