@@ -138,7 +138,8 @@ class Session:
         except BadReply as bad:
             self._hear()
             self._unreadable(bad)
-        self._hear()
+        if self._replies.unheard:
+            self._hear()
 
     def _answer(self, replies: Replies, data: bytes) -> None:
         for reply in replies.feed(data):
@@ -165,8 +166,7 @@ class Session:
             self._out += raw
 
     def _hear(self) -> None:
-        if lines := self._replies.heard():
-            self._record.note("server", *lines)
+        self._record.note("server", *self._replies.heard())
 
     def _upgrade(self) -> None:
         if surplus := self._replies.rest:
