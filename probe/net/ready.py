@@ -55,13 +55,14 @@ class Ready:
 
     def forget(self, number: int) -> None:
         """Call no more; to be done before the socket is closed. The last one leaves nothing behind."""
+        if self._calls.pop(number, None) is None:
+            return
         self._due.pop(number, None)
-        if self._calls.pop(number, None):
-            del self._late[number]
-            if self._epoll:
-                self._epoll.unregister(number)
-            else:
-                self._ask_loop(number, None, receiving=False, sending=False)
+        del self._late[number]
+        if self._epoll:
+            self._epoll.unregister(number)
+        else:
+            self._ask_loop(number, None, receiving=False, sending=False)
         if not self._calls:
             self._close()
 
