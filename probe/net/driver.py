@@ -49,13 +49,14 @@ class Driver:
         self._sockets = ready(self._loop)
         self._number = sock.fileno()
         self._unsent = b""
+        self._deadline = -1.0
         self._stage = Stage.CONNECT
         self._done: asyncio.Future[None] = self._loop.create_future()
 
     async def drive(self) -> None:
         """Run until the session is done; the socket stays open, and nobody waits for it, however this ends."""
         try:
-            self._watch(sending=False)
+            self._watch(sending=bool(self._unsent))
             self._turn()
             await self._done
         finally:
@@ -102,7 +103,9 @@ class Driver:
             self._stage = session.stage
             self._enter(self._stage)
         if not session.done:
-            self._sockets.until(self._number, min(self._began + session.deadline / 1000, self._until))
+            if (deadline := session.deadline) != self._deadline:
+                self._deadline = deadline
+                self._sockets.until(self._number, min(self._began + deadline / 1000, self._until))
         elif not self._done.done():
             self._done.set_result(None)
 

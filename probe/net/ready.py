@@ -55,12 +55,14 @@ class Ready:
 
     def forget(self, number: int) -> None:
         """Call no more; to be done before the socket is closed. The last one leaves nothing behind."""
+        if self._calls.pop(number, None) is None:
+            return
         self._due.pop(number, None)
-        if self._calls.pop(number, None) and self._late.pop(number):
-            if self._epoll:
-                self._epoll.unregister(number)
-            else:
-                self._ask_loop(number, None, receiving=False, sending=False)
+        del self._late[number]
+        if self._epoll:
+            self._epoll.unregister(number)
+        else:
+            self._ask_loop(number, None, receiving=False, sending=False)
         if not self._calls:
             self._close()
 
@@ -126,9 +128,8 @@ async def connect(sock: socket.socket, where: Any, due: float) -> None:
     try:
         await done
         _raise_for(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
-    except BaseException:
+    finally:
         sockets.forget(number)
-        raise
 
 
 def _raise_for(number: int) -> None:

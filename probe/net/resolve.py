@@ -51,12 +51,22 @@ def address_of(text: str) -> str | None:
     """The address that an address or an address literal names, in its usual spelling; None for anything else."""
     if text[-1:].isalpha() and ":" not in text:  # most names, and told so ten times as fast
         return None
+    if _usual_spelling(text):
+        return text
     inner = text[1:-1] if text[:1] + text[-1:] == "[]" else text
     inner = inner[5:] if inner[:5].lower() == "ipv6:" else inner
     try:
         return str(ipaddress.ip_address(inner))
     except ValueError:
         return None
+
+
+def _usual_spelling(text: str) -> bool:
+    """An IPv4 address, and nothing else: told by the system in a tenth of the time."""
+    try:
+        return socket.inet_ntoa(socket.inet_pton(socket.AF_INET, text)) == text
+    except (OSError, ValueError):
+        return False
 
 
 def _labels(name: str) -> str:

@@ -7,7 +7,6 @@ as it comes, and where the time is up, or somebody loses patience, ``Known`` sti
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -208,7 +207,7 @@ def _asked_of_tlsa(tour: _Tour, target: Target) -> str | None:
     """
     name: str | None = target.name
     if address := address_of(target.name):
-        private = ipaddress.ip_address(address).is_loopback and not tour.dns.options.resolver
+        private = not tour.dns.options.resolver and (address.startswith("127.") or address == "::1")
         name = None if private else endpoint_of(target, None, tour.run.options).sni
     return name if target.protocol in {Protocol.SMTP, Protocol.SUBMISSION} else None
 

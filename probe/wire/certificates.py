@@ -16,6 +16,7 @@ server's first flight is plain text, and TLS 1.3 opens with the secret that Open
 from __future__ import annotations
 
 import hmac
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -42,6 +43,10 @@ FFDHE = {0x0100: 2048, 0x0101: 3072, 0x0102: 4096, 0x0103: 6144, 0x0104: 8192}
 
 RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 """The random of a ServerHello that is a HelloRetryRequest (RFC 8446 §4.1.3)."""
+
+_RECORD = struct.Struct(">BHH").unpack_from
+_MESSAGE = struct.Struct(">BBH").unpack_from
+_EXTENSION = struct.Struct(">HH").unpack_from
 
 Open = Callable[[bytes, bytes], tuple[int, bytes]]
 
@@ -72,8 +77,7 @@ class Hello:
 
 def read(raw: bytes, secret: bytes | None = None) -> Flight:
     """Read everything that the server sent since TLS began; ``secret`` is TLS 1.3's server_handshake_traffic_secret."""
-    messages, missing = _messages(raw, secret)
-    hello = _hello(messages)
+    messages, missing, hello = _messages(raw, secret)
     bodies = dict(reversed(messages))
     listed = bodies.get(CERTIFICATE)
     return Flight(
@@ -90,7 +94,7 @@ def read_client(raw: bytes, version: int, suite: int, secret: bytes | None = Non
 
     ``secret`` is TLS 1.3's client_handshake_traffic_secret.
     """
-    messages, missing = _messages(raw, secret, Hello(version, suite, {}))
+    messages, missing, _ = _messages(raw, secret, Hello(version, suite, {}))
     listed = dict(reversed(messages)).get(CERTIFICATE)
     known = None if listed is None else _entries(listed, extended=version > 0x0303)
     return Flight(VERSIONS.get(version), known, missing=missing)
@@ -102,10 +106,13 @@ def _requested(bodies: dict[int, bytes], hello: Hello | None) -> bool | None:
     return True if CERTIFICATE_REQUEST in bodies else False if past in bodies else None
 
 
-def _messages(raw: bytes, secret: bytes | None, hello: Hello | None = None) -> tuple[list[tuple[int, bytes]], int]:
+def _messages(
+    raw: bytes, secret: bytes | None, hello: Hello | None = None
+) -> tuple[list[tuple[int, bytes]], int, Hello | None]:
     """Whole handshake messages by type, whatever records they were cut into, up to what cannot be opened.
 
-    In TLS 1.3 nothing is opened behind the certificates. Also how many bytes a begun Certificate message lacks.
+    In TLS 1.3 nothing is opened behind the certificates. Also how many bytes a begun Certificate message lacks, and the
+    ServerHello.
     """
     stream, messages, at = bytearray(), list[tuple[int, bytes]](), 0
     opened: Open | None = None
@@ -113,45 +120,52 @@ def _messages(raw: bytes, secret: bytes | None, hello: Hello | None = None) -> t
         if kind == HANDSHAKE:
             stream += body
         elif kind == APPLICATION and secret:
-            opened = opened or _opener(hello or _hello(messages), secret)
+            hello = hello or _hello(messages)
+            opened = opened or _opener(hello, secret)
             inner, plain = opened(header, body)
             if inner != HANDSHAKE:
                 break
             stream += plain
         elif kind == CHANGE_CIPHER_SPEC and not secret:
             break
+        else:
+            continue
         at = _cut(stream, at, messages)
         if opened and messages and messages[-1][0] == CERTIFICATE:
             break
     begun = stream[at : at + 4]
     lacks = len(begun) == 4 and begun[0] == CERTIFICATE and len(messages) < MESSAGES_LIMIT
-    return messages, at + 4 + int.from_bytes(begun[1:]) - len(stream) if lacks else 0
+    missing = at + 4 + int.from_bytes(begun[1:]) - len(stream) if lacks else 0
+    return messages, missing, hello or _hello(messages)
 
 
 def _cut(stream: bytearray, at: int, messages: list[tuple[int, bytes]]) -> int:
     """Take the whole messages that stand from there on; give where the next one begins."""
-    while at + 4 <= len(stream) and len(messages) < MESSAGES_LIMIT:
-        end = at + 4 + int.from_bytes(stream[at + 1 : at + 4])
-        if end > len(stream):
+    size = len(stream)
+    while at + 4 <= size and len(messages) < MESSAGES_LIMIT:
+        kind, high, low = _MESSAGE(stream, at)
+        end = at + 4 + (high << 16 | low)
+        if end > size:
             break
-        messages.append((stream[at], bytes(stream[at + 4 : end])))
+        messages.append((kind, bytes(stream[at + 4 : end])))
         at = end
     return at
 
 
 def _records(raw: bytes | bytearray) -> Iterator[tuple[int, bytes, bytes]]:
-    at = 0
-    while len(header := raw[at : at + 5]) == 5:
-        end = at + 5 + int.from_bytes(header[3:])
-        if end > len(raw):
+    at, size = 0, len(raw)
+    while at + 5 <= size:
+        kind, _, length = _RECORD(raw, at)
+        begin = at + 5
+        if begin + length > size:
             return
-        yield header[0], bytes(header), bytes(raw[at + 5 : end])
-        at = end
+        yield kind, bytes(raw[at:begin]), bytes(raw[begin : begin + length])
+        at = begin + length
 
 
 def awaited(raw: bytes | bytearray, missing: int) -> int:
     """How many bytes must have arrived before reading again can tell more, when so many of a message are missing."""
-    at = sum(len(header) + len(body) for _, header, body in _records(raw))
+    at = sum(5 + len(body) for _, _, body in _records(raw))
     return max(at + 5 + missing, at + 5 + int.from_bytes(raw[at + 3 : at + 5]))
 
 
@@ -173,8 +187,8 @@ def _hello(messages: list[tuple[int, bytes]]) -> Hello | None:
 def _extensions(block: bytes) -> Iterator[tuple[int, bytes]]:
     at = 0
     while at + 4 <= len(block):
-        size = int.from_bytes(block[at + 2 : at + 4])
-        yield int.from_bytes(block[at : at + 2]), block[at + 4 : at + 4 + size]
+        number, size = _EXTENSION(block, at)
+        yield number, block[at + 4 : at + 4 + size]
         at += 4 + size
 
 

@@ -16,18 +16,17 @@ from OpenSSL import SSL, crypto
 
 from probe.model import Alert, Failure, Reply, Trouble
 from probe.wire import certificates, errors
+from probe.wire.callbacks import CLOSE_NOTIFY, call_back
 from probe.wire.certificates import Flight
 from probe.wire.dialogue import symptoms
 from probe.wire.identity import Identity
-from probe.wire.offer import EVERYTHING, LIBRARY, Offer, hush, narrow
+from probe.wire.offer import EVERYTHING, Offer, narrow
 from probe.wire.replies import QUOTED, BadReply, Replies, quoted
 
 CHUNK = 4 * 1024
 """Bytes read at once from OpenSSL: what a mail server says, or we do, is seldom more."""
 
-_CLOSE_NOTIFY = 0
-_HARMLESS = frozenset({_CLOSE_NOTIFY, 90})
-_FATAL = 2
+_HARMLESS = frozenset({CLOSE_NOTIFY, 90})
 
 RELEASE_BUFFERS = 0x10
 """SSL_MODE_RELEASE_BUFFERS (SSL_CTX_set_mode(3)): who waits for a server needs no buffers, and most of us wait."""
@@ -179,7 +178,7 @@ class Handshake:
         self.failure = self.failure or self._named(error)
 
     def _named(self, error: SSL.Error) -> Failure:
-        closing = f"alert:{_CLOSE_NOTIFY}"
+        closing = f"alert:{CLOSE_NOTIFY}"
         if isinstance(error, SSL.ZeroReturnError):
             return Failure(Trouble.CLOSED, "close_notify", (closing,))
         fatal = [alert for alert in self.alerts if alert.fatal or self._ends(alert)]
@@ -262,35 +261,7 @@ def _context(offer: Offer, identity: Identity | None = None) -> SSL.Context:
     context.set_options(SSL.OP_LEGACY_SERVER_CONNECT)
     context.set_verify(SSL.VERIFY_NONE)
     context.set_mode(RELEASE_BUFFERS)
-    context.set_info_callback(alerted)
-    context.set_keylog_callback(_keylog)
-    hush(context)
+    call_back(context)
     if identity:
         add_identity(context, identity)
     return context
-
-
-def alerted(tls: SSL.Connection, where: int, value: int) -> None:
-    """Keep alerts by number, and the code of an error while it still is in OpenSSL's queue."""
-    shake = tls.get_app_data()
-    received = where == SSL.SSL_CB_READ_ALERT
-    number, fatal = value & 0xFF, value >> 8 == _FATAL
-    if (received or where == SSL.SSL_CB_WRITE_ALERT) and (fatal or number != _CLOSE_NOTIFY):
-        shake.alerts += (Alert(received, number, fatal),)
-    shake.queue = _queue() or shake.queue
-
-
-def _queue() -> tuple[int, ...]:
-    """The packed codes in OpenSSL's error queue, which stays as it is: pyOpenSSL hands out only their texts."""
-    if not hasattr(LIBRARY, "ERR_put_error") or not LIBRARY.ERR_peek_error():
-        return ()
-    queue = tuple(iter(LIBRARY.ERR_get_error, 0))
-    for code in queue:
-        LIBRARY.ERR_put_error(code >> 23 & 0xFF, 0, code & 0x7FFFFF, b"", 0)
-    return queue
-
-
-def _keylog(tls: SSL.Connection, line: bytes) -> None:
-    """Keep the secret that opens the server's encrypted handshake messages (NSS key log format)."""
-    if line.startswith(b"SERVER_HANDSHAKE_TRAFFIC_SECRET "):
-        tls.get_app_data().secret = bytes.fromhex(line.split()[2].decode())

@@ -61,9 +61,6 @@ class Offer:
 
 EVERYTHING = Offer()
 
-_ALERT, _EXIT = 0x4000, 0x02
-"""SSL_CB_ALERT and SSL_CB_EXIT of SSL_CTX_set_info_callback(3)."""
-
 
 def narrow(context: SSL.Context, offer: Offer) -> None:
     """Set versions, suites, signature algorithms and groups of a new context.
@@ -84,33 +81,3 @@ def _set(name: str, context: SSL.Context, words: bytes) -> bool:
     """Call one of OpenSSL's functions that has no public name; False where it is not there, or takes no such words."""
     call = getattr(LIBRARY, name, None)
     return call is not None and call(context._context, words) == 1  # noqa: SLF001
-
-
-def hush(context: SSL.Context) -> None:
-    """Have the callbacks of a new context hear only what we ask of them: alerts and ends, and one secret of five.
-
-    OpenSSL calls for every step of a handshake, two dozen times, and pyOpenSSL looks up the connection each time. Where
-    its private names have changed, all calls come through as before.
-    """
-    ffi: Any = getattr(SSL, "_ffi", None)
-    told: Any = getattr(context, "_info_callback", None)
-    logged: Any = getattr(context, "_keylog_callback", None)
-    names = ("SSL_CTX_set_info_callback", "SSL_CTX_set_keylog_callback")
-    if not (ffi and told and logged and all(hasattr(LIBRARY, name) for name in names)):
-        return
-
-    def tell(ssl: Any, where: int, value: int) -> None:
-        if where & _ALERT or (value < 1 and where & _EXIT):
-            told(ssl, where, value)
-
-    def log(ssl: Any, line: Any) -> None:
-        if ffi.buffer(line, 8)[:] == b"SERVER_H":
-            logged(ssl, line)
-
-    for name, kind, quick in (
-        ("info", "void (*)(const SSL *, int, int)", tell),
-        ("keylog", "void (*)(const SSL *, const char *)", log),
-    ):
-        kept = ffi.callback(kind, quick)
-        setattr(context, f"_{name}_callback", kept)  # where pyOpenSSL keeps its own alive
-        getattr(LIBRARY, f"SSL_CTX_set_{name}_callback")(context._context, kept)  # noqa: SLF001

@@ -77,7 +77,8 @@ class Replies:
         self._buffer = bytearray()
         self._begun: list[str] = []
         self._size = 0
-        self._heard: list[str] = []
+        self.unheard: list[str] = []
+        """Lines for ``heard``."""
 
     @property
     def rest(self) -> bytes:
@@ -86,7 +87,7 @@ class Replies:
 
     def heard(self) -> tuple[str, ...]:
         """Give the whole lines read since the last call, finished reply or not, for a transcript."""
-        heard, self._heard = tuple(self._heard), []
+        heard, self.unheard = tuple(self.unheard), []
         return heard
 
     def feed(self, data: bytes) -> Iterator[Reply]:
@@ -121,7 +122,7 @@ class Replies:
         if not 0 < len(lines) <= LINES_LIMIT:
             return None
         del self._buffer[: len(found[0]) if found else 0]
-        self._heard += lines
+        self.unheard += lines
         self._begun = lines
         return self._finish()
 
@@ -146,7 +147,7 @@ class Replies:
         if not match:
             self._buffer[:0] = raw + b"\n"
             raise BadReply(Trouble.UNREADABLE, quoted(raw))
-        self._heard += re.split(r"\r?\n", line)
+        self.unheard += re.split(r"\r?\n", line)
         self._begun.append(line)
         self._size += len(raw)
         return self._finish() if self.form.last.fullmatch(line) else None

@@ -60,6 +60,8 @@ class Session:
         record: Record | None = None,
     ) -> None:
         self.done = False
+        self.deadline = 0.0
+        """When this stage, as a whole, will have taken too long: milliseconds on the scale of ``ms``."""
         self.stage = Stage.CONNECT
         self._endpoint = endpoint
         self._started = started
@@ -76,11 +78,6 @@ class Session:
         self._input = 0
         self._leaving = False
         self._next(next(self._steps))
-
-    @property
-    def deadline(self) -> float:
-        """When this stage, as a whole, will have taken too long: milliseconds on the scale of ``ms``."""
-        return self._record.entered + 1000 * (GOODBYE if self._leaving else self._limits[self.stage])
 
     @property
     def observation(self) -> Observation:
@@ -118,6 +115,7 @@ class Session:
         if self.stage is not Stage.CONNECT:
             self._record.leave(self.stage)
         self.stage = step.stage
+        self.deadline = self._record.entered + 1000 * self._limits[self.stage]
         match step:
             case Listen(form=form):
                 self._replies.form = form
@@ -140,7 +138,8 @@ class Session:
         except BadReply as bad:
             self._hear()
             self._unreadable(bad)
-        self._hear()
+        if self._replies.unheard:
+            self._hear()
 
     def _answer(self, replies: Replies, data: bytes) -> None:
         for reply in replies.feed(data):
@@ -167,8 +166,7 @@ class Session:
             self._out += raw
 
     def _hear(self) -> None:
-        if lines := self._replies.heard():
-            self._record.note("server", *lines)
+        self._record.note("server", *self._replies.heard())
 
     def _upgrade(self) -> None:
         if surplus := self._replies.rest:
@@ -200,6 +198,7 @@ class Session:
         self._record.leave(self.stage)
         self._seen["failure"] = failure
         self.stage = self.stage if failure else Stage.DONE
+        self.deadline = self._record.entered + 1000 * GOODBYE
         self._leaving = True
         self._replies.form = self._verbs.agreed.form
         self._say(self._verbs.quit)

@@ -12,8 +12,9 @@ from typing import Any
 from OpenSSL import SSL, crypto
 
 from probe.wire import certificates
+from probe.wire.callbacks import alerted
 from probe.wire.certificates import Flight
-from probe.wire.handshake import Handshake, add_identity, alerted
+from probe.wire.handshake import Handshake, add_identity
 from probe.wire.identity import Identity
 from probe.wire.offer import CIPHERS, SUITES
 

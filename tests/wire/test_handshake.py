@@ -20,7 +20,7 @@ from shared import examples
 
 from probe.demo import flight
 from probe.model import Alert, Failure, Trouble
-from probe.wire import certificates, handshake
+from probe.wire import callbacks, certificates, handshake
 from probe.wire.handshake import Handshake, server_name
 from probe.wire.offer import TLS12, Offer
 
@@ -354,12 +354,26 @@ def test_configuration_of_the_user(first: str, tmp_path: Path) -> None:
     assert "True\n" == ran.stdout
 
 
+def test_callbacks_hear_no_more_than_they_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the two dozen steps of a handshake none reaches us, of five secrets one."""
+    steps, lines = list[int](), list[bytes]()
+    monkeypatch.setattr(callbacks, "alerted", lambda _, where, value: steps.append(where if value > 0 else 0))
+    monkeypatch.setattr(callbacks, "_keylog", lambda _, line: lines.append(line.split()[0]))
+    handshake._context.cache_clear()
+    assert shaken(context("1.3")).complete
+    handshake._context.cache_clear()
+    assert {0} == set(steps)
+    assert [b"SERVER_HANDSHAKE_TRAFFIC_SECRET"] == lines
+
+
 def test_without_private_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What pyOpenSSL has no public name for is done without: the group list, the number of a reason."""
-    monkeypatch.setattr(handshake, "LIBRARY", None)
+    """What pyOpenSSL has no public name for is done without: the number of a reason, quick callbacks."""
+    monkeypatch.setattr(callbacks, "LIBRARY", None)
     handshake._context.cache_clear()  # made anew without, and with again below
     shake = alone(old_flight(old_list(())))
+    whole = shaken(context("1.3"))
     handshake._context.cache_clear()
+    assert (GOOD, (Alert(received=False, number=50),)) == (whole._flight and whole._flight.certificates, shake.alerts)
     assert Failure(Trouble.TLS, "length mismatch", ("alert-sent:50",)) == shake.failure
 
 
