@@ -9,7 +9,7 @@ from leaves import folder
 from rounds import Spent, interleaved, ratios, server, spent, spread, verdict
 from spent import FIRST, Job
 
-SIZES = {"": (9, 256, 2560), "--quick": (3, 256, 512), "--smoke": (1, 4, 50)}
+SIZES = {"": (7, 256, 2560), "--quick": (3, 256, 512), "--smoke": (1, 4, 50)}
 """Option → rounds, leaves that were seen before, targets. What counts comes after a run over as many other leaves."""
 NAMES = {
     "C, bare": "bare",
