@@ -9,7 +9,7 @@ from leaves import folder
 from rounds import Spent, interleaved, ratios, server, spent, spread, verdict
 from spent import FIRST, Job
 
-SIZES = {"": (9, 256, 2560), "--quick": (3, 256, 512), "--smoke": (1, 4, 50)}
+SIZES = {"": (7, 256, 2560), "--quick": (3, 256, 512), "--smoke": (1, 4, 50)}
 """Option → rounds, leaves that were seen before, targets. What counts comes after a run over as many other leaves."""
 NAMES = {
     "C, bare": "bare",
@@ -35,9 +35,11 @@ def main(words: list[str]) -> int:
         own = [1e6 * one["cpu"] / count for one in runs]
         whole = [one["whole"] for one in runs]
         print(f"{name:<26} {statistics.median(own):6.0f} µs a probe; {spread(whole)} s the whole process")
+    if size == "--smoke":
+        return 0
     print()
     held = [verdict(f"{one} / {other}", ratios(found[one], found[other]), most=most) for one, other, most in GOALS]
-    return 0 if all(held) or size == "--smoke" else 1
+    return 0 if all(held) else 1
 
 
 def _rounds(rounds: int, seen: int, count: int) -> dict[str, list[Spent]]:

@@ -68,10 +68,10 @@ def spread(values: Sequence[float]) -> str:
 
 
 def verdict(what: str, values: Sequence[float], *, most: float = inf, least: float = 0.0) -> bool:
-    """Print a line of the table: what was measured, its goal, whether it holds."""
+    """Print a line of a table in Markdown: what was measured, its goal, whether it holds."""
     holds = least <= statistics.median(values) <= most
     goal = f"at least {least:g}" if least else f"at most {most:g}"
-    print(f"{what:<64} {spread(values):<24} {goal:<14} {'holds' if holds else 'MISSED'}", flush=True)
+    print(f"| {what} | {spread(values)} | {goal} | {'holds' if holds else '**missed**'} |", flush=True)
     return holds
 
 
