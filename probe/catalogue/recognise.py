@@ -105,9 +105,9 @@ def _weight(signs: list[Sign]) -> int:
 
 
 def _by_software(observation: Observation) -> Mapping[str, list[Sign]]:
-    seen = _seen(observation)
-    own = (*_fits("greeting", seen["greeting"]), *_fits("ehlo", seen["ehlo"]))
-    common = (*_known_fits("extensions", seen["extensions"]), *_known_fits("starttls", seen["starttls"]))
+    said = observation.ehlo or observation.ehlo_tls
+    own = (*_fits("greeting", _lines(observation.greeting)), *_fits("ehlo", _first(said)))
+    common = (*_known_fits("extensions", _offered(said)), *_known_fits("starttls", _lines(observation.starttls)))
     found: dict[str, list[Sign]] = defaultdict(list)
     for number, quote in sorted((*own, *common)):
         pattern = _patterns()[number]
@@ -126,7 +126,7 @@ def _fits(place: str, lines: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
     return (*said, *((n, ", ".join(order)) for n, order in orders if _in_order(order, words)))
 
 
-_known_fits = lru_cache(maxsize=1024)(_fits)
+_known_fits = lru_cache(maxsize=512)(_fits)
 """The same where a great many servers say the same, since it does not hold their names."""
 
 
@@ -147,15 +147,14 @@ def _in_order(order: tuple[str, ...], words: Iterable[str]) -> bool:
     return all(keyword in left for keyword in order)
 
 
-def _seen(observation: Observation) -> Mapping[str, tuple[str, ...]]:
-    said = observation.ehlo or observation.ehlo_tls
-    ehlo = _lines(said)
-    return {
-        "greeting": _lines(observation.greeting),
-        "ehlo": ehlo[:1],
-        "extensions": tuple(line[4:] for line in ehlo[1:]) if said and said.code else ehlo[1:],
-        "starttls": _lines(observation.starttls),
-    }
+def _first(reply: Reply | None) -> tuple[str, ...]:
+    """The first line, by which code and separator tell whether more follow."""
+    return _lines(reply and Reply(reply.code, (*reply.lines[:1], "") if reply.lines[1:] else reply.lines))[:1]
+
+
+def _offered(reply: Reply | None) -> tuple[str, ...]:
+    """The lines behind it, without code and separator."""
+    return tuple([line[:LINE] for line in reply.lines[1:LINES]]) if reply else ()
 
 
 def _lines(reply: Reply | None) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ list of certificates, what senders do), as the same objects; their JSON is kept 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 KEPT = 2048
 """Parts kept; a list of certificates has some three thousand characters."""
@@ -53,8 +53,8 @@ class Whole:
         return [{key: number, **make(*values)} for number, values in items]
 
 
-class Written(str):
-    """It is JSON already."""
+class Written(tuple[str, ...]):
+    """Pieces of a text that is JSON already; they are joined once, since some are long."""
 
     __slots__ = ()
 
@@ -71,57 +71,62 @@ class Parts:
         if found := self._kept.pop(key, None):
             self._kept[key] = found
             return found[1]
-        text = Written(encoded(make(value)))
+        text = encoded(make(value))
+        written = Written((text,))
         if len(text) <= LONGEST:
-            self._kept[key] = value, text
+            self._kept[key] = value, written
             if len(self._kept) > KEPT:
                 del self._kept[next(iter(self._kept))]
-        return text
+        return written
 
     def listed(self, documents: Sequence[Document]) -> Written:
         """Write each."""
-        return Written(f"[{', '.join(map(self.joined, documents))}]")
+        pieces = ["["]
+        for document in documents:
+            pieces += (", ",) if len(pieces) > 1 else ()
+            pieces += self._pieces(document)
+        return Written((*pieces, "]"))
 
     def numbered(self, key: str, make: Make, items: Items) -> Written:
         """Write each number; what stands behind it is said by a great many servers."""
-        texts = [
-            f'{{"{key}": {"null" if number is None else repr(number)}, {_behind(make, values)}'
-            for number, values in items
-        ]
-        return Written(f"[{', '.join(texts)}]")
+        begin = f'{{"{key}": '
+        texts = [f"{begin}{'null' if number is None else number}, {_behind(make, *said)}" for number, said in items]
+        return Written(("[", ", ".join(texts), "]"))
 
     def joined(self, document: Document) -> str:
-        """Make the text: neighbours that are no JSON yet become it in one go."""
-        texts, bare = list[str](), dict[str, object]()
+        """Make the text."""
+        return "".join(self._pieces(document))
+
+    def _pieces(self, document: Document) -> Iterator[str]:
+        """Neighbours that are no JSON yet become it in one go."""
+        lead, bare = "{", dict[str, object]()
         for key, value in document.items():
             text = value if isinstance(value, Written) else None if bare or value else _EMPTY.get(type(value))
             if text is None:
                 bare[key] = value
                 continue
             if bare:
-                texts.append(encoded(bare)[1:-1])
-                bare = {}
-            texts.append(f'"{key}": {text}')
-        texts += [encoded(bare)[1:-1]] if bare else []
-        return f"{{{', '.join(texts)}}}"
+                yield lead
+                yield encoded(bare)[1:-1]
+                lead, bare = ", ", {}
+            yield f'{lead}"{key}": '
+            yield from text
+            lead = ", "
+        if bare:
+            yield lead
+            yield encoded(bare)[1:-1]
+        yield "}"
 
 
-def encoded(value: Any) -> str:
-    """ASCII, one line. DEL is the one control character that json leaves as it is."""
-    text = _encode(value)
-    return text.replace("\x7f", "\\u007f") if "\x7f" in text else text
-
-
-def _behind(make: Make, values: tuple[str, ...]) -> str:
-    short = sum(map(len, values)) <= SHORT
-    return _known_behind(make, values) if short else encoded(make(*values))[1:]
+def _behind(make: Make, *values: str) -> str:
+    return encoded(make(*values))[1:] if len(values[-1]) > SHORT else _known_behind(make, *values)
 
 
 @lru_cache(maxsize=KEPT)
-def _known_behind(make: Make, values: tuple[str, ...]) -> str:
+def _known_behind(make: Make, *values: str) -> str:
     return encoded(make(*values))[1:]
 
 
-_EMPTY: Mapping[type, str] = {type(None): "null", list: "[]"}
+_EMPTY: Mapping[type, Written] = {type(None): Written(("null",)), list: Written(("[]",))}
 _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, check_circular=False).encode
 WHOLE, BY_PARTS = Whole(), Parts()
