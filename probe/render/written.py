@@ -118,6 +118,12 @@ class Parts:
         yield "}"
 
 
+def encoded(value: Any) -> str:
+    """ASCII, one line. DEL is the one control character that json leaves as it is."""
+    text = _encode(value)
+    return text.replace("\x7f", "\\u007f") if "\x7f" in text else text
+
+
 def _behind(make: Make, *values: str) -> str:
     return encoded(make(*values))[1:] if len(values[-1]) > SHORT else _known_behind(make, *values)
 
