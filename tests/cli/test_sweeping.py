@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import os
 import pty
@@ -236,6 +237,18 @@ def test_a_list_of_mistakes_alone_is_not_well(tmp_path: Path) -> None:
     code, out, err = swept(a_list(tmp_path, "no host\nneither this\n"), *HASTY, *QUIET)
     assert (code, out) == (2, "")
     assert "Line 1" in err
+
+
+def test_a_list_that_breaks_off_is_not_well(tmp_path: Path) -> None:
+    """What was read is done; nobody may take it for the whole."""
+    with crowd(3) as here:
+        text = "".join(f"{address}\n" for address in here.addresses) + "".join(f"# {n}\n" for n in range(20_000))
+        path = tmp_path / "list.gz"
+        path.write_bytes(gzip.compress(text.encode())[:-2000])
+        code, out, err = swept(path, "--port", here.port, *HASTY, *QUIET)
+    assert code == 2
+    assert sorted(named(out)) == sorted(here.addresses)
+    assert "The list cannot be read from here on: " in err.replace("\n", " ")
 
 
 # --- results
