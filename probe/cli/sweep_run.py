@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO, cast
 
 from probe.cli.mishap import INTERRUPTED, WRONG_USAGE, ended_by_signals, say, uninterrupted
+from probe.cli.sweep_files import refuse_others, replace, table_of
 from probe.lists import Listing, open_list, unique
 from probe.net.outage import Halted
 from probe.render.clean import clean
@@ -125,13 +125,16 @@ class Run:
         return self.arguments.output is None and sys.stdout.isatty()
 
     def count(self, row: Row) -> None:
-        """Count what is kept."""
+        """Count what is kept. Raises Halted where the table cannot be written."""
         from probe.render.csv import rows_of
 
         self.tally.add(row)
         self.codes.add(row.exit_code)
-        if self.table:
-            self.table.write(rows_of(row))
+        try:
+            if self.table:
+                self.table.write(rows_of(row))
+        except OSError as problem:
+            raise Halted(f"{clean(self.arguments.csv)} cannot be written any more: {problem.strerror}.") from problem
 
     def _targets(self) -> Iterable[Target] | AsyncIterable[Target]:
         from probe.net.feed import fed
@@ -139,12 +142,19 @@ class Run:
         shuffle = not self.arguments.no_shuffle
         every = self.listing.targets(self._mistaken, _understood(self.arguments), shuffle=shuffle)
         if self.arguments.list != "-":
-            return unique(every, self.seen.add, key_of)
+            return unique(every, self.add, key_of)
         return self._new(fed(every))
+
+    def add(self, key: str) -> bool:
+        """Take note of a target; True if it is new. Raises Halted."""
+        try:
+            return self.seen.add(key)
+        except OSError as problem:
+            raise Halted(str(problem)) from problem
 
     async def _new(self, targets: AsyncIterator[Target]) -> AsyncIterator[Target]:
         async for target in targets:
-            if self.seen.add(key_of(target)):
+            if self.add(key_of(target)):
                 yield target
 
     def _mistaken(self, number: int, text: str, why: str) -> None:
@@ -180,7 +190,7 @@ class Run:
         if self.arguments.summary is None:
             return code
         try:
-            _replace(Path(self.arguments.summary), page(self.tally, about, title))
+            replace(Path(self.arguments.summary), page(self.tally, about, title))
         except OSError as problem:
             say(f"{clean(self.arguments.summary)} cannot be written: {problem.strerror}.")
             return WRONG_USAGE
@@ -190,7 +200,7 @@ class Run:
 def prepared(arguments: Namespace) -> Run:
     """Open the list and the results. Raises ValueError with a sentence where one of them cannot be used."""
     path = "-" if arguments.output is None else arguments.output
-    _refuse_others(arguments)
+    refuse_others(arguments)
     with ExitStack() as stack:
         listing = stack.enter_context(open_list(arguments.list, _standard_input(), arguments.column))
         try:
@@ -202,7 +212,7 @@ def prepared(arguments: Namespace) -> Run:
             say(f"{_named(arguments.output)}: {told}.")
         seen = Seen()
         stack.callback(seen.close)
-        run = Run(arguments, listing, results, seen, _table(arguments, stack), stack.pop_all())
+        run = Run(arguments, listing, results, seen, table_of(arguments, stack), stack.pop_all())
         try:
             _remember(run)
         except BaseException:
@@ -225,40 +235,13 @@ def _remember(run: Run) -> None:
         return
     try:
         for row in run.results.rows():
-            run.seen.add(row.key)
+            run.add(row.key)
             run.count(row)
         run.already = run.tally.targets
     except ValueError as problem:
         raise ValueError(f"{_named(run.arguments.output)} {problem}.") from None
-
-
-def _table(arguments: Namespace, stack: ExitStack) -> TextIO | None:
-    """Open the table for spreadsheets: it is written anew by every run, what is kept already first."""
-    from probe.render.csv import header
-
-    if arguments.csv is None:
-        return None
-    try:
-        table = stack.enter_context(open(arguments.csv, "w", encoding="utf-8", newline="", buffering=1))  # noqa: PTH123, SIM115
-    except OSError as problem:
-        raise ValueError(f"{clean(arguments.csv)} cannot be written: {problem.strerror}.") from None
-    table.write(header())
-    return table
-
-
-def _refuse_others(arguments: Namespace) -> None:
-    """Raise ValueError where a file would be overwritten, or be written twice."""
-    named = {name: getattr(arguments, name) for name in ("output", "csv", "summary") if getattr(arguments, name)}
-    if len({os.path.realpath(name) for name in named.values()}) < len(named):
-        raise ValueError("-o, --csv and --summary name the same file. Give each its own.")
-    for option in ("csv", "summary"):
-        name = getattr(arguments, option)
-        if name is None:
-            continue
-        if name == "" or Path(name).is_dir() or not Path(name).absolute().parent.is_dir():
-            raise ValueError(f"--{option} {clean(name)}: there is no such place for a file.")
-        if Path(name).exists() and not (arguments.force or arguments.resume):
-            raise ValueError(f"{clean(name)} exists already. Say --force to overwrite it, or choose another name.")
+    except Halted as problem:
+        raise ValueError(str(problem)) from None
 
 
 def _understood(arguments: Namespace) -> partial[Target]:
@@ -287,13 +270,3 @@ def _show(tally: Tally, about: About, arguments: Namespace) -> None:
 
     stream = sys.stderr if arguments.output is None and not sys.stdout.isatty() else sys.stdout
     show(tally, about, console(stream, no_color=arguments.no_color), title=title, verbose=arguments.verbose)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all. Raises OSError."""
-    beside = path.with_name(f".{path.name[:200]}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

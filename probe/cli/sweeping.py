@@ -38,8 +38,8 @@ TXT record under that name should say what you do, and how to be left out.
 exit codes:
   0    nothing worse than a note
   1    at least one warning or error (--fail-on error: at least one error)
-  2    the list cannot be read or has no target, the results cannot be written,
-       or this computer, its network or its resolver failed
+  2    the list cannot be read to its end or has no target, the results cannot
+       be written, or this computer, its network or its resolver failed
   3    no target could be examined: nothing answered
   130  interrupted
 With -o, what was done is kept, and --resume goes on from there.

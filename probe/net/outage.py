@@ -5,14 +5,21 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import socket
 from contextlib import suppress
 
-from probe.model import Observation, Survey
+from probe.model import Observation, Survey, Trouble
 from probe.net.dns import Dns
 from probe.net.resolve import NO_ANSWER
 
 OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.EADDRNOTAVAIL, errno.ENETDOWN})
 """Errors of connect(2) and socket(2) that say nothing of the server."""
+
+CUT_OFF = frozenset({Trouble.UNRESOLVED, Trouble.UNREACHABLE, Trouble.TIMEOUT})
+"""What every server looks like once our own network is gone."""
+
+ELSEWHERE = ("192.0.2.1", 9)
+"""An address that nobody has (RFC 5737)."""
 
 SPARE = 64
 """Descriptors for all that is no connection to a mail server: files, DNS, AIA, the loop itself."""
@@ -46,6 +53,7 @@ class Outage:
 
     def __init__(self, dns: Dns) -> None:
         self._dns = dns
+        self._connected = routed()
 
     async def refuse(self, survey: Survey) -> None:
         """Raise Halted for a survey that shows nothing but our own failure."""
@@ -56,8 +64,16 @@ class Outage:
         if survey.domain and survey.domain.failure:
             failures.append(survey.domain.failure)
         for failure in failures:
+            if self._connected and failure.trouble in CUT_OFF and not routed():
+                raise Halted("This computer has lost its network: no way leads out of it any more.")
             if NO_ANSWER in failure.symptoms and not await self._dns.alive(RESOLVER_SECONDS):
                 raise Halted(f"The resolver answers no more: {failure.text}.")
+
+
+def routed() -> bool:
+    """Whether a way leads out of this network; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as anywhere:
+        return anywhere.connect_ex(ELSEWHERE) not in {errno.ENETUNREACH, errno.ENETDOWN}
 
 
 def _ours(seen: Observation) -> int:

@@ -37,6 +37,7 @@ from probe.net.observe import (
     look,
     unresolved,
 )
+from probe.net.operators import deserves_another
 from probe.net.resolve import address_of
 from probe.net.ways import KNOCK_TIMEOUT, Breadth, further, named_look
 
@@ -219,13 +220,20 @@ async def _tlsa(tour: _Tour, number: int, target: Target, name: str) -> None:
 
 
 async def _address(tour: _Tour, rank: Rank, endpoint: Endpoint) -> None:
-    """Take all looks at one address, one after the other, until the time is up or the server wants no more of them."""
+    """Take all looks at one address; in a sweep a second time, in a turn of its own, where that may be let in."""
+    first = await _turn(tour, rank, endpoint)
+    if first and tour.manners.patient and deserves_another(first):
+        await _turn(tour, rank, endpoint)
+
+
+async def _turn(tour: _Tour, rank: Rank, endpoint: Endpoint) -> Observation | None:
+    """Take looks, one after the other, until the time is up or the server wants no more of them; give the first."""
     async with tour.manners.turn(endpoint):
         if tour.manners.patient:
             tour = replace(tour, run=begun(tour.run.options))
         if tour.run.left <= 0 and tour.known.seen:
             tour.known.leave_out(rank, named_look(endpoint))
-            return
+            return None
         first = last = await _look(tour, rank, endpoint)
         asked = 1
         for n, (place, seconds) in enumerate(further(endpoint, first, tour.breadth), start=1):
@@ -235,6 +243,7 @@ async def _address(tour: _Tour, rank: Rank, endpoint: Endpoint) -> None:
             else:
                 last = await _look(tour, (*rank[:2], n), place, seconds)
                 asked += 1
+        return first
 
 
 async def _look(tour: _Tour, rank: Rank, endpoint: Endpoint, seconds: float = CONNECT_TIMEOUT) -> Observation:

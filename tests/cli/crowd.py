@@ -146,8 +146,9 @@ def command(*words: object) -> list[str]:
 
 def begun(*words: object, **how: object) -> subprocess.Popen[str]:
     """Begin a sweep; its standard streams are pipes."""
-    streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how}
-    return subprocess.Popen(command(*words), cwd=TOP, text=True, **streams)  # type: ignore[call-overload,no-any-return]
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    settings = {"cwd": TOP, **pipes, "env": {**os.environ, "PYTHONPATH": str(TOP)}, **how}
+    return subprocess.Popen(command(*words), text=True, **settings)  # type: ignore[call-overload,no-any-return]
 
 
 def swept(*words: object, **how: object) -> tuple[int, str, str]:

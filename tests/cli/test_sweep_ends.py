@@ -7,13 +7,14 @@ import random
 import resource
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli.crowd import HASTY, LONGEST, begun, crowd, ended, kept, listed, swept
+from cli.crowd import HASTY, LONGEST, TOP, begun, crowd, ended, kept, listed, swept
 from net.fake_dns import Says, Zone, resolver
 
 KILLS = 20
@@ -26,6 +27,11 @@ def until(true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     while not true() and process.poll() is None:
         assert time.monotonic() < ends
         time.sleep(0.002)
+
+
+def limited(octets: int) -> None:
+    """Let no file of this process be larger."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (octets, octets))
 
 
 @pytest.mark.slow
@@ -110,14 +116,9 @@ def test_a_pipe_that_never_says_anything_can_be_left(tmp_path: Path) -> None:
 def test_a_full_disk_is_said_and_gone_on_from(name: str, tmp_path: Path) -> None:
     """The sweep ends with a sentence; with more room it goes on."""
     results = tmp_path / name
-    limit = 200_000
-
-    def small() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
     with crowd(120) as here:
         words = (*listed(here, tmp_path), *QUIET, "-o", results)
-        process = begun(*words, preexec_fn=small)
+        process = begun(*words, preexec_fn=lambda: limited(200_000))
         code, _, err = ended(process)
         done = kept(results)
         assert code == 2
@@ -142,6 +143,35 @@ def test_a_device_without_room_is_said(tmp_path: Path) -> None:
         named[2] == "/dev/full cannot be written any more: No space left on device. It is no file: nothing can go on."
     )
     assert stdout[2].startswith("Standard output cannot be written any more: No space left on device.")
+
+
+def test_a_table_without_room_is_said(tmp_path: Path) -> None:
+    """At its first line, and later on; the results are no worse for it."""
+    with crowd(20) as here:
+        words = (*listed(here, tmp_path), *QUIET, "--concurrency", 1)
+        at_once = ended(begun(*words, "-o", tmp_path / "r.jsonl", "--csv", "/dev/full", "--force"))
+        later = ended(
+            begun(*words, "-o", "/dev/null", "--csv", "t.csv", cwd=tmp_path, preexec_fn=lambda: limited(1000))
+        )
+    assert at_once[::2] == (2, "/dev/full cannot be written: No space left on device.")
+    assert later[0] == 2
+    assert later[2].startswith("t.csv cannot be written any more: File too large. What was done is kept;")
+    assert 0 < here.connections.total() < 20
+
+
+def test_a_temporary_folder_without_room_is_said(tmp_path: Path) -> None:
+    """What was seen already is kept there."""
+    results = tmp_path / "results.jsonl"
+    (tmp_path / "list.txt").write_text("".join(f"host{n}.invalid\n" for n in range(1000)), encoding="utf-8")
+    program = (
+        "import sys; from probe.results import seen; from probe.cli import main\n"
+        "def full(self, key): raise OSError('The temporary folder cannot be written (full).')\n"
+        "seen.Seen.add = full; sys.exit(main(sys.argv[1:]))"
+    )
+    words = [sys.executable, "-c", program, "sweep", str(tmp_path / "list.txt"), *QUIET, "-o", str(results)]
+    done = subprocess.run(words, cwd=TOP, capture_output=True, text=True, check=False, timeout=LONGEST)
+    assert done.returncode == 2
+    assert "The temporary folder cannot be written (full). What was done is kept;" in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize("name", ["results.jsonl", "results.db"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import os
 import pty
@@ -145,19 +146,30 @@ def test_the_order_is_mixed_unless_it_is_not_to_be(tmp_path: Path) -> None:
 
 def test_who_is_displeased_is_called_more_slowly(tmp_path: Path) -> None:
     """After 421 that operator is left alone for a second; whoever lets us in has us back, and others notice nothing."""
-    here_and_there = addresses(6, 2)
-    mine = network(here_and_there[0])
+    mine = network(addresses(1)[0])
 
     def greeting(address: str, _: int) -> str:
-        return "421 not now" if address == here_and_there[0] else "220 here"
+        return "421 not now" if address == f"{mine}.1" else "220 here"
 
     with crowd(6, 2, greeting=greeting) as here:
         assert swept(*listed(here, tmp_path), *QUIET, "--no-shuffle", "--per-operator", 1)[0] == 1
-    first, second, third = (moment for moment, address in here.moments if network(address) == mine)
+    first, second, third, *_ = (moment for moment, address in here.moments if network(address) == mine)
     others = [moment for moment, address in here.moments if network(address) != mine]
     assert second - first >= 0.99
     assert third - second < 0.9
     assert others[-1] - first < 0.9
+
+
+@pytest.mark.parametrize(("busy", "refused"), [("421 too many of you", 1), ("421 never", 9), ("554 go away", 9)])
+def test_a_temporary_refusal_is_asked_once_more(busy: str, refused: int, tmp_path: Path) -> None:
+    """Later, and no more than once; what was seen then counts. Whoever refuses for good is not asked again."""
+    with crowd(1, greeting=lambda _, number: busy if number <= refused else "220 here") as here:
+        code, out, err = swept(*listed(here, tmp_path), *QUIET)
+    (report,) = reports(out)
+    assert (code, err, len(report["endpoints"])) == (1, "", 1)
+    assert here.connections.total() == (1 if busy.startswith("554") else 2)
+    assert ("no-starttls" in [one["id"] for one in report["endpoints"][0]["findings"]]) is (refused == 1)
+    assert all(second - first >= 0.99 for (first, _), (second, _) in pairwise(here.moments))
 
 
 # --- lists
@@ -225,6 +237,18 @@ def test_a_list_of_mistakes_alone_is_not_well(tmp_path: Path) -> None:
     code, out, err = swept(a_list(tmp_path, "no host\nneither this\n"), *HASTY, *QUIET)
     assert (code, out) == (2, "")
     assert "Line 1" in err
+
+
+def test_a_list_that_breaks_off_is_not_well(tmp_path: Path) -> None:
+    """What was read is done; nobody may take it for the whole."""
+    with crowd(3) as here:
+        text = "".join(f"{address}\n" for address in here.addresses) + "".join(f"# {n}\n" for n in range(20_000))
+        path = tmp_path / "list.gz"
+        path.write_bytes(gzip.compress(text.encode())[:-2000])
+        code, out, err = swept(path, "--port", here.port, *HASTY, *QUIET)
+    assert code == 2
+    assert sorted(named(out)) == sorted(here.addresses)
+    assert "The list cannot be read from here on: " in err.replace("\n", " ")
 
 
 # --- results

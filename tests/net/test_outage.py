@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import resource
+import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -64,6 +67,26 @@ def test_errors_of_the_system_are_told_apart(survey: Survey, ours: bool) -> None
 OF_DOMAIN = Survey(
     Target("example.com", 25), (), Domain("example.com", NOW, failure=Failure(Trouble.UNRESOLVED, "none", (NO_ANSWER,)))
 )
+
+
+def test_a_network_that_is_gone_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a way led out at the beginning, and leads out no more; whoever never had one has a laboratory."""
+    for was, now in ((True, True), (True, False), (False, False)):
+        ways = [was, now]
+        monkeypatch.setattr(module, "routed", lambda ways=ways: ways.pop(0))
+        said = judged(failed(f"errno:{errno.EHOSTUNREACH}"), 1)
+        assert said.startswith("This computer has lost its network") is (was and not now)
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="unshare (util-linux) makes a computer without a network")
+def test_a_computer_without_a_way_out_says_so() -> None:
+    """In a network namespace of its own."""
+    program = "from probe.net.outage import routed; print(routed())"
+    words = ["unshare", "-rn", sys.executable, "-c", program]
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
+    if done.returncode:
+        pytest.skip(f"no namespaces here: {done.stderr}")
+    assert done.stdout == "False\n"
 
 
 @pytest.mark.parametrize("survey", [failed(NO_ANSWER, address=None), OF_DOMAIN])
