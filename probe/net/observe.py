@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -11,11 +10,10 @@ from datetime import UTC, datetime
 from enum import Enum
 from math import inf
 from types import MappingProxyType
-from typing import Any
 
 from probe.model import Endpoint, Exchange, Failure, Observation, Protocol, Stage, Target, Tls, Trouble
+from probe.net.connected import connected, literal, unconnected
 from probe.net.driver import Driver
-from probe.net.ready import connect
 from probe.net.resolve import address_of, host_name
 from probe.wire.identity import Identity
 from probe.wire.record import Record
@@ -220,11 +218,13 @@ async def _visit(run: Run, plan: _Plan) -> Observation:
     run.enter(Stage.CONNECT)
     record = Record(run.ms, plan.timing)
     try:
-        sock = await _connected(run, plan)
+        sock = await connected(
+            plan.endpoint, run.options.source, min(run.loop.time() + plan.connect_seconds, run.until)
+        )
     except asyncio.CancelledError:
         raise _broken(Stage.CONNECT, run.ms - record.entered) from None
     except (OSError, OverflowError) as error:
-        failure = _unconnected(error)
+        failure = unconnected(error)
         _tell(record, run, plan.endpoint, failure.text)
         return Observation(plan.endpoint, run.started, Stage.CONNECT, failure, **record.kept)
     try:
@@ -244,7 +244,7 @@ def _broken(stage: Stage, waited: float) -> Broken:
 
 
 def _session(run: Run, plan: _Plan, sock: socket.socket, record: Record) -> Session:
-    ehlo = run.options.ehlo or _literal(sock.getsockname()[0])
+    ehlo = run.options.ehlo or literal(sock.getsockname()[0])
     return Session(
         plan.endpoint,
         ehlo=ehlo,
@@ -254,55 +254,6 @@ def _session(run: Run, plan: _Plan, sock: socket.socket, record: Record) -> Sess
         limits=plan.limits,
         record=record,
     )
-
-
-def _literal(address: str) -> str:
-    """RFC 5321 §4.1.3: a client without a name of its own says its address; a zone (RFC 4007) is nobody else's."""
-    bare = address.partition("%")[0]
-    return f"[IPv6:{bare}]" if ":" in bare else f"[{bare}]"
-
-
-async def _connected(run: Run, plan: _Plan) -> socket.socket:
-    """A connected socket; raises OSError (TimeoutError included), or OverflowError for a port that is none."""
-    family, where = _place(plan.endpoint.address or "", plan.endpoint.port)
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        if run.options.source:
-            sock.bind(_place(run.options.source, 0)[1])
-        await connect(sock, where, min(run.loop.time() + plan.connect_seconds, run.until))
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _place(address: str, port: int) -> tuple[socket.AddressFamily, Any]:
-    """Family and socket address of a numeric address, its zone understood; looks nothing up."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    if _numeric(family, address):
-        return family, (address, port)
-    family, *_, where = socket.getaddrinfo(address, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)[0]
-    return family, (where[0], port, *where[2:])
-
-
-def _numeric(family: socket.AddressFamily, address: str) -> bool:
-    try:
-        return bool(socket.inet_pton(family, address))
-    except OSError:
-        return False
-
-
-def _unconnected(error: OSError | OverflowError) -> Failure:
-    number = error.errno if isinstance(error, OSError) else None
-    text = (
-        os.strerror(number) if number and number > 0 else getattr(error, "strerror", None) or str(error) or "no answer"
-    )
-    refused = isinstance(error, ConnectionRefusedError)
-    late = isinstance(error, TimeoutError)
-    trouble = Trouble.REFUSED if refused else Trouble.TIMEOUT if late else Trouble.UNREACHABLE
-    symptoms = (f"errno:{number}",) if number and trouble is Trouble.UNREACHABLE else ()
-    return Failure(trouble, text, symptoms)
 
 
 def _tell(record: Record, run: Run, endpoint: Endpoint, word: str) -> None:
