@@ -397,7 +397,7 @@ def test_an_archive_that_is_cut_short_is_told(tmp_path: Path) -> None:
 )
 def test_what_is_no_list(tmp_path: Path, content: bytes, why: str) -> None:
     """It is said before the sweep begins, from a file and from a pipe."""
-    with pytest.raises(ValueError, match=f"hosts.txt .*{why}"), open_list(str(listed(tmp_path, content)), stdin()):
+    with pytest.raises(ValueError, match=f"hosts.* {why}"), open_list(str(listed(tmp_path, content)), stdin()):
         pass
     with pytest.raises(ValueError, match=f"Standard input .*{why}"), open_list("-", stdin(content)):
         pass

@@ -92,13 +92,13 @@ def test_a_computer_without_a_way_out_says_so() -> None:
 @pytest.mark.parametrize("survey", [failed(NO_ANSWER, address=None), OF_DOMAIN])
 def test_a_resolver_is_asked_whether_it_is_there(survey: Survey, monkeypatch: pytest.MonkeyPatch) -> None:
     """One that answers anything is; that it was silent for one name is that name's trouble."""
-    monkeypatch.setattr(module, "RESOLVER_SECONDS", 0.3)
     with resolver({}) as there:
         assert judged(survey, there.port) == ""
         assert set(there.asked) == {"udp . NS"}
     with resolver({".": Says(rcode="REFUSED")}) as there:
         assert judged(survey, there.port) == ""
     assert judged(survey, there.port).startswith("The resolver answers no more: ")
+    monkeypatch.setattr(module, "RESOLVER_SECONDS", 0.3)
     with resolver({".": Says(manner="silence")}) as there:
         assert judged(survey, there.port).startswith("The resolver answers no more: ")
 
