@@ -5,6 +5,8 @@ It is drawn on a terminal alone. In a pipe, in a log and on a dumb terminal noth
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,8 +94,13 @@ def waiting(
 
 
 @contextmanager
-def drawn(line: RichCast, stream: TextIO, *, shown: bool, redraws: int = REDRAWS) -> Iterator[bool]:
-    """Draw a line that changes, on a terminal alone; yields whether it is drawn."""
+def drawn(
+    line: RichCast, stream: TextIO, *, shown: bool, redraws: int = REDRAWS, above: bool = False
+) -> Iterator[bool]:
+    """Draw a line that changes, on a terminal alone; yields whether it is drawn.
+
+    ``above``: what the program writes to the terminal meanwhile stands above it.
+    """
     if not (shown and stream.isatty()):
         yield False
         return
@@ -105,9 +112,19 @@ def drawn(line: RichCast, stream: TextIO, *, shown: bool, redraws: int = REDRAWS
         yield False
         return
     with Live(
-        line, console=console, refresh_per_second=redraws, transient=True, redirect_stdout=False, redirect_stderr=False
+        line,
+        console=console,
+        refresh_per_second=redraws,
+        transient=True,
+        redirect_stdout=above and _on_one_screen(sys.stdout, stream),
+        redirect_stderr=above,
     ):
         yield True
+
+
+def _on_one_screen(one: TextIO, other: TextIO) -> bool:
+    """Both lead to the same terminal."""
+    return one.isatty() and os.fstat(one.fileno()).st_rdev == os.fstat(other.fileno()).st_rdev
 
 
 @contextmanager

@@ -101,5 +101,5 @@ def sweeping(
 ) -> Iterator[Progress]:
     """Draw how far the sweep is while the block runs; in a pipe, on a dumb terminal, and unless ``shown``, nothing."""
     progress = Progress(expected, clock, already)
-    with drawn(progress, stream, shown=shown, redraws=REDRAWS):
+    with drawn(progress, stream, shown=shown, redraws=REDRAWS, above=True):
         yield progress
