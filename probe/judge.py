@@ -129,13 +129,14 @@ class Judge:
     def _first(self, seen: Observation, chain: Chain) -> Settled:
         first = judged(seen, self._options, chain=chain)
         ids = {finding.id for finding in first.findings}
-        return Settled(first, obeying(first).refused_by, tuple(rule for rule in RULES if rule.id in ids))
+        bare = replace(first, observation=_bare(seen))
+        return Settled(bare, obeying(first).refused_by, tuple(rule for rule in RULES if rule.id in ids))
 
     def _as_alike(self, seen: Observation, chain: Chain, alike: Settled | None) -> Settled | None:
         if alike is None:
             return None
         mending = repaired(alike.first.repair, chain.presented[0]) or mending_of(seen, chain, self._options)
-        return replace(alike, first=replace(alike.first, observation=seen, chain=chain, repair=mending))
+        return replace(alike, first=replace(alike.first, chain=chain, repair=mending))
 
     def _again(
         self,
@@ -183,7 +184,7 @@ class Judge:
         known = self._known.pop(key, None)
         if known is None or not known.since < at < known.until:
             known = self._begun(seen, at)
-        if sum(map(len, seen.presented or ())) <= LARGEST:
+        if _size(seen) <= LARGEST:
             self._known[key] = known
             if len(self._known) > LISTS:
                 del self._known[next(iter(self._known))]
@@ -202,13 +203,16 @@ class Judge:
     def _built(self, seen: Observation, at: datetime, since: datetime, until: datetime) -> Known:
         """Build the chain, or make it of an alike list's where no date of the leaf is to be told."""
         options, presented = self._options, tuple(map(parse, seen.presented or ()))
-        bare = presented and not (seen.fetched or seen.cached) and _is_fresh(presented[0], at, options.warn_days)
+        small = _size(seen) <= LARGEST and not (seen.fetched or seen.cached)
+        bare = presented and small and _is_fresh(presented[0], at, options.warn_days)
         if not bare or (likeness := kind(presented)) is None:
             return Known(chain_of(seen, options, at), since, until)
         key = likeness, seen.key_proved, seen.side
         like = self._models.get(key)
-        if like and like.model and (taken := like.model.taken_over(presented, options.anchors, at)):
-            return Known(taken, since, until, like=like)
+        if like and like.model and like.since < at < like.until:
+            taken = like.model.taken_over(presented, options.anchors, at)
+            if taken:
+                return Known(taken, since, until, like=like)
         chain = chain_of(seen, options, at)
         known = Known(chain, since, until, model=model(chain, options.anchors, options.pool))
         if known.model:
@@ -222,6 +226,17 @@ def _is_fresh(leaf: Certificate, at: datetime, warn_days: int | None) -> bool:
     """It has begun, and its end is not near."""
     begun, known = leaf.not_before is not None and leaf.not_before < at, len(dates := list(turns(leaf, warn_days))) == 3
     return begun and known and all(at < when for when in dates[1:])
+
+
+def _bare(seen: Observation) -> Observation:
+    """The same without what the server said: strangers' words are not kept."""
+    return Observation(seen.endpoint, seen.started, seen.stage, presented=seen.presented)
+
+
+def _size(seen: Observation) -> int:
+    """Bytes of all certificates that a look brought."""
+    fetched = sum(len(der) for fetch in seen.fetched for der in fetch.certificates)
+    return fetched + sum(map(len, seen.presented or ())) + sum(map(len, seen.cached))
 
 
 def _certificates(seen: Observation) -> Iterator[Certificate]:

@@ -262,3 +262,19 @@ def test_only_so_many_lists_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = [key[0][0][-1:] for key in judge._known]  # type: ignore[index]
     assert kept == [b"2", b"0", b"3"]
     assert LISTS > 256
+
+
+def test_a_known_kind_of_list_is_not_known_for_ever() -> None:
+    """Once the notice of the intermediate begins, a new leaf under it is told of it like any other."""
+    r3 = parse(CAST.r3.der)
+    soon = min(when for when in turns(r3) if r3.not_before and when > r3.not_before + timedelta(days=1))
+    before, after = soon - timedelta(days=1), soon + timedelta(days=1)
+    options = Options(anchors.of([parse(CAST.root.der)], "ours"), fetch=False, name=NAME)
+    judge, said = Judge(options), []
+    for serial, at in ((1, before), (2, after), (3, after + timedelta(days=2))):
+        begun, end = before - timedelta(days=9), after + timedelta(days=80)
+        leaf = CAST.leaf(serial=serial, not_before=begun, not_after=end).der
+        survey = alone(look((leaf, CAST.r3.der), serial, started=at))
+        said.append([finding.id for finding in judge.report(survey).endpoints[0].findings])
+        assert said[-1] == [finding.id for finding in report_of_survey(survey, options).endpoints[0].findings]
+    assert said == [[], ["expires-soon"], ["expires-soon"]]

@@ -15,15 +15,18 @@ if TYPE_CHECKING:
 
 def refuse_others(arguments: Namespace) -> None:
     """Raise ValueError where a file would be overwritten, or be written twice."""
-    named = {name: getattr(arguments, name) for name in ("output", "csv", "summary") if getattr(arguments, name)}
-    if len({os.path.realpath(name) for name in named.values()}) < len(named):
-        raise ValueError("-o, --csv and --summary name the same file. Give each its own.")
+    names = [getattr(arguments, name) for name in ("output", "csv", "summary", "exclude")]
+    named = [name for name in (*names, arguments.list) if name not in {None, "", "-"}]
+    if len({os.path.realpath(name) for name in named}) < len(named):
+        raise ValueError("The list, -o, --csv, --summary and --exclude name the same file. Give each its own.")
     for option in ("csv", "summary"):
         name = getattr(arguments, option)
         if name is None:
             continue
         if name == "" or Path(name).is_dir() or not Path(name).absolute().parent.is_dir():
             raise ValueError(f"--{option} {clean(name)}: there is no such place for a file.")
+        if option == "summary" and Path(name).exists() and not Path(name).is_file():
+            raise ValueError(f"{clean(name)} is no regular file. Choose another name.")
         if Path(name).exists() and not (arguments.force or arguments.resume):
             raise ValueError(f"{clean(name)} exists already. Say --force to overwrite it, or choose another name.")
 
@@ -50,6 +53,7 @@ def _close(table: TextIO) -> None:
 
 def replace(path: Path, text: str) -> None:
     """Write a file whole or not at all. Raises OSError."""
+    path = Path(os.path.realpath(path))
     beside = path.with_name(f".{path.name[:200]}.{os.getpid()}")
     try:
         beside.write_text(text, encoding="utf-8")

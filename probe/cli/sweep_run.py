@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
@@ -141,7 +142,7 @@ class Run:
 
         shuffle = not self.arguments.no_shuffle
         every = self.listing.targets(self._mistaken, _understood(self.arguments), shuffle=shuffle)
-        if self.arguments.list != "-":
+        if os.path.isfile(self.arguments.list):  # noqa: PTH113 -- pathlib's raises on odd names
             return unique(every, self.add, key_of)
         return self._new(fed(every))
 

@@ -61,9 +61,17 @@ class Dns:
         """Whether any server answers at all, whatever it says."""
         return await self.answers.alive(seconds)
 
+    def _clock(self, seconds: float) -> Callable[[], float]:
+        """Tell how many of these seconds are left; in a sweep each question has all of them, from its turn on."""
+        if self.options.direct:
+            return lambda: seconds
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        return lambda: max(until - loop.time(), 0)
+
     async def mail_hosts(self, domain: str, seconds: float) -> Domain:
         """The mail hosts of a domain (RFC 5321 §5.1), or why there are none."""
-        clock, started = _clock(seconds), datetime.now(UTC)
+        clock, started = self._clock(seconds), datetime.now(UTC)
         if domain.rpartition(".")[2] == THIS_COMPUTER:
             return Domain(domain, started, (Mx(0, domain),), implicit=True)
         answer = await self.answers.of(domain, "MX", seconds)
@@ -102,7 +110,7 @@ class Dns:
         The system is asked, so that its hosts file counts; where a resolver was named, that one alone.
         With ``direct`` the hosts file is read once, and a name that is not in it is asked of the system's servers.
         """
-        clock = _clock(seconds)
+        clock = self._clock(seconds)
         if listed := self._listed(host, family):
             return Resolved(listed)
         if not (self.options.resolver or self.options.direct) or address_of(host) or unaskable(host):
@@ -154,7 +162,7 @@ class Dns:
 
         Unlike a sender we look in an unsigned zone, too. That an answer fails there is no failure: no sender asks.
         """
-        clock = _clock(seconds)
+        clock = self._clock(seconds)
         known = TlsaAnswer(f"_{port}._tcp.{host}", mx_dnssec=mx_dnssec)
         if not is_host_name(host) or unaskable(host):
             return known
@@ -198,13 +206,6 @@ def hosts_of(domain: Domain) -> tuple[Mx, ...]:
     """The mail hosts that a sender looks up: host names, no addresses, each once."""
     first = {mx.host: mx for mx in reversed(domain.mx)}
     return tuple(mx for mx in domain.mx if first[mx.host] is mx and is_host_name(mx.host))
-
-
-def _clock(seconds: float) -> Callable[[], float]:
-    """Tell how many of these seconds are left."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + seconds
-    return lambda: max(until - loop.time(), 0)
 
 
 def _ranked(answer: Answer) -> tuple[Mx, ...]:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import Any, Self
 
-from probe.model import Survey, Target
+from probe.model import Stage, Survey, Target
 
 REMEMBERED = 1024
 """Hosts whose looks are kept, some 30 KB each: the large providers come again all the time, the others seldom."""
@@ -25,7 +25,7 @@ class Hosts:
     async def of(self, host: Target, look: Look) -> Survey:
         """What is seen of this host; a second domain waits for the look of the first, and outlives it."""
         task = self._tasks.pop(host, None)
-        if task is None or task.cancelled():
+        if task is None or task.cancelled() or _is_lost(task):
             task = asyncio.create_task(look(host))
         self._tasks[host] = task
         self._forget()
@@ -48,3 +48,11 @@ class Hosts:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         self._tasks.clear()
+
+
+def _is_lost(task: asyncio.Task[Survey]) -> bool:
+    """It is done, and its name led nowhere: that may have been a bad moment of the resolver, and costs nobody much."""
+    if not task.done():
+        return False
+    seen = () if task.exception() else task.result().observations
+    return bool(task.exception() or (seen and all(one.stage is Stage.DNS for one in seen)))

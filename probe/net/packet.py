@@ -34,6 +34,8 @@ WITHOUT_QUESTION = frozenset({"FORMERR", "SERVFAIL", "NOTIMP", "REFUSED"})
 """Who cannot or will not read a question may leave it out of the answer."""
 LONGEST_CHAIN = 16
 """CNAME records that are followed."""
+MOST_LABELS = 127
+"""Labels of a name of 255 octets, and so more pointers than an honest one has."""
 LONGEST_NAME = 255
 """Octets (RFC 1035 §2.3.4)."""
 SHORTEST_TLSA = 3
@@ -191,14 +193,15 @@ def _records(packet: bytes, asked: Question, names: dict[int, Labels]) -> Iterat
 
 def _name(packet: bytes, at: int, names: dict[int, Labels]) -> tuple[Labels, int]:
     """A name, and where the next thing begins; pointers lead back only (RFC 1035 §4.1.4), so that none goes round."""
-    first, end, before, octets = at, 0, at, 1
+    first, end, before, octets, hops = at, 0, at, 1, 0
     labels: list[bytes] = []
     while size := packet[at]:
         if size >= 0xC0:
             end = end or at + 2
             at = (size & 0x3F) << 8 | packet[at + 1]
-            if at >= before:
-                raise ValueError("a name points ahead")
+            hops += 1
+            if at >= before or hops > MOST_LABELS:
+                raise ValueError("a name points ahead, or without end")
             before = at
             if at in names and not labels:
                 return names[at], end

@@ -114,6 +114,8 @@ async def _suggest(tour: _Tour) -> None:
 async def _domain(tour: _Tour, target: Target) -> None:
     """Look at the mail hosts of a domain, all at once."""
     domain = tour.known.domain = await tour.dns.mail_hosts(target.name, tour.run.at_most(RESOLVE_TIMEOUT))
+    if tour.manners.patient:
+        tour = replace(tour, run=begun(tour.run.options))
     hosts = [(replace(target, name=mx.host, kind=Kind.HOST), mx.preference) for mx in hosts_of(domain)]
     visit = _shared if tour.hosts else _host
     looks = (visit(tour, n, *host) for n, host in enumerate(hosts))
@@ -136,7 +138,7 @@ async def _shared(tour: _Tour, number: int, target: Target, preference: int | No
 
 async def _for_many(tour: _Tour, target: Target) -> Survey:
     """Look at a host on behalf of every domain that names it."""
-    own = replace(tour, known=Known(target), dns_ms={})
+    own = replace(tour, run=begun(tour.run.options), known=Known(target), dns_ms={})
     await _host(own, 0, target, None)
     return own.known.survey
 

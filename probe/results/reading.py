@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from itertools import count
-from typing import Any, BinaryIO
+from math import isfinite
+from typing import Any, BinaryIO, cast
 
 from probe.model import Severity
 from probe.results.row import Row, key_read, parts_of, row_of_document
@@ -121,6 +122,10 @@ def _report(line: bytes) -> Mapping[str, Any]:
     return document
 
 
+def _is_time(ms: object) -> bool:
+    return ms is None or (type(ms) in {int, float} and isfinite(cast("float", ms)))
+
+
 def _is_sound(row: Row) -> bool:
     """Every word is one, and every number."""
     named = [*row.findings, *(finding for place in row.places for finding in place.findings)]
@@ -131,5 +136,7 @@ def _is_sound(row: Row) -> bool:
         and type(row.exit_code) is int
         and all(isinstance(word, str) for word in (*more, *(id_ for id_, _ in named)))
         and all(word is None or isinstance(word, str) for word in words)
-        and all(type(place.port) is int for place in row.places)
+        and all(type(place.port) is int and place.status in STATUS for place in row.places)
+        and all(isinstance(place.timing_ms, Mapping) for place in row.places)
+        and all(_is_time(ms) for place in row.places for ms in place.timing_ms.values())
     )
