@@ -65,7 +65,7 @@ async def sweep(
     ``probe.net.outage.Halted`` where this computer, its network or its resolver fails.
     """
     from probe.judgement import Options
-    from probe.net.manners import PAUSE, PER_OPERATOR, Manners
+    from probe.net.manners import AHEAD, PAUSE, PER_OPERATOR, Manners
     from probe.pipeline import sweep as swept
 
     chosen = options or Options()
@@ -79,10 +79,6 @@ async def sweep(
     async with aclosing(swept(_understood(targets), chosen, polite, concurrency * AHEAD)) as reports:
         async for report in reports:
             yield report
-
-
-AHEAD = 4
-"""Targets in hand for each connection: those that wait for a busy operator must not keep others waiting."""
 
 
 def _understood(

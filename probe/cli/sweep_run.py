@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Self, TextIO, cast
 from probe.cli.mishap import INTERRUPTED, WRONG_USAGE, ended_by_signals, say, uninterrupted
 from probe.cli.sweep_files import refuse_others, replace, table_of
 from probe.lists import Listing, open_list, unique
+from probe.net.manners import AHEAD
 from probe.net.outage import Halted
 from probe.render.clean import clean
 from probe.results.file import KeepingError
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from probe.results.lines import Lines
 
 UNREACHABLE = 3
-AHEAD = 4
-"""Targets in hand for each connection: those that wait for a busy operator must not keep others waiting."""
 TOLD = 10
 """Lines that are no targets and are quoted."""
 QUOTED = 60
@@ -81,7 +80,7 @@ class Run:
         except Halted as stop:
             return self._ended(options, WRONG_USAGE, str(stop))
         except KeepingError as stop:
-            if stop.errno == BrokenPipeError().errno or isinstance(stop.__cause__, BrokenPipeError):
+            if isinstance(stop.__cause__, BrokenPipeError):
                 raise BrokenPipeError from None
             say(f"{_named(self.arguments.output)} {stop}.")
             return WRONG_USAGE

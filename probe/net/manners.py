@@ -17,6 +17,9 @@ from probe.net.queue import Queue
 AT_ONCE = 32
 """Connections at a time, each to another address."""
 
+AHEAD = 4
+"""In a sweep: targets in hand for each connection. Those that wait for a busy operator must keep no others waiting."""
+
 PER_OPERATOR = 4
 """In a sweep: connections at a time to one network (/24, /48), and to the hosts of one organisation."""
 

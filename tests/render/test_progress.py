@@ -4,29 +4,12 @@ import io
 from dataclasses import dataclass
 
 import pytest
+from render.terminals import Clock, Terminal
 
 from probe.model import Protocol, Stage, Target
 from probe.render.progress import WORDS, Pause, Reading, Wait, pausing, reading, waiting
 
 TARGET = Target("mx.example.com")
-
-
-class Terminal(io.StringIO):
-    """A stream that says that it is a terminal."""
-
-    def isatty(self) -> bool:
-        """As a terminal does."""
-        return True
-
-
-class Clock:
-    """Seconds that pass when they are told to."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        """What time.monotonic does."""
-        return self.now
 
 
 def test_every_stage_has_words() -> None:

@@ -5,29 +5,12 @@ import threading
 
 import pytest
 from render.tallies import hostile, row, usual
+from render.terminals import Clock, Terminal
 from rich.console import Console
 from rich.text import Text
 
 from probe.render.sweeping import Progress, sweeping
 from probe.results.tally import Tally
-
-
-class Terminal(io.StringIO):
-    """A stream that says that it is a terminal."""
-
-    def isatty(self) -> bool:
-        """As a terminal does."""
-        return True
-
-
-class Clock:
-    """Seconds that pass when they are told to."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        """What time.monotonic does."""
-        return self.now
 
 
 def lines(progress: Progress) -> list[str]:
