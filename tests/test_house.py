@@ -50,7 +50,7 @@ SOCKETS = {"socket", "socketserver", "select", "selectors", "http", "urllib", "a
 FOREIGN = {
     **{library: {"net", "demo"} for library in SOCKETS},
     "rich": {"render", "cli"},
-    "OpenSSL": {"wire/handshake", "wire/callbacks", "wire/offer", "wire/welcome", "pki/anchors", "demo"},
+    "OpenSSL": {"wire/handshake", "wire/callbacks", "wire/engine", "wire/offer", "wire/welcome", "pki/anchors", "demo"},
     "ssl": {"pki/anchors"},
 }
 """Library → where it may be imported."""

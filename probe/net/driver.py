@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from probe.model import Stage
 from probe.net.ready import ready
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 
 CHUNK = 16 * 1024
 """Bytes read from the socket at once: more than the first flight of nearly every server."""
-
-
-def _nothing() -> None:
-    """The socket takes bytes again; sending them is a part of every turn."""
 
 
 class Driver:
@@ -65,35 +61,41 @@ class Driver:
     def _watch(self, *, sending: bool) -> None:
         self._sockets.watch(self._number, self._receive, self._expire, receiving=True, sending=sending)
 
-    @property
     def _ms(self) -> float:
         return (self._loop.time() - self._began) * 1000
 
     def _receive(self) -> None:
         """Take what arrived, and do what follows of it."""
         try:
-            data = self._sock.recv(CHUNK)
-        except BlockingIOError:
-            self._guarded(_nothing)
-        except OSError as error:
-            self._guarded(self._session.eof, self._ms, error.strerror or str(error))
-        else:
-            if data:
-                self._guarded(self._session.receive, data, self._ms)
-            else:
-                self._guarded(self._session.eof, self._ms)
-
-    def _expire(self) -> None:
-        self._guarded(self._session.expire, self._ms)
-
-    def _guarded(self, act: Callable[..., None], *what: Any) -> None:
-        """Do one thing, and what follows of it; a mistake of ours ends the probe instead of leaving it to hang."""
-        try:
-            act(*what)
+            self._take(self._session)
             self._turn()
         except Exception as error:  # noqa: BLE001 - it is handed on to whoever awaits drive()
-            if not self._done.done():
-                self._done.set_exception(error)
+            self._give_up(error)
+
+    def _take(self, session: Session | Sink) -> None:
+        try:
+            data = self._sock.recv(CHUNK)
+        except BlockingIOError:
+            return  # the socket takes bytes again; sending them is a part of every turn
+        except OSError as error:
+            session.eof(self._ms(), error.strerror or str(error))
+            return
+        if data:
+            session.receive(data, self._ms())
+        else:
+            session.eof(self._ms())
+
+    def _expire(self) -> None:
+        try:
+            self._session.expire(self._ms())
+            self._turn()
+        except Exception as error:  # noqa: BLE001 - as above
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        """A mistake of ours ends the probe instead of leaving it to hang."""
+        if not self._done.done():
+            self._done.set_exception(error)
 
     def _turn(self) -> None:
         session = self._session
@@ -102,12 +104,12 @@ class Driver:
         if session.stage is not self._stage:
             self._stage = session.stage
             self._enter(self._stage)
-        if not session.done:
-            if (deadline := session.deadline) != self._deadline:
-                self._deadline = deadline
-                self._sockets.until(self._number, min(self._began + deadline / 1000, self._until))
-        elif not self._done.done():
-            self._done.set_result(None)
+        if session.done:
+            if not self._done.done():
+                self._done.set_result(None)
+        elif (deadline := session.deadline) != self._deadline:
+            self._deadline = deadline
+            self._sockets.until(self._number, min(self._began + deadline / 1000, self._until))
 
     def _send(self, out: bytes) -> None:
         """Send what the kernel takes. When nobody reads any more, the reason is still to be read: that side goes on."""

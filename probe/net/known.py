@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from probe.model import Domain, Observation, Survey, Target, TlsaAnswer
+from probe.model import Domain, Endpoint, Observation, Survey, Target, TlsaAnswer
+from probe.net.ways import named_look
 
 Rank = tuple[int, int, int]
 """Host, address, look: the order in which a reader wants them."""
@@ -17,8 +18,8 @@ class Known:
     target: Target
     domain: Domain | None = None
     seen: dict[Rank, Observation] = field(default_factory=dict)
-    waiting: dict[Rank, str] = field(default_factory=dict)
-    """Looks that were begun or are to come, and are not done."""
+    waiting: dict[Rank, Endpoint | str] = field(default_factory=dict)
+    """Looks that were begun or are to come, and are not done; where there is more to say than where to, in words."""
     left_out: list[str] = field(default_factory=list)
     tlsa: dict[tuple[int, int], TlsaAnswer] = field(default_factory=dict)
     """Number of the host, port → what DNS says of DANE there."""
@@ -26,10 +27,9 @@ class Known:
     @property
     def survey(self) -> Survey:
         """As a value."""
-        ranked = sorted(self.seen.items(), key=lambda entry: entry[0])
-        looks = tuple(self._with_tlsa(rank, seen) for rank, seen in ranked)
-        unseen = dict.fromkeys((*self.left_out, *self.waiting.values()))
-        return Survey(self.target, looks, self.domain, tuple(unseen))
+        looks = tuple([self._with_tlsa(rank, self.seen[rank]) for rank in sorted(self.seen)])
+        waiting = [named_look(one) if isinstance(one, Endpoint) else one for one in self.waiting.values()]
+        return Survey(self.target, looks, self.domain, tuple(dict.fromkeys((*self.left_out, *waiting))))
 
     def _with_tlsa(self, rank: Rank, seen: Observation) -> Observation:
         answer = self.tlsa.get((rank[0], seen.endpoint.port))

@@ -258,6 +258,6 @@ def _session(run: Run, plan: _Plan, sock: socket.socket, record: Record) -> Sess
 
 def _tell(record: Record, run: Run, endpoint: Endpoint, word: str) -> None:
     """Note which address was tried, how long that took, and what came of it."""
-    record.ms = run.ms
+    record.at(run.ms)
     record.leave(Stage.CONNECT)
     record.note("client", f"<{endpoint.address} port {endpoint.port}: {word}>")

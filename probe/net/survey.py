@@ -167,7 +167,6 @@ async def _host(tour: _Tour, number: int, target: Target, preference: int | None
     """Look at every address of one host, and for its TLSA records meanwhile."""
     known, options, before = tour.known, tour.run.options, tour.run.ms
     known.waiting[number, 0, 0] = target.name
-    before = tour.run.ms
     resolved = await tour.dns.addresses(target.name, family_of(options), tour.run.at_most(RESOLVE_TIMEOUT))
     tour.dns_ms[number] = round(tour.run.ms - before, 3)
     if resolved.failure:
@@ -181,8 +180,7 @@ async def _host(tour: _Tour, number: int, target: Target, preference: int | None
     places = [endpoint_of(target, address, options, preference) for address in resolved.addresses[:ADDRESSES]]
     places = [place for place in places if not _left_out(tour, place)]
     known.waiting.pop((number, 0, 0), None)
-    for n, place in enumerate(places):
-        known.waiting[number, n, 0] = named_look(place)
+    known.waiting |= {(number, n, 0): place for n, place in enumerate(places)}
     name = _asked_of_tlsa(tour, target)
     if len(places) == 1 and not name:  # no tasks for what is one thing
         await _address(tour, (number, 0, 0), places[0])
@@ -231,45 +229,44 @@ async def _address(tour: _Tour, rank: Rank, endpoint: Endpoint) -> None:
 async def _turn(tour: _Tour, rank: Rank, endpoint: Endpoint) -> Observation | None:
     """Take looks, one after the other, until the time is up or the server wants no more of them; give the first."""
     async with tour.manners.turn(endpoint):
-        if tour.manners.patient:
-            tour = replace(tour, run=begun(tour.run.options))
-        if tour.run.left <= 0 and tour.known.seen:
+        run = begun(tour.run.options) if tour.manners.patient else tour.run
+        if run.left <= 0 and tour.known.seen:
             tour.known.leave_out(rank, named_look(endpoint))
             return None
-        first = last = await _look(tour, rank, endpoint)
+        first = last = await _look(tour, run, rank, endpoint)
         asked = 1
         for n, (place, seconds) in enumerate(further(endpoint, first, tour.breadth), start=1):
-            if tour.run.left <= 0 or _unwelcome(last):
+            if run.left <= 0 or _unwelcome(last):
                 times = f", asked {asked} of {tour.breadth.repeat} times" if place == endpoint else ""
                 tour.known.leave_out((*rank[:2], n), named_look(place) + times)
             else:
-                last = await _look(tour, (*rank[:2], n), place, seconds)
+                last = await _look(tour, run, (*rank[:2], n), place, seconds)
                 asked += 1
         return first
 
 
-async def _look(tour: _Tour, rank: Rank, endpoint: Endpoint, seconds: float = CONNECT_TIMEOUT) -> Observation:
+async def _look(tour: _Tour, run: Run, rank: Rank, endpoint: Endpoint, seconds: float = CONNECT_TIMEOUT) -> Observation:
     """Take one look. A port that nobody asked for, and where nobody is, is no news.
 
     Nor is it, beside other looks, that the time was up for one which began late.
     """
-    if rank not in tour.known.waiting:
-        tour.known.waiting[rank] = named_look(endpoint)
-    late = tour.run.late and bool(tour.known.seen)
+    known = tour.known
+    known.waiting.setdefault(rank, endpoint)
+    late = bool(known.seen) and run.late
     try:
-        seen = await look(tour.run, endpoint, seconds, {Stage.DNS.value: tour.dns_ms[rank[0]]})
+        seen = await look(run, endpoint, seconds, {Stage.DNS.value: tour.dns_ms[rank[0]]})
     except Broken as stop:
-        tour.known.waiting[rank] = f"{named_look(endpoint)} ({stop})"
+        known.waiting[rank] = f"{named_look(endpoint)} ({stop})"
         if stop.first:
-            tour.known.add(rank, stop.first)
+            known.add(rank, stop.first)
         raise
     tour.manners.heard(seen)
     if seconds == KNOCK_TIMEOUT and seen.stage is Stage.CONNECT:
-        del tour.known.waiting[rank]
-    elif late and tour.run.cut(seen):
-        tour.known.leave_out(rank, named_look(endpoint))
+        del known.waiting[rank]
+    elif late and run.cut(seen):
+        known.leave_out(rank, named_look(endpoint))
     else:
-        tour.known.add(rank, seen)
+        known.add(rank, seen)
     return seen
 
 

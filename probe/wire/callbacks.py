@@ -28,12 +28,14 @@ def call_back(context: SSL.Context) -> None:
     ffi: Any = getattr(SSL, "_ffi", None)
     told: Any = getattr(context, "_info_callback", None)
     logged: Any = getattr(context, "_keylog_callback", None)
-    names = ("SSL_CTX_set_info_callback", "SSL_CTX_set_keylog_callback")
+    names = ("SSL_CTX_set_info_callback", "SSL_CTX_set_keylog_callback", "ERR_peek_error")
     if not (ffi and told and logged and all(hasattr(LIBRARY, name) for name in names)):
         return
 
+    failed = LIBRARY.ERR_peek_error
+
     def tell(ssl: Any, where: int, value: int) -> None:
-        if where & _ALERT or (value < 1 and where & _EXIT):
+        if where & _ALERT or (value < 1 and where & _EXIT and failed()):
             told(ssl, where, value)
 
     def log(ssl: Any, line: Any) -> None:

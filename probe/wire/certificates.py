@@ -16,7 +16,6 @@ server's first flight is plain text, and TLS 1.3 opens with the secret that Open
 from __future__ import annotations
 
 import hmac
-import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -43,10 +42,6 @@ FFDHE = {0x0100: 2048, 0x0101: 3072, 0x0102: 4096, 0x0103: 6144, 0x0104: 8192}
 
 RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 """The random of a ServerHello that is a HelloRetryRequest (RFC 8446 §4.1.3)."""
-
-_RECORD = struct.Struct(">BHH").unpack_from
-_MESSAGE = struct.Struct(">BBH").unpack_from
-_EXTENSION = struct.Struct(">HH").unpack_from
 
 Open = Callable[[bytes, bytes], tuple[int, bytes]]
 
@@ -80,10 +75,11 @@ def read(raw: bytes, secret: bytes | None = None) -> Flight:
     messages, missing, hello = _messages(raw, secret)
     bodies = dict(reversed(messages))
     listed = bodies.get(CERTIFICATE)
+    newest = hello is not None and hello.version > 0x0303
     return Flight(
         VERSIONS.get(hello.version) if hello else None,
-        None if not listed or not hello else _entries(listed, extended=hello.version > 0x0303),
-        _requested(bodies, hello),
+        _entries(listed, extended=newest) if listed and hello else None,
+        _requested(bodies, newest=newest),
         _bits(bodies, hello),
         missing,
     )
@@ -100,9 +96,9 @@ def read_client(raw: bytes, version: int, suite: int, secret: bytes | None = Non
     return Flight(VERSIONS.get(version), known, missing=missing)
 
 
-def _requested(bodies: dict[int, bytes], hello: Hello | None) -> bool | None:
+def _requested(bodies: dict[int, bytes], *, newest: bool) -> bool | None:
     """In TLS 1.3 the request stands before the certificates, up to TLS 1.2 before ServerHelloDone."""
-    past = CERTIFICATE if hello and hello.version > 0x0303 else SERVER_HELLO_DONE
+    past = CERTIFICATE if newest else SERVER_HELLO_DONE
     return True if CERTIFICATE_REQUEST in bodies else False if past in bodies else None
 
 
@@ -114,22 +110,24 @@ def _messages(
     In TLS 1.3 nothing is opened behind the certificates. Also how many bytes a begun Certificate message lacks, and the
     ServerHello.
     """
-    stream, messages, at = bytearray(), list[tuple[int, bytes]](), 0
+    stream, messages, at, begin, size = bytearray(), list[tuple[int, bytes]](), 0, 5, len(raw)
     opened: Open | None = None
-    for kind, header, body in _records(raw):
-        if kind == HANDSHAKE:
-            stream += body
-        elif kind == APPLICATION and secret:
+    while begin <= size:
+        kind, end = raw[begin - 5], begin + (raw[begin - 2] << 8 | raw[begin - 1])
+        if end > size:
+            break
+        body, header, begin = raw[begin:end], raw[begin - 5 : begin], end + 5
+        if kind == APPLICATION and secret:
             hello = hello or _hello(messages)
             opened = opened or _opener(hello, secret)
-            inner, plain = opened(header, body)
+            inner, body = opened(header, body)
             if inner != HANDSHAKE:
                 break
-            stream += plain
         elif kind == CHANGE_CIPHER_SPEC and not secret:
             break
-        else:
+        elif kind != HANDSHAKE:
             continue
+        stream += body
         at = _cut(stream, at, messages)
         if opened and messages and messages[-1][0] == CERTIFICATE:
             break
@@ -143,29 +141,27 @@ def _cut(stream: bytearray, at: int, messages: list[tuple[int, bytes]]) -> int:
     """Take the whole messages that stand from there on; give where the next one begins."""
     size = len(stream)
     while at + 4 <= size and len(messages) < MESSAGES_LIMIT:
-        kind, high, low = _MESSAGE(stream, at)
-        end = at + 4 + (high << 16 | low)
+        end = at + 4 + (stream[at + 1] << 16 | stream[at + 2] << 8 | stream[at + 3])
         if end > size:
             break
-        messages.append((kind, bytes(stream[at + 4 : end])))
+        messages.append((stream[at], bytes(stream[at + 4 : end])))
         at = end
     return at
 
 
-def _records(raw: bytes | bytearray) -> Iterator[tuple[int, bytes, bytes]]:
+def _records(raw: bytes | bytearray) -> Iterator[int]:
+    """Where each whole record ends."""
     at, size = 0, len(raw)
     while at + 5 <= size:
-        kind, _, length = _RECORD(raw, at)
-        begin = at + 5
-        if begin + length > size:
+        at += 5 + (raw[at + 3] << 8 | raw[at + 4])
+        if at > size:
             return
-        yield kind, bytes(raw[at:begin]), bytes(raw[begin : begin + length])
-        at = begin + length
+        yield at
 
 
 def awaited(raw: bytes | bytearray, missing: int) -> int:
     """How many bytes must have arrived before reading again can tell more, when so many of a message are missing."""
-    at = sum(5 + len(body) for _, _, body in _records(raw))
+    at = max(_records(raw), default=0)
     return max(at + 5 + missing, at + 5 + int.from_bytes(raw[at + 3 : at + 5]))
 
 
@@ -178,25 +174,28 @@ def _hello(messages: list[tuple[int, bytes]]) -> Hello | None:
     for kind, body in messages:
         if kind == SERVER_HELLO and len(body) >= 38 and body[2:34] != RETRY:
             at = 35 + body[34]
-            extensions = dict(_extensions(body[at + 5 :]))
+            extensions = _extensions(body[at + 5 :])
             chosen = extensions.get(SUPPORTED_VERSIONS, body[:2])
             return Hello(int.from_bytes(chosen), int.from_bytes(body[at : at + 2]), extensions)
     return None
 
 
-def _extensions(block: bytes) -> Iterator[tuple[int, bytes]]:
-    at = 0
+def _extensions(block: bytes) -> dict[int, bytes]:
+    found, at = dict[int, bytes](), 0
     while at + 4 <= len(block):
-        number, size = _EXTENSION(block, at)
-        yield number, block[at + 4 : at + 4 + size]
-        at += 4 + size
+        end = at + 4 + (block[at + 2] << 8 | block[at + 3])
+        found[block[at] << 8 | block[at + 1]] = block[at + 4 : end]
+        at = end
+    return found
 
 
 def _entries(body: bytes, *, extended: bool) -> tuple[bytes, ...]:
     """The certificates of a message, byte for byte. What is left where the lengths contradict is a last entry."""
     at = 3 + (1 + body[0] if extended and body else 0)
-    entries: list[bytes] = [body] if at > len(body) else []
-    while at < len(body) and len(entries) < ENTRIES_LIMIT:
+    size, entries = len(body), list[bytes]()
+    if at > size:
+        return (body,)
+    while at < size and len(entries) < ENTRIES_LIMIT:
         end = at + 3 + int.from_bytes(body[at : at + 3])
         entries.append(body[at + 3 : end])
         at = end + (2 + int.from_bytes(body[end : end + 2]) if extended else 0)
@@ -225,24 +224,28 @@ def _prime_bits(body: bytes, *, signed_by_name: bool) -> int | None:
 
 def _opener(hello: Hello | None, secret: bytes) -> Open:
     """Open the server's records one after the other (RFC 8446 §5.2, §7.3); what cannot be opened has type 0."""
-    size, cipher = {0x1301: (16, AESGCM), 0x1302: (32, AESGCM)}.get(hello.suite if hello else 0, (32, ChaCha20Poly1305))
-    digest = {32: "sha256", 48: "sha384"}[len(secret)]
+    size, cipher = _CIPHERS.get(hello.suite if hello else 0, (32, ChaCha20Poly1305))
+    digest = "sha384" if len(secret) == 48 else "sha256"
     aead = cipher(_expand(secret, b"key", size, digest))
     nonce = int.from_bytes(_expand(secret, b"iv", 12, digest))
-    sequence = iter(range(1 << 62))
+    sequence = 0
 
     def opened(header: bytes, body: bytes) -> tuple[int, bytes]:
+        nonlocal sequence
         try:
-            inner = aead.decrypt((nonce ^ next(sequence)).to_bytes(12), body, header).rstrip(b"\0")
+            inner = aead.decrypt((nonce ^ sequence).to_bytes(12), body, header).rstrip(b"\0")
         except InvalidTag:
             return 0, b""
+        sequence += 1
         return (inner[-1], inner[:-1]) if inner else (0, b"")
 
     return opened
 
 
+_CIPHERS: dict[int, tuple[int, type[AESGCM | ChaCha20Poly1305]]] = {0x1301: (16, AESGCM), 0x1302: (32, AESGCM)}
+
+
 def _expand(secret: bytes, label: bytes, size: int, digest: str) -> bytes:
     """HKDF-Expand-Label with an empty context (RFC 8446 §7.1); one block is enough for keys of up to 32 bytes."""
     name = b"tls13 " + label
-    wanted = size.to_bytes(2) + bytes([len(name)]) + name + b"\0"
-    return hmac.digest(secret, wanted + b"\1", digest)[:size]
+    return hmac.digest(secret, b"\0%c%c%b\0\1" % (size, len(name), name), digest)[:size]

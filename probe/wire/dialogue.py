@@ -29,7 +29,7 @@ from probe.wire.replies import CODED, Form
 from probe.wire.verbs import Answer, Verbs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Listen:
     """Wait for a reply of this form; the stage has begun."""
 
@@ -37,7 +37,7 @@ class Listen:
     form: Form = CODED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Say:
     """Send the line, then wait for its reply."""
 
@@ -46,7 +46,7 @@ class Say:
     form: Form = CODED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Upgrade:
     """Hand over to TLS; nothing is sent back into the dialogue until it is there."""
 

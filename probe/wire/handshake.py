@@ -19,12 +19,10 @@ from probe.wire import certificates, errors
 from probe.wire.callbacks import CLOSE_NOTIFY, call_back
 from probe.wire.certificates import Flight
 from probe.wire.dialogue import symptoms
+from probe.wire.engine import engine
 from probe.wire.identity import Identity
 from probe.wire.offer import EVERYTHING, Offer, narrow
 from probe.wire.replies import QUOTED, BadReply, Replies, quoted
-
-CHUNK = 4 * 1024
-"""Bytes read at once from OpenSSL: what a mail server says, or we do, is seldom more."""
 
 _HARMLESS = frozenset({CLOSE_NOTIFY, 90})
 
@@ -56,6 +54,7 @@ class Handshake:
         self._flight: Flight | None = None
         self._wanted = 0
         self._tls = tls
+        self._engine = engine(tls)
         self._tls.set_app_data(weakref.proxy(self))  # no cycle: thousands of these come and go
 
     @property
@@ -78,14 +77,14 @@ class Handshake:
         elif not tls_begins(self._raw):
             self._no_tls(final=False)
         else:
-            self._tls.bio_write(data)
+            self._engine.feed(data)
             self._shake()
         return self._plain(b"") if self.complete else b""
 
     def send(self, plain: bytes) -> None:
         """Encrypt a line for the server; only after ``complete``."""
         try:
-            self._tls.sendall(plain)
+            self._engine.write(plain)
         except SSL.Error as error:
             self._fail(error)
 
@@ -96,7 +95,7 @@ class Handshake:
 
     def take(self) -> bytes:
         """Give the bytes to send now. Our alert waits while ``reading``: a server that gets it stops sending."""
-        return b"" if self.reading else self._written()
+        return b"" if self.failure and self._wanted > 0 else self._engine.written()
 
     def end(self, failure: Failure) -> Failure:
         """The connection ended (closed, timed out): that is the failure, unless we know a better one."""
@@ -134,22 +133,11 @@ class Handshake:
         chain = self._tls.get_peer_cert_chain()
         return None if chain is None else tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, one) for one in chain)
 
-    def _written(self) -> bytes:
-        """What OpenSSL wrote; less than a chunk is the last of it."""
-        written = b""
-        try:
-            while len(written) % CHUNK == 0:
-                written += self._tls.bio_read(CHUNK)
-        except SSL.WantReadError:
-            pass
-        return written
-
     def _shake(self) -> None:
         try:
-            self._tls.do_handshake()
-            self.complete = True
-        except SSL.WantReadError:
-            return
+            self.complete = self._engine.shake()
+            if not self.complete:
+                return
         except SSL.Error as error:
             self._fail(error)
         self._settle()
@@ -162,17 +150,14 @@ class Handshake:
             self._wanted = certificates.awaited(self._raw, flight.missing) if wanted else 0
 
     def _plain(self, data: bytes) -> bytes:
-        plain = bytearray()
+        plain = b""
         try:
-            if data:  # a BIO takes an empty write for an error
-                self._tls.bio_write(data)
-            while True:
-                plain += self._tls.recv(CHUNK)
-        except SSL.WantReadError:
-            pass
+            self._engine.feed(data)
+            while more := self._engine.read():
+                plain += more
         except SSL.Error as error:
             self._fail(error)
-        return bytes(plain)
+        return plain
 
     def _fail(self, error: SSL.Error) -> None:
         self.failure = self.failure or self._named(error)

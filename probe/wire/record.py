@@ -12,24 +12,35 @@ class Record:
     """Notes of one connection. ``ms`` is now, in milliseconds since the beginning; ``entered`` when the stage began."""
 
     def __init__(self, ms: float, timing: Mapping[str, float] | None = None) -> None:
-        self.ms = self.entered = ms
-        self._transcript: list[Exchange] = []
+        self.at(ms)
+        self.entered = ms
+        self._said: list[tuple[float, str, str]] = []
         self._timing = dict(timing or {})
+
+    def at(self, ms: float) -> None:
+        """It is so late now."""
+        self.ms = ms
+        self._stamp = int(ms * 1000 + 0.5) / 1000  # as round(), in a fifth of its time
 
     @property
     def latest(self) -> float:
         """When something was said last, else when the stage began."""
-        return self._transcript[-1].ms if self._transcript else self.entered
+        return self._said[-1][0] if self._said else self.entered
 
     @property
     def kept(self) -> dict[str, Any]:
         """What an Observation keeps of it, by field name."""
-        return {"timing_ms": dict(self._timing), "transcript": tuple(self._transcript)}
+        transcript = tuple([Exchange(*said) for said in self._said])
+        return {"timing_ms": dict(self._timing), "transcript": transcript}
 
-    def note(self, sender: str, *lines: str) -> None:
+    def note(self, sender: str, line: str) -> None:
         """Note what "server" or "client" said."""
-        ms = int(self.ms * 1000 + 0.5) / 1000  # as round(), in a fifth of its time
-        self._transcript += [Exchange(ms, sender, line) for line in lines]
+        self._said.append((self._stamp, sender, line))
+
+    def note_lines(self, sender: str, lines: Iterable[str]) -> None:
+        """Note what came at once."""
+        stamp = self._stamp
+        self._said += [(stamp, sender, line) for line in lines]
 
     def note_list(self, sender: str, presented: Collection[bytes] | None) -> None:
         """Note that certificates came, or none."""

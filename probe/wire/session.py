@@ -94,7 +94,7 @@ class Session:
         """Take bytes that arrived."""
         if self.done:
             return
-        self._record.ms = ms
+        self._record.at(ms)
         self._input += len(data)
         if self._input > INPUT_LIMIT:
             self._fail(Failure(Trouble.OVERSIZE, f"more than {INPUT_LIMIT} bytes"))
@@ -133,23 +133,21 @@ class Session:
             self._leave(stop.value)
 
     def _read(self, data: bytes) -> None:
+        replies = self._replies
         try:
-            self._answer(self._replies, data)
+            for reply in replies.feed(data):
+                self._hear(replies)
+                if self._leaving:
+                    self._close()
+                else:
+                    self._advance(reply)
+                if self.done or replies is not self._replies:
+                    break
         except BadReply as bad:
-            self._hear()
+            self._hear(replies)
             self._unreadable(bad)
-        if self._replies.unheard:
-            self._hear()
-
-    def _answer(self, replies: Replies, data: bytes) -> None:
-        for reply in replies.feed(data):
-            self._hear()
-            if self._leaving:
-                self._close()
-            else:
-                self._advance(reply)
-            if self.done or replies is not self._replies:
-                break
+        if replies.unheard:
+            self._hear(replies)
 
     def _unreadable(self, bad: BadReply) -> None:
         self._record.note("server", bad.text)
@@ -165,8 +163,8 @@ class Session:
         else:
             self._out += raw
 
-    def _hear(self) -> None:
-        self._record.note("server", *self._replies.heard())
+    def _hear(self, replies: Replies) -> None:
+        self._record.note_lines("server", replies.heard())
 
     def _upgrade(self) -> None:
         if surplus := self._replies.rest:
@@ -211,7 +209,7 @@ class Session:
     def _end(self, failure: Failure, ms: float) -> None:
         if self.done:
             return
-        self._record.ms = ms
+        self._record.at(ms)
         if rest := self._replies.rest:
             self._record.note("server", quoted(rest))
             failure = replace(failure, text=quoted(rest))

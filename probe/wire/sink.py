@@ -92,7 +92,7 @@ class Sink:
         """Take bytes that arrived."""
         if self.done:
             return
-        self._record.ms = ms
+        self._record.at(ms)
         self._input += len(data)
         if self._input > (MESSAGE if self._discard else INPUT):
             self._fail(Failure(Trouble.OVERSIZE, f"more than {self._input - 1} bytes"))
@@ -111,7 +111,7 @@ class Sink:
 
     def _end(self, failure: Failure, ms: float) -> None:
         if not self.done:
-            self._record.ms = ms
+            self._record.at(ms)
             self._fail(self._tls.end(failure) if self._tls else failure)
 
     def _fail(self, failure: Failure) -> None:
@@ -215,7 +215,7 @@ class Sink:
         self.done = True
 
     def _reply(self, *lines: str) -> None:
-        self._record.note("server", *lines)
+        self._record.note_lines("server", lines)
         raw = "".join(f"{line}\r\n" for line in lines).encode("ascii", "replace")
         if self._tls:
             self._tls.send(raw)

@@ -22,16 +22,19 @@ from probe.wire.replies import CODED, Form
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What comes back: its form, and how the line begins that is a yes."""
+    """What comes back: its form, and which answer is a yes."""
 
     form: Form
-    yes: re.Pattern[str]
+    yes: re.Pattern[str] | int
+    """How the line begins that is a yes; where there are reply codes, the one that is."""
     decides: int = -1
     """The line that says yes or no: 0 for the first, -1 for the last; with reply codes all say it."""
 
     def grants(self, reply: Reply) -> bool:
         """Tell whether the reply is a yes; anything but this very word is a no: it answers another question."""
-        return bool(self.yes.match(f"{reply.code:03d} " if reply.code else reply.lines[self.decides]))
+        if isinstance(self.yes, int):
+            return reply.code == self.yes
+        return bool(self.yes.match(reply.lines[self.decides]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,8 @@ _SIEVE_LAST = _all(r"(?:OK|NO|BYE)\b.*")
 _SIEVE_LINE = _all(r'["{].*|(?:OK|NO|BYE)\b.*')
 _SIEVE_YES = Answer(Form(_SIEVE_LINE, _SIEVE_LINE, _SIEVE_LAST, re.compile(rb"")), _all(r"OK\b"))
 
-_READY = Answer(CODED, re.compile(r"220[ -]"))
-_FINE = Answer(CODED, re.compile(r"250[ -]"))
+_READY = Answer(CODED, 220)
+_FINE = Answer(CODED, 250)
 
 SMTP = Verbs(_READY, "EHLO {name}", "EHLO {name}", _FINE, "STARTTLS", _READY, "QUIT", extensions)
 LMTP = Verbs(_READY, "LHLO {name}", "LHLO {name}", _FINE, "STARTTLS", _READY, "QUIT", extensions)

@@ -61,9 +61,9 @@ class Welcome(Handshake):
         version = self._tls.get_protocol_version_name() if self._asked else None
         return super().learned() | {"tls_version": version, "client_cert_requested": self._asked}
 
-    def _written(self) -> bytes:
+    def take(self) -> bytes:
         """Our first handshake record is the ServerHello; certificate and request stand in the same flight."""
-        written = super()._written()
+        written = super().take()
         self._asked |= written[:1] == bytes([certificates.HANDSHAKE])
         return written
 

@@ -269,16 +269,19 @@ def test_mistake_of_ours_is_heard() -> None:
 def test_second_mistake_adds_nothing() -> None:
     """The first exception is the one that is told."""
 
-    def wrong() -> None:
-        raise LookupError
+    class Wrong:
+        """A session that is one mistake."""
+
+        def expire(self, _: float) -> None:
+            raise LookupError
 
     async def run() -> None:
         ours, theirs = socket.socketpair()
-        nobody: Any = None
-        driver = Driver(ours, nobody, began=0, until=0, enter=lambda _: None)
+        wrong: Any = Wrong()
+        driver = Driver(ours, wrong, began=0, until=0, enter=lambda _: None)
         with closing(ours), closing(theirs):
-            driver._guarded(wrong)
-            driver._guarded(wrong)
+            driver._expire()
+            driver._expire()
             with pytest.raises(LookupError):
                 await driver._done
 

@@ -93,10 +93,10 @@ def test_heard_lines() -> None:
     """Lines are heard as they end, before the reply is whole, and once."""
     replies = Replies()
     assert [] == list(replies.feed(b"220-one\r\n220-two\r\n220"))
-    assert ("220-one", "220-two") == replies.heard()
-    assert () == replies.heard()
+    assert ["220-one", "220-two"] == replies.heard()
+    assert [] == replies.heard()
     assert [Reply(220, ("one", "two", "three"))] == list(replies.feed(b" three\r\n"))
-    assert ("220 three",) == replies.heard()
+    assert ["220 three"] == replies.heard()
 
 
 @pytest.mark.parametrize(
