@@ -19,6 +19,7 @@ from datetime import datetime
 from math import inf
 from typing import TYPE_CHECKING
 
+from probe.garbage import searched_seldom
 from probe.judge import Judge
 from probe.judgement import Options, chain_of, judged, moment_of, of_list, report_of_survey
 from probe.material import Material
@@ -96,9 +97,10 @@ async def sweep(
             seen = await completed(seen, options, fetches=fetches)
         return judge.report(seen)
 
-    async with dns, hosts, fetches, aclosing(overlapped(targets, examined, most)) as reports:
-        async for report in reports:
-            yield report
+    with searched_seldom():
+        async with dns, hosts, fetches, aclosing(overlapped(targets, examined, most)) as reports:
+            async for report in reports:
+                yield report
 
 
 async def _presenting(seen: Survey, network: ObserveOptions) -> Survey:

@@ -79,7 +79,7 @@ class ObserveOptions:
     """Called as each stage begins."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Run:
     """What all connections of one probe share: the wish, the clock, the total deadline."""
 
@@ -122,7 +122,7 @@ class Run:
             self.options.on_stage(stage)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Plan:
     """One connection: where to, and how it differs from what was asked."""
 
@@ -218,9 +218,8 @@ async def _visit(run: Run, plan: _Plan) -> Observation:
     run.enter(Stage.CONNECT)
     record = Record(run.ms, plan.timing)
     try:
-        sock = await connected(
-            plan.endpoint, run.options.source, min(run.loop.time() + plan.connect_seconds, run.until)
-        )
+        until = min(run.loop.time() + plan.connect_seconds, run.until)
+        sock = await connected(plan.endpoint, run.options.source, until)
     except asyncio.CancelledError:
         raise _broken(Stage.CONNECT, run.ms - record.entered) from None
     except (OSError, OverflowError) as error:

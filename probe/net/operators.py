@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_pton
 
 from probe.model import Endpoint, Observation, Stage, Trouble
@@ -44,7 +45,12 @@ _OUTSIDE = frozenset({Stage.DNS, Stage.CONNECT, Stage.GREETING})
 
 def machine(endpoint: Endpoint) -> bytes:
     """One address, however DNS writes it: ::ffff:192.0.2.1 is 192.0.2.1, and so is what NAT64 makes of it."""
-    address = (endpoint.address or "::").partition("%")[0]
+    return _octets(endpoint.address or "::")
+
+
+@lru_cache(maxsize=1024)
+def _octets(text: str) -> bytes:
+    address = text.partition("%")[0]
     if ":" not in address:
         return inet_pton(AF_INET, address)
     octets = inet_pton(AF_INET6, address)
@@ -58,6 +64,7 @@ def operators(endpoint: Endpoint, address: bytes) -> tuple[Key, ...]:
     return (network, organised) if organised else (network,)
 
 
+@lru_cache(maxsize=1024)
 def organisation(host: str) -> str | None:
     """Give the domain that somebody registered for a host, as far as its labels tell; None for an address."""
     labels = host.lower().removesuffix(".").rsplit(".", 3)

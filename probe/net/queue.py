@@ -19,6 +19,9 @@ from probe.net.turn import Address, Operator, Phase, Strand, Turn
 REMEMBERED = 4096
 """Operators with whom we have nothing to do at present, and whose standing is kept."""
 
+SOON = 0.001
+"""Seconds by which a pause may be shorter, so that pauses that end together are ended together."""
+
 LATE = 0.01
 """Seconds for which a connection that began too late is made up for: the loop's timers are no better."""
 
@@ -40,6 +43,9 @@ class Queue:
         self._addresses: dict[bytes, Address] = {}
         self._strands: dict[tuple[bytes, Key], Strand] = {}
         self._ready: deque[Turn] = deque()
+        self._resting: deque[tuple[float, list[Operator], bytes | None]] = deque()
+        """When they are free, in the loop's time: who left, and the pause after it is not over."""
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._remembered: OrderedDict[Key, Standing] = OrderedDict()
 
     async def enter(self, address: bytes, keys: tuple[Key, ...]) -> Turn:
@@ -61,15 +67,36 @@ class Queue:
         """End a turn. Its places are free after the pause, those of whoever is displeased later."""
         self.under_way -= 1
         turn.phase = Phase.GONE
-        resting: dict[float, list[Operator]] = {}
-        for operator in turn.operators:
-            resting.setdefault(max(self._pause, operator.standing.penalty), []).append(operator)
-        for seconds, operators in resting.items():
-            address = turn.address if turn.operators[0] in operators else None
-            if seconds:
-                asyncio.get_running_loop().call_later(seconds, self._rested, operators, address)
-            else:
-                self._free(operators, address)
+        network, *organisation = turn.operators
+        seconds = max(self._pause, network.standing.penalty)
+        longer = [operator for operator in organisation if max(self._pause, operator.standing.penalty) != seconds]
+        for operator in longer:
+            self._rest(max(self._pause, operator.standing.penalty), [operator], None)
+        self._rest(seconds, [operator for operator in turn.operators if operator not in longer], turn.address)
+        self._start()
+
+    def _rest(self, seconds: float, operators: list[Operator], address: bytes | None) -> None:
+        """Free these after so many seconds; those of the usual pause in one row, with one timer for all."""
+        if not seconds:
+            self._free(operators, address)
+        elif seconds != self._pause:
+            asyncio.get_running_loop().call_later(seconds, self._rested, operators, address)
+        else:
+            loop = asyncio.get_running_loop()
+            self._resting.append((loop.time() + seconds, operators, address))
+            if len(self._resting) == 1 or loop is not self._loop:
+                self._loop = loop
+                loop.call_later(seconds, self._wake)
+
+    def _wake(self) -> None:
+        """The pause of the first in the row is over, very likely that of others too."""
+        loop = asyncio.get_running_loop()
+        now = loop.time() + SOON
+        while self._resting and self._resting[0][0] <= now:
+            _, operators, address = self._resting.popleft()
+            self._free(operators, address)
+        if self._resting:
+            loop.call_at(self._resting[0][0], self._wake)
         self._start()
 
     def heard(self, address: bytes, keys: tuple[Key, ...], how: Reception, connections: int) -> None:

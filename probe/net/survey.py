@@ -50,11 +50,13 @@ TLSA_TIMEOUT = 5.0
 POLICY_SECONDS = 30.0
 """For MTA-STS and TLS reporting, from DNS to the policy; a sender gives it a minute (RFC 8461 §3.3)."""
 
+_DNS = Stage.DNS.value
+
 UNWELCOME = frozenset({421, 554})
 """Greetings after which a polite client does not come again (RFC 5321 §3.1, §3.8)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Tour:
     """What the looks of one survey share."""
 
@@ -254,7 +256,7 @@ async def _look(tour: _Tour, run: Run, rank: Rank, endpoint: Endpoint, seconds: 
     known.waiting.setdefault(rank, endpoint)
     late = bool(known.seen) and run.late
     try:
-        seen = await look(run, endpoint, seconds, {Stage.DNS.value: tour.dns_ms[rank[0]]})
+        seen = await look(run, endpoint, seconds, {_DNS: tour.dns_ms[rank[0]]})
     except Broken as stop:
         known.waiting[rank] = f"{named_look(endpoint)} ({stop})"
         if stop.first:

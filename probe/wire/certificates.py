@@ -15,12 +15,13 @@ server's first flight is plain text, and TLS 1.3 opens with the secret that Open
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 MESSAGE_LIMIT = 1024 * 1024
 """Bytes of a Certificate message that we wait for: ten times what OpenSSL accepts, and far below the 16 MB that fit."""
@@ -225,7 +226,7 @@ def _prime_bits(body: bytes, *, signed_by_name: bool) -> int | None:
 def _opener(hello: Hello | None, secret: bytes) -> Open:
     """Open the server's records one after the other (RFC 8446 §5.2, §7.3); what cannot be opened has type 0."""
     size, cipher = _CIPHERS.get(hello.suite if hello else 0, (32, ChaCha20Poly1305))
-    digest = "sha384" if len(secret) == 48 else "sha256"
+    digest = _DIGESTS[len(secret)]
     aead = cipher(_expand(secret, b"key", size, digest))
     nonce = int.from_bytes(_expand(secret, b"iv", 12, digest))
     sequence = 0
@@ -242,10 +243,11 @@ def _opener(hello: Hello | None, secret: bytes) -> Open:
     return opened
 
 
+_DIGESTS: dict[int, SHA256 | SHA384] = {32: SHA256(), 48: SHA384()}
 _CIPHERS: dict[int, tuple[int, type[AESGCM | ChaCha20Poly1305]]] = {0x1301: (16, AESGCM), 0x1302: (32, AESGCM)}
 
 
-def _expand(secret: bytes, label: bytes, size: int, digest: str) -> bytes:
-    """HKDF-Expand-Label with an empty context (RFC 8446 §7.1); one block is enough for keys of up to 32 bytes."""
+def _expand(secret: bytes, label: bytes, size: int, digest: SHA256 | SHA384) -> bytes:
+    """HKDF-Expand-Label with an empty context (RFC 8446 §7.1)."""
     name = b"tls13 " + label
-    return hmac.digest(secret, b"\0%c%c%b\0\1" % (size, len(name), name), digest)[:size]
+    return HKDFExpand(digest, size, b"\0%c%c%b\0" % (size, len(name), name)).derive(secret)

@@ -88,7 +88,9 @@ class Session:
     def take(self) -> bytes:
         """Give the bytes to send now."""
         out, self._out = self._out, b""
-        return out + self._tls.take() if self._tls else out
+        if self._tls:
+            return out + self._tls.take() if out else self._tls.take()
+        return out
 
     def receive(self, data: bytes, ms: float) -> None:
         """Take bytes that arrived."""
@@ -136,7 +138,7 @@ class Session:
         replies = self._replies
         try:
             for reply in replies.feed(data):
-                self._hear(replies)
+                self._record.note_lines("server", replies.heard())
                 if self._leaving:
                     self._close()
                 else:

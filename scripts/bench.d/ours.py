@@ -70,6 +70,7 @@ async def reports(job: Job, targets: Iterator[str]) -> AsyncGenerator[bool, None
 
 async def looks(job: Job, targets: Iterator[str]) -> AsyncGenerator[bool, None]:
     """Look, as a sweep does, and judge nothing."""
+    from probe.garbage import searched_seldom
     from probe.model import Stage, Survey, Target
     from probe.net.dns import Dns
     from probe.net.hosts import Hosts
@@ -84,9 +85,10 @@ async def looks(job: Job, targets: Iterator[str]) -> AsyncGenerator[bool, None]:
     async def seen(address: str) -> Survey:
         return await survey(Target(address, job.port), network, dns, allow_private=True, manners=manners, hosts=hosts)
 
-    async with aclosing(overlapped(targets, seen, 4 * job.in_flight)) as found:
-        async for one in found:
-            yield all(look.stage is Stage.DONE and look.presented for look in one.observations)
+    with searched_seldom():
+        async with aclosing(overlapped(targets, seen, 4 * job.in_flight)) as found:
+            async for one in found:
+                yield all(look.stage is Stage.DONE and look.presented for look in one.observations)
 
 
 async def asked(job: Job, targets: list[str]) -> int:
