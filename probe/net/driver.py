@@ -24,7 +24,7 @@ CHUNK = 16 * 1024
 class Driver:
     """One socket and one session, ours as a client's or as a server's.
 
-    ``began`` (zero of milliseconds) and ``until`` (total deadline) are loop times.
+    ``began`` (zero of milliseconds) and ``until`` (total deadline) are loop times; ``enter`` is told of each stage.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Driver:
         *,
         began: float,
         until: float,
-        enter: Callable[[Stage], None],
+        enter: Callable[[Stage], None] | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._sock = sock
@@ -53,7 +53,7 @@ class Driver:
         """Run until the session is done; the socket stays open, and nobody waits for it, however this ends."""
         try:
             self._watch(sending=bool(self._unsent))
-            self._turn()
+            self._turn(self._session)
             await self._done
         finally:
             self._sockets.forget(self._number)
@@ -61,34 +61,33 @@ class Driver:
     def _watch(self, *, sending: bool) -> None:
         self._sockets.watch(self._number, self._receive, self._expire, receiving=True, sending=sending)
 
-    def _ms(self) -> float:
-        return (self._loop.time() - self._began) * 1000
-
     def _receive(self) -> None:
         """Take what arrived, and do what follows of it."""
+        session = self._session
         try:
-            self._take(self._session)
-            self._turn()
+            try:
+                data = self._sock.recv(CHUNK)
+            except BlockingIOError:
+                pass  # the socket takes bytes again; sending them is a part of every turn
+            except OSError as error:
+                session.eof(self._ms(), error.strerror or str(error))
+            else:
+                ms = (self._loop.time() - self._began) * 1000
+                if data:
+                    session.receive(data, ms)
+                else:
+                    session.eof(ms)
+            self._turn(session)
         except Exception as error:  # noqa: BLE001 - it is handed on to whoever awaits drive()
             self._give_up(error)
 
-    def _take(self, session: Session | Sink) -> None:
-        try:
-            data = self._sock.recv(CHUNK)
-        except BlockingIOError:
-            return  # the socket takes bytes again; sending them is a part of every turn
-        except OSError as error:
-            session.eof(self._ms(), error.strerror or str(error))
-            return
-        if data:
-            session.receive(data, self._ms())
-        else:
-            session.eof(self._ms())
+    def _ms(self) -> float:
+        return (self._loop.time() - self._began) * 1000
 
     def _expire(self) -> None:
         try:
             self._session.expire(self._ms())
-            self._turn()
+            self._turn(self._session)
         except Exception as error:  # noqa: BLE001 - as above
             self._give_up(error)
 
@@ -97,13 +96,13 @@ class Driver:
         if not self._done.done():
             self._done.set_exception(error)
 
-    def _turn(self) -> None:
-        session = self._session
+    def _turn(self, session: Session | Sink) -> None:
         if (out := session.take()) or self._unsent:
             self._send(out)
         if session.stage is not self._stage:
             self._stage = session.stage
-            self._enter(self._stage)
+            if self._enter:
+                self._enter(self._stage)
         if session.done:
             if not self._done.done():
                 self._done.set_result(None)

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from probe.model import Endpoint, Observation, Stage
+from probe.model import Endpoint, Observation
 from probe.net.driver import Driver
 from probe.wire.identity import Identity
 from probe.wire.sink import Sink
@@ -159,11 +159,7 @@ async def _session(
     try:
         with sock:
             sock.setblocking(False)
-            await Driver(sock, sink, began=began, until=began + longest, enter=_nobody).drive()
+            await Driver(sock, sink, began=began, until=began + longest).drive()
         await visits.put(sink)
     finally:
         free.release()
-
-
-def _nobody(_: Stage) -> None:
-    """Nobody watches the stages of a session."""

@@ -216,9 +216,10 @@ def _again(plan: _Plan, why: str) -> _Plan:
 async def _visit(run: Run, plan: _Plan) -> Observation:
     """One connection, from SYN to QUIT."""
     run.enter(Stage.CONNECT)
-    record = Record(run.ms, plan.timing)
+    now = run.loop.time()
+    record = Record((now - run.began) * 1000, plan.timing)
     try:
-        until = min(run.loop.time() + plan.connect_seconds, run.until)
+        until = min(now + plan.connect_seconds, run.until)
         sock = await connected(plan.endpoint, run.options.source, until)
     except asyncio.CancelledError:
         raise _broken(Stage.CONNECT, run.ms - record.entered) from None
@@ -229,7 +230,7 @@ async def _visit(run: Run, plan: _Plan) -> Observation:
     try:
         _tell(record, run, plan.endpoint, "connected")
         session = _session(run, plan, sock, record)
-        await Driver(sock, session, began=run.began, until=run.until, enter=run.enter).drive()
+        await Driver(sock, session, began=run.began, until=run.until, enter=run.options.on_stage).drive()
     except asyncio.CancelledError:
         raise _broken(session.stage, run.ms - record.latest) from None
     finally:
