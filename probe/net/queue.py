@@ -163,28 +163,29 @@ class Queue:
         while strand.turns and strand.turns[0].phase is Phase.GONE:
             for operator in strand.turns.popleft().operators:
                 self._part(operator)
-        line = self._line(strand)
-        if line is not None:
-            line.append(strand)
+        holder = self._holder(strand)
+        if holder is not None:
+            holder.line = deque() if holder.line is None else holder.line
+            holder.line.append(strand)
         else:
             del self._strands[strand.address, strand.operators[-1].key]
 
-    def _line(self, strand: Strand) -> deque[Strand] | None:
-        """Where a strand has to wait, its first turn made ready where that can be; None = it is used up."""
+    def _holder(self, strand: Strand) -> Operator | Address | None:
+        """Whose line a strand has to wait in, its first turn made ready where that can be; None = it is used up."""
         if not strand.turns:
             return None
         network, *organisation = strand.operators
         for operator in organisation:
             if operator.full:
-                return operator.line
+                return operator
         address = self._addresses.setdefault(strand.address, Address())
         if address.taken:
-            return address.line
+            return address
         address.taken = True
         if network.full:
-            return network.line
+            return network
         self._take(strand.turns.popleft(), address)
-        return address.line if strand.turns else None
+        return address if strand.turns else None
 
     def _take(self, turn: Turn, address: Address) -> None:
         address.paid = True
@@ -223,6 +224,7 @@ class Queue:
         place = self._addresses[address]
         place.taken = False
         if first:
+            place.line = deque() if place.line is None else place.line
             place.line.appendleft(first)
         while place.line and not place.taken:
             self._place(place.line.popleft())

@@ -30,7 +30,8 @@ class Operator:
     """Places of turns that are ready, under way, or ended less than the pause ago."""
     turns: int = 0
     """Those, and whoever waits."""
-    line: deque[Strand] = field(default_factory=deque)
+    line: deque[Strand] | None = None
+    """Who waits for it; mostly nobody."""
 
     @property
     def full(self) -> bool:
@@ -50,7 +51,7 @@ class Address:
     taken: bool = False
     paid: bool = False
     """The first connection of a turn; only further ones are charged for."""
-    line: deque[Strand] = field(default_factory=deque)
+    line: deque[Strand] | None = None
 
 
 @dataclass(slots=True, eq=False)
