@@ -98,7 +98,8 @@ async def sweep(
         return judge.report(seen)
 
     with searched_seldom():
-        async with dns, hosts, fetches, aclosing(overlapped(targets, examined, most)) as reports:
+        every = overlapped(targets, examined, most, lambda: manners.supplied)
+        async with dns, hosts, fetches, aclosing(every) as reports:
             async for report in reports:
                 yield report
 

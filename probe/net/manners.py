@@ -20,6 +20,9 @@ AT_ONCE = 32
 AHEAD = 4
 """In a sweep: targets in hand for each connection. Those that wait for a busy operator must keep no others waiting."""
 
+RESERVE = 4
+"""In a sweep nothing is begun while more than one target for so many places could call at once."""
+
 PER_OPERATOR = 4
 """In a sweep: connections at a time to one network (/24, /48), and to the hosts of one organisation."""
 
@@ -47,6 +50,7 @@ class Manners:
     ) -> None:
         self.patient = patient
         """Waiting for one's turn does not count: the deadline of a look begins with it."""
+        self._at_once = at_once
         self._allow_private = allow_private
         self._excluded = Excluded(exclude)
         self._queue = Queue(at_once, per_operator, pause, rate)
@@ -60,6 +64,11 @@ class Manners:
     def under_way(self) -> int:
         """How many have it."""
         return self._queue.under_way
+
+    @property
+    def supplied(self) -> bool:
+        """So many wait for nothing but a place that further ones would only lie in memory."""
+        return self._queue.ready > self._at_once // RESERVE
 
     def refusal(self, endpoint: Endpoint) -> str | None:
         """Say why this address is not called at all, for people; None = it may be."""

@@ -15,16 +15,20 @@ STARTED = 64
 
 
 async def overlapped(
-    items: Iterable[Item] | AsyncIterable[Item], work: Callable[[Item], Coroutine[Any, Any, Outcome]], most: int
+    items: Iterable[Item] | AsyncIterable[Item],
+    work: Callable[[Item], Coroutine[Any, Any, Outcome]],
+    most: int,
+    enough: Callable[[], bool] = lambda: False,
 ) -> AsyncGenerator[Outcome, None]:
     """Yield what ``work`` makes of each item, in the order in which it is done.
 
-    Back-pressure: never more than ``most`` items are taken that nobody has been given the outcome of. ``items`` is read
+    Back-pressure: never more than ``most`` items are taken that nobody has been given the outcome of, and none while
+    there is ``enough`` to do, which may not be said when nothing is under way. ``items`` is read
     as it is needed; what it raises is raised here once everything that it gave is done. What ``work`` raises is raised
     after the outcomes that were there before, and ends everything, as closing the generator does: all work is
     cancelled, and has ended.
     """
-    crew: _Crew[Item, Outcome] = _Crew(items, work, most)
+    crew: _Crew[Item, Outcome] = _Crew(items, work, most, enough)
     try:
         while not crew.finished:
             if crew.outcomes:
@@ -45,6 +49,7 @@ class _Crew(Generic[Item, Outcome]):
         items: Iterable[Item] | AsyncIterable[Item],
         work: Callable[[Item], Coroutine[Any, Any, Outcome]],
         most: int,
+        enough: Callable[[], bool],
     ) -> None:
         self.outcomes: deque[Outcome] = deque()
         self._slow: AsyncIterator[Item] | None = aiter(items) if isinstance(items, AsyncIterable) else None
@@ -52,6 +57,7 @@ class _Crew(Generic[Item, Outcome]):
         self._next: asyncio.Task[Item] | None = None
         self._work = work
         self._most = most
+        self._enough = enough
         self._tasks: set[asyncio.Task[Outcome]] = set()
         self._exhausted = False
         self._problem: BaseException | None = None
@@ -66,7 +72,7 @@ class _Crew(Generic[Item, Outcome]):
     def begin(self) -> None:
         """Take up what there is room for."""
         for _ in range(min(self._most - len(self._tasks) - len(self.outcomes), STARTED)):
-            if self._exhausted or self._problem or not self._take():
+            if self._exhausted or self._problem or self._enough() or not self._take():
                 return
         if len(self._tasks) + len(self.outcomes) < self._most:
             self._moved.set()

@@ -48,6 +48,11 @@ class Queue:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._remembered: OrderedDict[Key, Standing] = OrderedDict()
 
+    @property
+    def ready(self) -> int:
+        """How many wait for nothing but one of the places of the whole run, and their moment."""
+        return len(self._ready)
+
     async def enter(self, address: bytes, keys: tuple[Key, ...]) -> Turn:
         """Wait for a turn at an address; ``leave`` ends it. Cancelled, it leaves nothing behind."""
         turn = Turn(address, tuple([self._operator(key) for key in keys]))

@@ -74,7 +74,7 @@ async def looks(job: Job, targets: Iterator[str]) -> AsyncGenerator[bool, None]:
     from probe.model import Stage, Survey, Target
     from probe.net.dns import Dns
     from probe.net.hosts import Hosts
-    from probe.net.manners import PAUSE, PER_OPERATOR, Manners
+    from probe.net.manners import AHEAD, PAUSE, PER_OPERATOR, Manners
     from probe.net.observe import ObserveOptions
     from probe.net.overlap import overlapped
     from probe.net.survey import survey
@@ -86,7 +86,7 @@ async def looks(job: Job, targets: Iterator[str]) -> AsyncGenerator[bool, None]:
         return await survey(Target(address, job.port), network, dns, allow_private=True, manners=manners, hosts=hosts)
 
     with searched_seldom():
-        async with aclosing(overlapped(targets, seen, 4 * job.in_flight)) as found:
+        async with aclosing(overlapped(targets, seen, AHEAD * job.in_flight, lambda: manners.supplied)) as found:
             async for one in found:
                 yield all(look.stage is Stage.DONE and look.presented for look in one.observations)
 
