@@ -60,6 +60,8 @@ class _Crew(Generic[Item, Outcome]):
         self._enough = enough
         self._tasks: set[asyncio.Task[Outcome]] = set()
         self._exhausted = False
+        self._fresh = 0
+        """Begun since others had their turn: how much there is to do is not to be seen of them yet."""
         self._problem: BaseException | None = None
         self._unread: Exception | None = None
         self._moved = asyncio.Event()
@@ -71,7 +73,7 @@ class _Crew(Generic[Item, Outcome]):
 
     def begin(self) -> None:
         """Take up what there is room for."""
-        for _ in range(min(self._most - len(self._tasks) - len(self.outcomes), STARTED)):
+        for _ in range(min(self._most - len(self._tasks) - len(self.outcomes), STARTED - self._fresh)):
             if self._exhausted or self._problem or self._enough() or not self._take():
                 return
         if len(self._tasks) + len(self.outcomes) < self._most:
@@ -90,6 +92,7 @@ class _Crew(Generic[Item, Outcome]):
             self._exhausted, self._unread = True, problem
             return False
         task = asyncio.create_task(self._work(item))
+        self._fresh += 1
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return True
@@ -129,6 +132,7 @@ class _Crew(Generic[Item, Outcome]):
         else:
             await asyncio.sleep(0)
         self._moved.clear()
+        self._fresh = 0
 
     async def dismiss(self) -> None:
         """Cancel what is under way, and wait until it has ended."""
