@@ -46,6 +46,8 @@ class Handshake:
 
     def _begin(self, tls: SSL.Connection) -> None:
         self.complete = False
+        self.heard = False
+        """The other side sent something, be it no TLS."""
         self.failure: Failure | None = None
         self.alerts: tuple[Alert, ...] = ()
         self.secret: bytes | None = None
@@ -58,11 +60,6 @@ class Handshake:
         self._tls.set_app_data(weakref.proxy(self))  # no cycle: thousands of these come and go
 
     @property
-    def heard(self) -> bool:
-        """The server sent something, be it no TLS."""
-        return bool(self._raw)
-
-    @property
     def reading(self) -> bool:
         """OpenSSL gave up on a Certificate message of which more is on its way, and we want to see it."""
         return self.failure is not None and self._wanted > 0
@@ -72,6 +69,7 @@ class Handshake:
         if self.complete:
             return b"" if self.failure else self._plain(data)
         self._raw += data
+        self.heard = True
         if self.failure:
             self._settle()
         elif not tls_begins(self._raw):
@@ -141,6 +139,8 @@ class Handshake:
         except SSL.Error as error:
             self._fail(error)
         self._settle()
+        if self.complete:
+            self._raw.clear()  # all was read that we want to know, and thousands wait for their last reply
 
     def _settle(self) -> None:
         """Read the server's messages, now and whenever as much arrived as was missing."""
