@@ -1,4 +1,4 @@
-"""Where other people's suites lie, beside the checkout and never in it; and how much of what is long the quick check does."""
+"""Where other people's suites lie: beside the checkout, never in it; and what the quick check leaves out."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "parts": (lambda: PARTS + b"--b\n\nx\n" * 100_000, "99 800 more parts"),
     "mails": (lambda: PARTS + b"--b\nContent-Type: message/rfc822\n\nFrom: x\n\nx\n" * 100_000, "99 800 more parts"),
     "no boundaries": (lambda: PARTS + b"--a\n" * 1_000_000, "bytes of long parts"),
-    "base64": (HEADER + b"Content-Transfer-Encoding: base64\n\n" + b"QUJD" * 9_000_000, "bytes of the mail"),
+    "base64": (lambda: HEADER + b"Content-Transfer-Encoding: base64\n\n" + b"QUJD" * 9_000_000, "bytes of the mail"),
     "long header": (lambda: b"From: " + b"a" * 50_000_000 + b"\nTo: x\n\nhi", "bytes of the mail"),
     "recipients": (
         lambda: (
