@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from itertools import count
 
 import pytest
@@ -25,6 +26,28 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(place in item.path.as_posix() for place in SLOW):
             item.add_marker("slow")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What importing runs is measured; from here on what a test does, and not what pytest does around it."""
+    _measure(session.config, on=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Measure the coverage of a test. The tracer halves the pace of all Python that runs meanwhile, pytest's too."""
+    _measure(pyfuncitem.config, on=not pyfuncitem.get_closest_marker("unmeasured"))
+    try:
+        return (yield)
+    finally:
+        _measure(pyfuncitem.config, on=False)
+
+
+def _measure(config: pytest.Config, *, on: bool) -> None:
+    """Begin or cease to measure, where coverage is asked for."""
+    controller = getattr(config.pluginmanager.getplugin("_cov"), "cov_controller", None)
+    if controller is not None:
+        (controller.resume if on else controller.pause)()
 
 
 @pytest.fixture(autouse=True)
