@@ -101,6 +101,7 @@ def same(options: Options, surveys: list[Survey]) -> None:
         assert line(judge.report(surveys[number])) == expected[number]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.id)
 def test_what_is_remembered_changes_no_report(scene: Scene) -> None:
     """Every scene, at different places and in different manners, alone and beside others."""
@@ -113,6 +114,7 @@ def test_what_is_remembered_changes_no_report(scene: Scene) -> None:
     same(options_of(scene), share([*map(alone, looks), *pairs, *mixed, *domain], 7))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "changes",
     [
@@ -133,6 +135,7 @@ def test_options_are_kept_to(changes: dict[str, object]) -> None:
         same(options_of(scene, **changes), [alone(seen) for seen in manners(sent, 0)])
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("warn_days", [None, 3])
 def test_time_is_judged_to_the_second(warn_days: int | None) -> None:
     """Around every date of every certificate that takes part, in no order, each second is judged as it is."""
@@ -145,6 +148,7 @@ def test_time_is_judged_to_the_second(warn_days: int | None) -> None:
         same(options_of(scene, warn_days=warn_days), [alone(look(sent, started=when)) for when in moments])
 
 
+@pytest.mark.unmeasured
 def test_what_a_ca_makes_by_the_thousand_is_judged_one_by_one() -> None:
     """Leaves that are alike in all but names, dates, keys or one thing more, in no order: each is judged as it is."""
     days = timedelta(days=1)

@@ -121,6 +121,7 @@ def test_private_addresses_want_leave(tmp_path: Path) -> None:
     assert len(out.splitlines()) == 5
 
 
+@pytest.mark.unmeasured
 def test_a_mail_host_of_fifty_domains_is_called_once(tmp_path: Path) -> None:
     """And looked up once; each domain has its report."""
     domains = [f"customer{n}.test" for n in range(50)]

@@ -130,6 +130,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_reports_are_bounded_and_said(name: str) -> None:
     """Whatever somebody sends costs a few seconds at most."""
