@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
 from collections.abc import Generator
 from itertools import count
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -28,26 +31,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("slow")
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
+_TRACERS: list[Any] = [None, None]
+"""Those of coverage, where it is asked for: of this thread, and of each that begins."""
+
+
+def pytest_collection_finish() -> None:
     """What importing runs is measured; from here on what a test does, and not what pytest does around it."""
-    _measure(session.config, on=False)
+    _TRACERS[:] = sys.gettrace(), threading.gettrace()
+    _trace(None, None)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """Measure the coverage of a test. The tracer halves the pace of all Python that runs meanwhile, pytest's too."""
-    _measure(pyfuncitem.config, on=not pyfuncitem.get_closest_marker("unmeasured"))
+    """Measure the coverage of a test. A tracer halves the pace of all Python that runs meanwhile, pytest's own too."""
+    if pyfuncitem.get_closest_marker("unmeasured"):
+        return (yield)
+    _trace(*_TRACERS)
     try:
         return (yield)
     finally:
-        _measure(pyfuncitem.config, on=False)
+        _trace(None, None)
 
 
-def _measure(config: pytest.Config, *, on: bool) -> None:
-    """Begin or cease to measure, where coverage is asked for."""
-    controller = getattr(config.pluginmanager.getplugin("_cov"), "cov_controller", None)
-    if controller is not None:
-        (controller.resume if on else controller.pause)()
+def _trace(here: Any, in_threads: Any) -> None:
+    sys.settrace(here)
+    threading.settrace(in_threads)
 
 
 @pytest.fixture(autouse=True)

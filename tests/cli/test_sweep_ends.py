@@ -105,8 +105,10 @@ def test_a_silent_pipe_does_not_hold_an_interrupted_sweep(tmp_path: Path) -> Non
 
 def test_a_pipe_that_never_says_anything_can_be_left(tmp_path: Path) -> None:
     """Ctrl-C while the first line is waited for."""
-    process = begun("-", *HASTY, "-o", tmp_path / "results.jsonl", stdin=subprocess.PIPE)
-    time.sleep(1)
+    results = tmp_path / "results.jsonl"
+    process = begun("-", *HASTY, "-o", results, stdin=subprocess.PIPE)
+    until(results.exists, process)
+    time.sleep(0.2)
     process.send_signal(signal.SIGINT)
     code = process.wait(10)
     assert "Traceback" not in ended(process)[2]
