@@ -179,7 +179,7 @@ async def _fetching(observation: Observation, options: Options, seconds: float, 
             break
         asked.update(urls)
         if fetches:
-            fetched = await fetches.of(urls)
+            fetched = await fetches.of(urls, budget)
         else:
             fetched = await fetch_issuers(urls, allow_private=options.allow_private, budget=budget)
         observation = replace(observation, fetched=observation.fetched + fetched)

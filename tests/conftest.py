@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
+import threading
+from collections.abc import Generator
 from itertools import count
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -25,6 +29,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(place in item.path.as_posix() for place in SLOW):
             item.add_marker("slow")
+
+
+_TRACERS: list[Any] = [None, None]
+"""Those of coverage, where it is asked for: of this thread, and of each that begins."""
+
+
+def pytest_collection_finish() -> None:
+    """What importing runs is measured; from here on what a test does, and not what pytest does around it."""
+    _TRACERS[:] = sys.gettrace(), threading.gettrace()
+    _trace(None, None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Measure the coverage of a test. A tracer halves the pace of all Python that runs meanwhile, pytest's own too."""
+    if pyfuncitem.get_closest_marker("unmeasured"):
+        return (yield)
+    _trace(*_TRACERS)
+    try:
+        return (yield)
+    finally:
+        _trace(None, None)
+
+
+def _trace(here: Any, in_threads: Any) -> None:
+    sys.settrace(here)
+    threading.settrace(in_threads)
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.unmeasured
 TOP = Path(__file__).parents[1]
 SOURCES = sorted((TOP / "probe").rglob("*.py"))
 ROOMS = ("wire", "pki", "rules", "catalogue", "triage", "net", "render", "demo", "cli")
@@ -76,8 +77,13 @@ def nodes(path: Path) -> tuple[ast.AST, ...]:
     return tuple(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
 
 
-def imports(path: Path) -> Iterator[str]:
+@cache
+def imports(path: Path) -> frozenset[str]:
     """Every module that a source file imports, wherever in the file, those for annotations alone left out."""
+    return frozenset(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[str]:
     for_annotations = {
         id(node)
         for branch in nodes(path)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from random import Random
 from typing import Any
 
 import pytest
 from forge import CAST, NAME, NOW, chain
 from OpenSSL import crypto
+from shared import share
 
 from probe import judge as judge_module
 from probe.demo.extensions import name_constraints
@@ -94,10 +96,12 @@ def options_of(scene: Scene, **changes: object) -> Options:
 def same(options: Options, surveys: list[Survey]) -> None:
     """Hold both against one another, in an order that mixes everything, twice."""
     judge = Judge(options)
-    for survey in Random(7).sample(surveys * 2, 2 * len(surveys)):  # noqa: S311 -- an order, no secret
-        assert line(judge.report(survey)) == text([report_of_survey(survey, options)])
+    expected = [text([report_of_survey(survey, options)]) for survey in surveys]
+    for number in Random(7).sample([*range(len(surveys))] * 2, 2 * len(surveys)):  # noqa: S311 -- an order, no secret
+        assert line(judge.report(surveys[number])) == expected[number]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.id)
 def test_what_is_remembered_changes_no_report(scene: Scene) -> None:
     """Every scene, at different places and in different manners, alone and beside others."""
@@ -107,9 +111,10 @@ def test_what_is_remembered_changes_no_report(scene: Scene) -> None:
     pairs = [Survey(target, (one, other)) for one, other in zip(looks, looks[3:], strict=False)]
     mixed = [Survey(target, (one, look(good, 40))) for one in looks[:4]]
     domain = [replace(survey, target=Target("example.net", kind=Kind.DOMAIN)) for survey in map(alone, looks[:3])]
-    same(options_of(scene), [*map(alone, looks), *pairs, *mixed, *domain])
+    same(options_of(scene), share([*map(alone, looks), *pairs, *mixed, *domain], 7))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     "changes",
     [
@@ -125,15 +130,16 @@ def test_what_is_remembered_changes_no_report(scene: Scene) -> None:
 )
 def test_options_are_kept_to(changes: dict[str, object]) -> None:
     """Whatever a user wishes, the judge wishes."""
-    for scene in SCENES[::9]:
+    for scene in share(SCENES[::9], 2):
         sent = tuple(one.der for one in scene.act(CAST).sent)
         same(options_of(scene, **changes), [alone(seen) for seen in manners(sent, 0)])
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("warn_days", [None, 3])
 def test_time_is_judged_to_the_second(warn_days: int | None) -> None:
     """Around every date of every certificate that takes part, in no order, each second is judged as it is."""
-    for scene in SCENES[::5]:
+    for scene in share(SCENES[::5], 8):
         act = scene.act(CAST)
         sent = tuple(one.der for one in act.sent)
         read = [parse(one.der) for one in (*act.sent, *act.anchors, *act.pool)]
@@ -142,6 +148,7 @@ def test_time_is_judged_to_the_second(warn_days: int | None) -> None:
         same(options_of(scene, warn_days=warn_days), [alone(look(sent, started=when)) for when in moments])
 
 
+@pytest.mark.unmeasured
 def test_what_a_ca_makes_by_the_thousand_is_judged_one_by_one() -> None:
     """Leaves that are alike in all but names, dates, keys or one thing more, in no order: each is judged as it is."""
     days = timedelta(days=1)
@@ -172,15 +179,16 @@ def test_what_a_ca_makes_by_the_thousand_is_judged_one_by_one() -> None:
     leaves = [CAST.leaf(**change) for change in changes]
     roots = [CAST.root, CAST.authority("Example Root X1", "issuing-2")]
     narrow = CAST.authority("Example R3", CAST.r3.key, CAST.root, extensions=(name_constraints(("example.net",)),))
-    for above in ((CAST.r3,), (CAST.r3, CAST.root), (narrow,), ()):
-        for trusted, given in ((roots[:1], ()), (roots, (CAST.r3,)), (leaves[:1], ())):
-            options = Options(
-                anchors.of([parse(one.der) for one in trusted], "ours"),
-                pool.Pool({one.der: "pool" for one in given}),
-                fetch=False,
-            )
-            lists = [tuple(one.der for one in (leaf, *above)) for leaf in leaves]
-            same(options, [alone(look(sent, n)) for n, sent in enumerate(lists)])
+    lists = ((CAST.r3,), (CAST.r3, CAST.root), (narrow,), ())
+    trust = ((roots[:1], ()), (roots, (CAST.r3,)), (leaves[:1], ()))
+    for above, (trusted, given) in share(product(lists, trust), 5):
+        options = Options(
+            anchors.of([parse(one.der) for one in trusted], "ours"),
+            pool.Pool({one.der: "pool" for one in given}),
+            fetch=False,
+        )
+        sent = [tuple(one.der for one in (leaf, *above)) for leaf in leaves]
+        same(options, [alone(look(each, n)) for n, each in enumerate(sent)])
 
 
 def test_alike_lists_are_made_of_one_another(monkeypatch: pytest.MonkeyPatch) -> None:

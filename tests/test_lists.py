@@ -228,6 +228,7 @@ def test_mistakes_of_a_column(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.unmeasured
 def test_a_mistake_in_the_midst_of_a_mixed_file_has_its_line_number(tmp_path: Path) -> None:
     """It is counted from the beginning of the file, header and all, wherever the file was divided."""
     content = ["host"] + [f"mx{at}.example.com" if at % 7 else f"!{at}" for at in range(20_000)]
@@ -303,6 +304,7 @@ def test_one_line_over_all_places_is_searched_once(tmp_path: Path) -> None:
     assert read_bytes["all"] <= 4_000_000
 
 
+@pytest.mark.unmeasured
 def test_a_sorted_list_is_spread_over_all_of_the_sweep(tmp_path: Path) -> None:
     """An operator that has a tenth of the file has about a tenth of any thousand targets."""
     names = [f"mx{at}.operator{at // 4000}.example" for at in range(40_000)]
@@ -433,6 +435,7 @@ def test_how_many_lines_of_a_large_file(tmp_path: Path, monkeypatch: pytest.Monk
         assert listing.how_many() == pytest.approx(100_000, rel=0.05)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("shuffle", [False, True])
 def test_memory_is_bounded(tmp_path: Path, *, shuffle: bool) -> None:
     """A line of 50 MB, a hole in the file, is never held whole."""
@@ -450,6 +453,7 @@ def test_memory_is_bounded(tmp_path: Path, *, shuffle: bool) -> None:
     assert peak < 4 << 20
 
 
+@pytest.mark.unmeasured
 def test_memory_does_not_grow_with_the_list() -> None:
     """What a long list costs is its window."""
 

@@ -4,27 +4,68 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from math import inf
+from typing import NamedTuple
 
 from probe.model import Fetch
-from probe.net.issuers import HOPS, SECONDS, Budget, fetch_issuers
+from probe.net.issuers import ADDRESSES, Budget, fetch_issuers, left_out, too_slow
 from probe.net.once import Once
 
 REMEMBERED = 4096
 """Addresses whose answers are kept, some 2 KB each: public CAs have a few hundred."""
+AGAIN = 300.0
+"""Seconds after which an address that gave nothing is asked once more: a sweep takes hours, a disturbance minutes."""
 
 
-class Fetches(Once[str, tuple[Fetch, ...]]):
+class _Answer(NamedTuple):
+    fetch: Fetch
+    until: float
+    """The loop's time when it is to be forgotten."""
+
+
+class Fetches(Once[str, _Answer]):
     """What the addresses gave, for every chain that names them."""
 
     def __init__(self, *, allow_private: bool, most: int = REMEMBERED) -> None:
         super().__init__(most)
         self._allow_private = allow_private
 
-    async def of(self, urls: Sequence[str]) -> tuple[Fetch, ...]:
-        """Ask these addresses side by side, or take what they gave; one that was asked has five seconds of its own."""
-        found = await asyncio.gather(*(self.answer(url, partial(self._asked, url)) for url in urls[:HOPS]))
-        return tuple(fetch for fetches in found for fetch in fetches)
+    async def of(self, urls: Sequence[str], budget: Budget) -> tuple[Fetch, ...]:
+        """Ask each distinct address, or take what it gave; as ``fetch_issuers``, within what is left for the chain.
 
-    async def _asked(self, url: str) -> tuple[Fetch, ...]:
-        return await fetch_issuers((url,), allow_private=self._allow_private, budget=Budget(SECONDS))
+        A chain pays for the requests that it causes, for its waiting, and for the certificates that it gets.
+        """
+        distinct = list(dict.fromkeys(urls))
+        asked = distinct[:ADDRESSES]
+        found = [await self._of(url, budget, len(asked) - n) for n, url in enumerate(asked)]
+        return (*found, *left_out(distinct[ADDRESSES:]))
+
+    async def _of(self, url: str, budget: Budget, sharers: int) -> Fetch:
+        """Wait for one answer, with a fair share of the time that is left; the question goes on for others."""
+        if budget.spent:
+            return Fetch(url, problem=budget.spent)
+        loop, question = asyncio.get_running_loop(), Budget(hops=budget.hops)
+        began, share = loop.time(), budget.share(sharers)
+        try:
+            async with asyncio.timeout(share):
+                fetch = (await self.answer(url, partial(self._asked, url, question), _is_lost)).fetch
+        except TimeoutError:
+            fetch = too_slow(url, share)
+        budget.seconds -= loop.time() - began
+        budget.hops, question.hops = max(question.hops, 0), 0
+        kept = fetch.certificates[: budget.certificates]
+        budget.certificates -= len(kept)
+        return replace(fetch, certificates=kept)
+
+    async def _asked(self, url: str, question: Budget) -> _Answer:
+        """Ask it, with five whole seconds: the answer is good for all, unless the chain had too few requests left."""
+        (fetch,) = await fetch_issuers((url,), allow_private=self._allow_private, budget=question)
+        now = asyncio.get_running_loop().time()
+        failed_until = now if question.hops < 0 else now + AGAIN
+        return _Answer(fetch, failed_until if fetch.problem else inf)
+
+
+def _is_lost(task: asyncio.Task[_Answer]) -> bool:
+    return task.cancelled() or (task.done() and task.result().until <= asyncio.get_running_loop().time())

@@ -41,7 +41,12 @@ class Budget:
 
     seconds: float = SECONDS
     hops: int = HOPS
+    """Below zero: one more was wanted than there was."""
     certificates: int = CERTIFICATES
+
+    def share(self, sharers: int) -> float:
+        """Seconds for one of so many addresses that are asked one after the other."""
+        return self.seconds / min(sharers, max(self.hops, 1))
 
     @property
     def spent(self) -> str | None:
@@ -90,10 +95,11 @@ async def fetch_issuers(
     distinct = list(dict.fromkeys(urls))
     asked = distinct[:ADDRESSES]
     fetched = [await _fetch(url, rules, budget, len(asked) - n) for n, url in enumerate(asked)]
-    return tuple(fetched) + _left_out(distinct[ADDRESSES:])
+    return tuple(fetched) + left_out(distinct[ADDRESSES:])
 
 
-def _left_out(urls: Sequence[str]) -> tuple[Fetch, ...]:
+def left_out(urls: Sequence[str]) -> tuple[Fetch, ...]:
+    """Say that these were too many; nothing where there are none."""
     why = f"it was not asked, nor were {len(urls) - 1} more: {ADDRESSES} addresses are the most at a time"
     return tuple(Fetch(url, problem=why) for url in urls[:1])
 
@@ -103,18 +109,23 @@ async def _fetch(url: str, rules: _Rules, budget: Budget, sharers: int) -> Fetch
     if budget.spent:
         return Fetch(url, problem=budget.spent)
     loop = asyncio.get_running_loop()
-    began, share = loop.time(), budget.seconds / min(sharers, max(budget.hops, 1))
+    began, share = loop.time(), budget.share(sharers)
     try:
         async with asyncio.timeout(share):
             return _kept(url, await _follow(url, rules, budget), budget)
     except FetchError as error:
         return Fetch(url, problem=str(error))
     except TimeoutError:
-        return Fetch(url, problem=f"no complete answer came within {share:.1f} seconds")
+        return too_slow(url, share)
     except OSError as error:
         return Fetch(url, problem=f"the connection broke: {os_word(error)}")
     finally:
         budget.seconds -= loop.time() - began
+
+
+def too_slow(url: str, seconds: float) -> Fetch:
+    """An address that was not waited for any longer."""
+    return Fetch(url, problem=f"no complete answer came within {seconds:.1f} seconds")
 
 
 async def _follow(url: str, rules: _Rules, budget: Budget, asked: frozenset[str] = frozenset()) -> bytes:
@@ -137,9 +148,9 @@ _SHOWN = 200
 def _take_hop(url: str, asked: frozenset[str], budget: Budget) -> None:
     if url in asked:
         raise FetchError("that address was asked before")
-    if budget.hops <= 0:
-        raise FetchError("there were enough requests for one chain")
     budget.hops -= 1
+    if budget.hops < 0:
+        raise FetchError("there were enough requests for one chain")
 
 
 async def _examined(where: Place, rules: _Rules) -> Sequence[str]:

@@ -110,12 +110,14 @@ def test_nearest_finds_words_and_spellings(text: str, first: str) -> None:
     assert len(near) == len(set(near)) <= 5
 
 
+@pytest.mark.unmeasured
 @settings(deadline=None)
 @given(st.text(max_size=40))
 def test_nearest_always_has_an_answer(text: str) -> None:
     """Whatever was typed, some ids come back, and no path outside the folder is opened."""
-    assert set(nearest(text)) <= set(ids())
-    assert nearest(text)
+    found = nearest(text)
+    assert found
+    assert set(found) <= set(ids())
 
 
 @pytest.mark.parametrize("id_", ["../pages/expired", "/etc/passwd", "", "expired.md", "expired\0"])

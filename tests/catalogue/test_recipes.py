@@ -7,12 +7,14 @@ import re
 import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
+from itertools import product
 from pathlib import Path
 
 import forge
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from shared import share
 
 from probe.catalogue import pages
 from probe.catalogue.recipes import COLUMNS, GENERIC, HEADINGS, Recipe, ids, parse, recipe
@@ -257,36 +259,24 @@ def put(folder: Path, *, served: str | None, bundle: str | None) -> None:
             (folder / name).write_text(content, encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", BY_FILE)
-@pytest.mark.parametrize(
-    ("served", "bundle"),
-    [
-        (KEY + LEAF, None),
-        (KEY + LEAF, ""),
-        (KEY + LEAF, "<html>no bundle</html>"),
-        (KEY + KEY + LEAF, NEW),
-        (None, NEW),
-        (KEY + certificate("renewed"), NEW),
-        (KEY, NEW),
-        ("smtpd_tls_cert_file = /etc/x.pem\n", NEW),
-        ("", NEW),
-    ],
-    ids=[
-        "no-bundle",
-        "empty-bundle",
-        "no-certificate",
-        "two-keys",
-        "no-file",
-        "renewed",
-        "key-file",
-        "configuration",
-        "empty-file",
-    ],
-)
-def test_after_a_step_that_failed_nothing_is_changed_and_that_is_said(
-    name: str, served: str | None, bundle: str | None, tmp_path: Path
-) -> None:
+FAILED: dict[str, tuple[str | None, str | None]] = {
+    "no-bundle": (KEY + LEAF, None),
+    "empty-bundle": (KEY + LEAF, ""),
+    "no-certificate": (KEY + LEAF, "<html>no bundle</html>"),
+    "two-keys": (KEY + KEY + LEAF, NEW),
+    "no-file": (None, NEW),
+    "renewed": (KEY + certificate("renewed"), NEW),
+    "key-file": (KEY, NEW),
+    "configuration": ("smtpd_tls_cert_file = /etc/x.pem\n", NEW),
+    "empty-file": ("", NEW),
+}
+"""What makes a step fail → the server's file and the bundle, or None where there is no such file."""
+
+
+@pytest.mark.parametrize(("why", "name"), share(product(FAILED, BY_FILE), 4))
+def test_after_a_step_that_failed_nothing_is_changed_and_that_is_said(why: str, name: str, tmp_path: Path) -> None:
     """No file is emptied, made or copied, nothing is built, and the words are on standard error."""
+    served, bundle = FAILED[why]
     put(tmp_path, served=served, bundle=bundle)
     before = snapshot(tmp_path)
     assert "NOTHING CHANGED: " in run(install(name, tmp_path), tmp_path)

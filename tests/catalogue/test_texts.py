@@ -23,6 +23,7 @@ SYMPTOM = re.compile(
 ACCUSES = {*Accused, "writer", "peer"}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("id_", [this.id for this in all_pages() if this.seen_as])
 def test_what_a_page_is_seen_as_leads_to_it(id_: str) -> None:
     """Each line of ``seen_as`` ranks its page first."""

@@ -1,4 +1,4 @@
-"""Hundreds of mail servers in one thread, each at a loopback address of its own, and a sweep of them as a process."""
+"""Hundreds of mail servers in one thread, each at a loopback address of its own, and a sweep of them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+from probe.cli import main
 
 TOP = Path(__file__).parents[2]
 GREETING = "220 here ESMTP"
@@ -151,9 +155,30 @@ def begun(*words: object, **how: object) -> subprocess.Popen[str]:
     return subprocess.Popen(command(*words), text=True, **settings)  # type: ignore[call-overload,no-any-return]
 
 
-def swept(*words: object, **how: object) -> tuple[int, str, str]:
-    """Run a sweep to its end: exit code, standard output, standard error."""
-    return outcome(begun(*words, **how))
+def swept(*words: object, stdin: IO[Any] | None = None) -> tuple[int, str, str]:
+    """Run a sweep to its end, in this very process: exit code, standard output, standard error."""
+    with Path(os.devnull).open() as none, TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+        with _standard(0, stdin or none), _standard(1, out), _standard(2, err):
+            code = main(["sweep", *map(str, words)])
+        out.seek(0)
+        err.seek(0)
+        return code, out.read(), err.read()
+
+
+@contextmanager
+def _standard(number: int, stream: IO[Any]) -> Iterator[None]:
+    """Let a stream be a standard one for as long as the block lasts: to Python and to the system."""
+    name = ("stdin", "stdout", "stderr")[number]
+    before, kept = getattr(sys, name), os.dup(number)
+    os.dup2(stream.fileno(), number)
+    setattr(sys, name, open(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False))  # noqa: SIM115 -- closed below
+    try:
+        yield
+    finally:
+        getattr(sys, name).close()
+        setattr(sys, name, before)
+        os.dup2(kept, number)
+        os.close(kept)
 
 
 def outcome(process: subprocess.Popen[str]) -> tuple[int, str, str]:

@@ -277,6 +277,7 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path, capsys: pytest.Captu
     assert "Traceback" not in capsys.readouterr().err
 
 
+@pytest.mark.unmeasured
 def test_ten_thousand_certificates_are_bounded(judge: Callable[..., tuple[int, Any]], actors: Cast) -> None:
     """No mail server has a use for such a file, and nobody waits for us to draw it; hundreds are judged."""
     p = parts(actors)

@@ -9,9 +9,12 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,9 +53,28 @@ def _free() -> int:
         return int(probe.getsockname()[1])
 
 
-def send(port: int, context: SSL.Context) -> str:
+def heard(calling: Callable[[int], str], *words: str) -> tuple[int, str]:
+    """Let somebody call the program, which listens in this very process: its exit code, and what the caller has got."""
+    port = _free()
+    with ThreadPoolExecutor(1) as other:
+        caller = other.submit(calling, port)
+        return main(["listen", f"127.0.0.1:{port}", *words]), caller.result()
+
+
+def reached(port: int) -> socket.socket:
+    """Connect as soon as somebody listens."""
+    ends = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), PATIENCE)
+        except ConnectionRefusedError:
+            assert time.monotonic() < ends
+            time.sleep(0.005)
+
+
+def send(context: SSL.Context, port: int) -> str:
     """Be a sending mail server up to MAIL; gives the reply to it, "" where TLS fails."""
-    with socket.create_connection(("127.0.0.1", port), PATIENCE) as plain:
+    with reached(port) as plain:
         plain.settimeout(PATIENCE)
         stream = plain.makefile("rb")
         stream.readline()
@@ -103,13 +125,13 @@ def client(tmp_path: Path, chain: str, version: int) -> SSL.Context:
         ("", ["no-client-cert"]),
     ],
 )
-def test_what_a_client_presents_is_judged(tmp_path: Path, chain: str, expected: list[str], version: int) -> None:
+def test_what_a_client_presents_is_judged(
+    tmp_path: Path, chain: str, expected: list[str], version: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     """The list is seen as sent, mail is put off, and one document is written."""
-    context = client(tmp_path, chain, version)
-    with listener("--once", "--json", "--no-fetch", "--trust", str(tmp_path / "roots.pem")) as (process, port):
-        reply = send(port, context)
-        out, _ = process.communicate(timeout=PATIENCE)
-    document = json.loads(out)
+    sending = partial(send, client(tmp_path, chain, version))
+    code, reply = heard(sending, "--once", "--json", "--no-fetch", "--trust", str(tmp_path / "roots.pem"))
+    document = json.loads(capsys.readouterr().out)
     endpoint = document["endpoints"][0]
     assert reply.startswith("450 4.7.0 ")
     assert [finding["id"] for finding in endpoint["findings"]] == expected
@@ -117,30 +139,26 @@ def test_what_a_client_presents_is_judged(tmp_path: Path, chain: str, expected: 
         len(chain), "done", True,
     )  # fmt: skip
     assert (document["target"]["kind"], document["target"]["name"]) == ("listen", "sender.example")
-    assert process.returncode == int(expected not in ([], ["root-included"], ["no-client-cert"]))
+    assert code == int(expected not in ([], ["root-included"], ["no-client-cert"]))
 
 
 @pytest.mark.parametrize("version", [SSL.TLS1_2_VERSION, SSL.TLS1_3_VERSION])
-def test_a_client_that_refuses_us_is_told_apart(tmp_path: Path, version: int) -> None:
+def test_a_client_that_refuses_us_is_told_apart(
+    tmp_path: Path, version: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     """It says that our certificate is the reason, and accuses the client's of nothing."""
     context = client(tmp_path, "LB", version)
     context.set_verify(SSL.VERIFY_PEER, lambda *_: False)
-    with listener("--once", "--json", "--no-fetch", "--trust", "none") as (process, port):
-        assert not send(port, context)
-        out, _ = process.communicate(timeout=PATIENCE)
-    findings = json.loads(out)["endpoints"][0]["findings"]
+    assert heard(partial(send, context), "--once", "--json", "--no-fetch", "--trust", "none")[1] == ""
+    findings = json.loads(capsys.readouterr().out)["endpoints"][0]["findings"]
     assert next(finding["id"] for finding in findings if finding["severity"] != "info") == "refused-us"
 
 
-def test_a_caller_without_tls_is_told() -> None:
+def test_a_caller_without_tls_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """A person with telnet, or a scan: no certificate, no accusation, exit code 0."""
-    with listener("--once", "--no-fetch", "--trust", "none", "--no-color") as (process, port):
-        with socket.create_connection(("127.0.0.1", port), PATIENCE) as plain:
-            plain.sendall(b"EHLO \x1b[31mx\r\nMAIL FROM:<a@b>\r\nQUIT\r\n")
-            while plain.recv(4096):
-                pass
-        out, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 0
+    calling = partial(call, said=b"EHLO \x1b[31mx\r\nMAIL FROM:<a@b>\r\nQUIT\r\n")
+    assert heard(calling, "--once", "--no-fetch", "--trust", "none", "--no-color")[0] == 0
+    out = capsys.readouterr().out
     assert "[client-without-tls]" in out
     assert "\x1b" not in out
 
@@ -170,12 +188,10 @@ def test_an_address_of_ipv6_is_written_as_each_reads_it(software: str, written: 
     assert written in "\n".join(routes.steps(software, "::1", 2525))
 
 
-def test_a_router_is_a_block_to_paste() -> None:
+def test_a_router_is_a_block_to_paste(capsys: pytest.CaptureFixture[str]) -> None:
     """Its lines keep their indentation, and stand apart from the sentences."""
-    with listener("--mta", "exim") as (process, _):
-        process.send_signal(signal.SIGINT)
-        assert process.stderr
-        err = process.stderr.read()
+    heard(call, "--once", "--no-fetch", "--trust", "none", "--mta", "exim")
+    err = capsys.readouterr().err
     assert "\n    chaincheck:\n      driver = manualroute\n      domains = chaincheck.invalid\n" in err
 
 
@@ -196,11 +212,11 @@ def test_what_cannot_be_is_said_before_we_listen(words: tuple[str, ...], capsys:
     assert capsys.readouterr().err
 
 
-def call(port: int) -> str:
-    """Say who we are and go; gives the greeting."""
-    with socket.create_connection(("127.0.0.1", port), PATIENCE) as plain:
+def call(port: int, said: bytes = b"EHLO x\r\nQUIT\r\n") -> str:
+    """Say who we are and go; gives what we are told."""
+    with reached(port) as plain:
         plain.settimeout(PATIENCE)
-        plain.sendall(b"EHLO x\r\nQUIT\r\n")
+        plain.sendall(said)
         with plain.makefile("rb") as stream:
             return stream.read().decode()
 
@@ -241,9 +257,7 @@ def test_a_reader_that_has_gone_ends_it(words: tuple[str, ...]) -> None:
 
 def test_nobody_meets_its_own_name() -> None:
     """Postfix and Sendmail on this very host would see a loop in it, and go before TLS."""
-    with listener("--once", "--no-fetch", "--name", "mx.example.org") as (process, port):
-        said = call(port)
-        process.communicate(timeout=PATIENCE)
+    _, said = heard(call, "--once", "--no-fetch", "--name", "mx.example.org")
     assert platform.node() not in said
     assert "mx.example.org" not in said
     assert said.startswith("220 listen.chaincheck.invalid ")
@@ -260,13 +274,11 @@ def test_our_own_certificate_is_named_as_it_was_given(
     assert named in capsys.readouterr().err
 
 
-def test_the_first_line_says_that_nothing_was_presented(tmp_path: Path) -> None:
+def test_the_first_line_says_that_nothing_was_presented(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A person reads the answer to the question that was asked, and not that there is nothing to report."""
-    context = client(tmp_path, "", SSL.TLS1_3_VERSION)
-    with listener("--once", "--no-fetch", "--trust", "none", "--no-color") as (process, port):
-        send(port, context)
-        out, _ = process.communicate(timeout=PATIENCE)
-    assert "presents no certificate" in out.partition("\n\n")[0]
+    sending = partial(send, client(tmp_path, "", SSL.TLS1_3_VERSION))
+    heard(sending, "--once", "--no-fetch", "--trust", "none", "--no-color")
+    assert "presents no certificate" in capsys.readouterr().out.partition("\n\n")[0]
 
 
 def test_our_own_refusal_is_explained(capsys: pytest.CaptureFixture[str]) -> None:

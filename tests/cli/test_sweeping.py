@@ -1,4 +1,4 @@
-"""``smtp-chaincheck sweep`` as a process: whom it calls and how often, what it reads, writes, says and returns."""
+"""``smtp-chaincheck sweep``: whom it calls and how often, what it reads, writes, says and returns."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ import pytest
 from cli.crowd import HASTY, LONGEST, TOP, addresses, command, crowd, kept, listed, network, swept
 from cli.test_domain import MX1, MX2, ONE, TWO, VALIDATOR, place, server
 from net.fake_dns import resolver
+
+from probe.cli import main
 
 QUIET = ("--quiet", "--ehlo", "probe.example")
 PATIENT = ("--allow-private", "--no-fetch", "--no-cache", "--trust", "none")
@@ -119,6 +121,7 @@ def test_private_addresses_want_leave(tmp_path: Path) -> None:
     assert len(out.splitlines()) == 5
 
 
+@pytest.mark.unmeasured
 def test_a_mail_host_of_fifty_domains_is_called_once(tmp_path: Path) -> None:
     """And looked up once; each domain has its report."""
     domains = [f"customer{n}.test" for n in range(50)]
@@ -254,7 +257,7 @@ def test_a_list_that_breaks_off_is_not_well(tmp_path: Path) -> None:
 # --- results
 
 
-def test_a_report_is_what_one_look_gives(tmp_path: Path) -> None:
+def test_a_report_is_what_one_look_gives(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A line is the document of ``smtp-chaincheck HOST --json`` but for what differs from look to look."""
     with place({ONE: server(MX1), TWO: server(MX2, whole=False)}, {f"{MX1} A": ONE, f"{MX2} A": TWO}, tmp_path) as here:
         path = a_list(tmp_path, f"{MX1}\n{MX2}\n")
@@ -262,9 +265,8 @@ def test_a_report_is_what_one_look_gives(tmp_path: Path) -> None:
         assert (code, err) == (1, "")
         swept_ones = {report["target"]["name"]: report for report in reports(out)}
         for name in (MX1, MX2):
-            words = [*command()[:3], f"{name}:{here.port}", *here.words, "--json", *QUIET[1:], "--allow-private"]
-            single = subprocess.run(words, cwd=TOP, capture_output=True, text=True, check=False, timeout=LONGEST)
-            assert still(json.loads(single.stdout)) == still(swept_ones[name])
+            main([f"{name}:{here.port}", *here.words, "--json", *QUIET[1:], "--allow-private"])
+            assert still(json.loads(capsys.readouterr().out)) == still(swept_ones[name])
     assert [swept_ones[name]["status"] for name in (MX1, MX2)] == ["ok", "error"]
 
 

@@ -174,6 +174,7 @@ def test_strangers_at_a_shared_network_and_one_organisation_everywhere() -> None
     played(story())
 
 
+@pytest.mark.unmeasured
 def test_ten_thousand_of_one_operator_keep_nobody_waiting() -> None:
     """Neither a place of the run nor the rate is theirs alone, and they cost no more for being many."""
 
@@ -408,6 +409,7 @@ def test_who_is_excluded() -> None:
     assert Manners().refusal(at("127.0.0.1")) is None
 
 
+@pytest.mark.unmeasured
 def test_a_storm_of_cancellations() -> None:
     """Whoever waits, whoever has a turn, and whoever has just been called: all of it comes back."""
 

@@ -94,6 +94,7 @@ def its_number(question: bytes) -> int:
     return int(dns.message.from_wire(question).question[0].name.labels[0][2:] or 0)
 
 
+@pytest.mark.unmeasured
 def test_two_thousand_at_once() -> None:
     """Over eight sockets, no more than so many on their way, and each gets its own answer; none is left behind."""
     held = list[int]()

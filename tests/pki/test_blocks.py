@@ -121,11 +121,11 @@ def test_a_file_that_openssl_refuses_is_never_called_right(tmp_path: Path, at: i
     assert loads(content, tmp_path) or faulty(content) or altered(content)
 
 
+@pytest.mark.unmeasured
 def test_every_beginning_of_a_file_is_judged_as_openssl_does(tmp_path: Path) -> None:
     """A download that was cut off, at any byte."""
-    for end in range(len(GOOD) + 1):
-        assert loads(GOOD[:end], tmp_path) or faulty(GOOD[:end]), end
     taken = [end for end in range(len(GOOD) + 1) if not faulty(GOOD[:end])]
+    assert [end for end in taken if not loads(GOOD[:end], tmp_path)] == []
     begun = range(len(ONE), len(ONE) + len("-----BEGIN CERTIFICATE-----"))
     assert taken == [len(ONE) - 1, *begun, len(GOOD) - 1, len(GOOD)]
 

@@ -224,6 +224,7 @@ def test_every_encoding_can_show_it(encoding: str) -> None:
     assert "alert unexpected message" in shown(MESSAGE, encoding)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", ids())
 def test_no_page_is_wider_than_the_screen(name: str) -> None:
     """80 columns; only commands are never broken, and what has no blank to break it at."""

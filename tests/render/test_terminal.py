@@ -102,6 +102,7 @@ def test_nothing_but_commands_is_wider_than_the_screen(name: str) -> None:
         assert len(line) <= 80 or line.startswith("    ")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "koi8-r", "shift_jis"])
 @pytest.mark.parametrize("name", EVERY)
 def test_every_encoding_can_show_every_report(name: str, encoding: str) -> None:
@@ -440,6 +441,7 @@ FIXED = {
 """Words of ours, by which things are told apart."""
 
 
+@pytest.mark.unmeasured
 @given(st.lists(HOSTILE_TEXT, min_size=3, max_size=3), st.sampled_from(sorted(POISONED)), st.booleans())
 @settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_a_report_holds_only_text_and_our_colours_come_out(

@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 from render.samples import GOOD, MISSING
 from results.sweeps import named, sweep
+from shared import share
 
 from probe.render.json import document, text
 from probe.results.database import Tables
@@ -232,7 +233,7 @@ def test_a_last_line_torn_at_any_byte_is_cut_off(tmp_path: Path) -> None:
     path = sweep(tmp_path / "results.jsonl", dict.fromkeys(HOSTS, "error"))
     whole = path.read_bytes()
     start = whole.rindex(b"\n", 0, -1) + 1
-    for end in range(start + 1, len(whole)):
+    for end in share(range(start + 1, len(whole)), 8):
         path.unlink()
         path.write_bytes(whole[:end])
         with kept(str(path), resume=True) as results:
@@ -245,7 +246,7 @@ def test_a_first_line_torn_at_any_byte_is_cut_off(tmp_path: Path) -> None:
     """Nothing is left of it, and --force takes it as well."""
     path = tmp_path / "results.jsonl"
     whole = text([GOOD]).encode()
-    for end in range(1, len(whole)):
+    for end in share(range(1, len(whole)), 8):
         for word in ({"resume": True}, {"force": True}):
             path.write_bytes(whole[:end])
             kept(str(path), **word).close()
@@ -309,7 +310,7 @@ def test_twenty_sweeps_that_are_killed_lose_nothing_and_double_nothing(name: str
     sample.write_text(text([MISSING]), encoding="ascii")
     chance = random.Random(name)  # noqa: S311 -- the same moments each time
     added: list[str] = []
-    for _ in range(KILLS):
+    for _ in share(range(KILLS), 4):
         more = written(path, sample, 10**6, chance)
         assert set(added).isdisjoint(more)
         added += more

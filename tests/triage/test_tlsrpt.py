@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -115,24 +116,26 @@ def test_a_torn_archive_gives_what_precedes_the_tear() -> None:
     assert 0 < len(failures(raw[: len(raw) // 2])) < 2000
 
 
-HOSTILE = {
-    "bomb": (gzip.compress(b"\0" * 200_000_000), "what follows the first 4 MiB of a report"),
-    "tail": (gzip.compress(b'{"policies":[]}') + b"x" * 30_000_000, ""),
-    "depth": (b'{"policies":' + b"[" * 3_000_000, ""),
-    "open": (b"[" * 40_000_000, "bytes of the file"),
-    "torn rows": (b'x{"result-type"' * 200_000, ""),
-    "many": (b'{"result-type":"x"}' * 200_000, ""),
-    "rows": (b'{"failure-details":[' + b'{"result-type":"x"},' * 20_000 + b"{}]}", "15 000 more failures"),
-    "empty": (b"[]" * 2_000_000, ""),
-    "string": (b'["' + b'\\"' * 2_000_000, ""),
-    "number": (b'{"failed-session-count":' + b"1" * 1_000_000 + b"}", ""),
+HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
+    "bomb": (lambda: gzip.compress(b"\0" * 200_000_000), "what follows the first 4 MiB of a report"),
+    "tail": (lambda: gzip.compress(b'{"policies":[]}') + b"x" * 30_000_000, ""),
+    "depth": (lambda: b'{"policies":' + b"[" * 3_000_000, ""),
+    "open": (lambda: b"[" * 40_000_000, "bytes of the file"),
+    "torn rows": (lambda: b'x{"result-type"' * 200_000, ""),
+    "many": (lambda: b'{"result-type":"x"}' * 200_000, ""),
+    "rows": (lambda: b'{"failure-details":[' + b'{"result-type":"x"},' * 20_000 + b"{}]}", "15 000 more failures"),
+    "empty": (lambda: b"[]" * 2_000_000, ""),
+    "string": (lambda: b'["' + b'\\"' * 2_000_000, ""),
+    "number": (lambda: b'{"failed-session-count":' + b"1" * 1_000_000 + b"}", ""),
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_reports_are_bounded_and_said(name: str) -> None:
     """Whatever somebody sends costs a few seconds at most."""
-    raw, said = HOSTILE[name]
+    make, said = HOSTILE[name]
+    raw = make()
     start = time.process_time()
     told = read(raw)
     is_report(raw)

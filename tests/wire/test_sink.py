@@ -208,6 +208,7 @@ def test_a_sender_that_leaves_at_once_after_tls() -> None:
     assert PRESENTING.chain == seen.presented
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=200, deadline=None)
 @given(
     st.lists(
