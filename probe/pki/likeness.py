@@ -25,8 +25,15 @@ def kind(presented: Sequence[Certificate]) -> Hashable | None:
     """Give what alike lists have in common; None where the leaf has something of its own that may matter."""
     leaf, *above = presented
     odd = leaf.problem or leaf.problems or leaf.unknown_critical or leaf.permitted or leaf.excluded
-    odd = odd or any(number in leaf.der for number in _INHERITED)
-    if odd or not leaf.dns_names or not leaf.issuer.key or leaf.self_issued or may_sign(leaf) or bad_names(leaf):
+    if (
+        odd
+        or any(number in leaf.der for number in _INHERITED)
+        or not leaf.dns_names
+        or not leaf.issuer.key
+        or leaf.self_issued
+        or may_sign(leaf)
+        or bad_names(leaf)
+    ):
         return None
     key = leaf.key.algorithm, leaf.key.bits, leaf.key.curve, leaf.signature_algorithm
     issuer = leaf.issuer.key, leaf.authority_key_id, leaf.authority_issuer

@@ -6,13 +6,12 @@ SHA-256 over the DER. The text is ASCII, so nothing in it can steer a terminal.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from probe.render.plain import plain, row, rows, text_of
-from probe.render.written import BY_PARTS, WHOLE, Manner, encoded
+from probe.render.written import WHOLE, Manner, Parts, encoded, tenths
 
 if TYPE_CHECKING:
     from probe.model import (
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
         Chain,
         Domain,
         EndpointReport,
+        Exchange,
         Failure,
         Finding,
         Observation,
@@ -48,7 +48,8 @@ def error_text(message: str, exit_code: int) -> str:
 
 def line(report: Report) -> str:
     """Write what ``text`` writes of one report; what many reports of a sweep share is put into JSON once."""
-    return BY_PARTS.joined(_report(report, BY_PARTS)) + "\n"
+    parts = Parts()
+    return parts.joined(_report(report, parts)) + "\n"
 
 
 def document(report: Report) -> dict[str, object]:
@@ -68,7 +69,7 @@ def _report(report: Report, manner: Manner) -> dict[str, object]:
         "domain": _domain(report.domain),
         "left_out": plain(report.left_out),
         "findings": [_finding(finding) for finding in report.findings],
-        "endpoints": manner.listed([_endpoint(endpoint, manner) for endpoint in report.endpoints]),
+        "endpoints": [_endpoint(endpoint, manner) for endpoint in report.endpoints],
     }
 
 
@@ -90,7 +91,7 @@ def _endpoint(report: EndpointReport, manner: Manner) -> dict[str, object]:
         "repair": manner.part(_repair, report.repair),
         "refused_by": manner.part(rows, report.refused_by),
         "skipped": manner.part(rows, report.skipped),
-        "transcript": manner.numbered("ms", _said, [(_ms(x.ms), (x.sender, x.line)) for x in observation.transcript]),
+        "transcript": manner.timed(_said, *_columns(observation.transcript)),
     }
 
 
@@ -161,7 +162,7 @@ def _conversation(observation: Observation) -> dict[str, object]:
         "cipher": plain(observation.cipher),
         "client_cert_requested": observation.client_cert_requested,
         "client_cert": [sha256(der).hexdigest() for der in observation.client_chain],
-        "timing_ms": {text_of(stage): _ms(took) for stage, took in observation.timing_ms.items()},
+        "timing_ms": {text_of(stage): tenths(took) for stage, took in observation.timing_ms.items()},
     }
 
 
@@ -237,13 +238,12 @@ def _repair(repair: Repair | None) -> dict[str, object] | None:
     }
 
 
+def _columns(transcript: Sequence[Exchange]) -> tuple[list[float], list[str], list[str]]:
+    return [said.ms for said in transcript], [said.sender for said in transcript], [said.line for said in transcript]
+
+
 def _said(sender: str, line: str) -> dict[str, object]:
     return {"from": sender, "line": text_of(line)}
-
-
-def _ms(took: float) -> float | None:
-    """A tenth of a millisecond is finer than any network."""
-    return round(took, 1) if math.isfinite(took) else None
 
 
 def written(whole: Mapping[str, object]) -> str:

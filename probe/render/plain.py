@@ -28,7 +28,7 @@ def plain(value: object) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat(timespec="seconds")[:-6] + "Z"
     if isinstance(value, bytes):
         return value.hex()
     return _plain_many(value)
