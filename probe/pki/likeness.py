@@ -66,8 +66,18 @@ class Model:
             return None
         vouched(leaf, issuer)
         own = _with(leaf, path)
-        paths = (own, *(_with(leaf, other) for other in self.chain.paths[1:]))
-        return replace(self.chain, presented=tuple(presented), path=own, paths=paths, mended=own)
+        like, paths = self.chain, (own, *[_with(leaf, other) for other in self.chain.paths[1:]])
+        return Chain(
+            tuple(presented),
+            0,
+            own,
+            paths,
+            own,
+            related=like.related,
+            store=like.store,
+            verdict=like.verdict,
+            verdict_as_sent=like.verdict_as_sent,
+        )
 
 
 def model(chain: Chain, anchors: Anchors, pool: BySubject) -> Model | None:
@@ -114,4 +124,4 @@ def repaired(like: Repair | None, leaf: Certificate) -> Repair | None:
 
 
 def _with(leaf: Certificate, path: Path) -> Path:
-    return replace(path, certificates=(leaf, *path.certificates[1:]))
+    return Path((leaf, *path.certificates[1:]), path.sources, path.anchored, path.faults)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         StsLook,
         TlsaAnswer,
         TlsRptLook,
+        Verdict,
     )
 
 SCHEMA = "smtp-chaincheck/1"
@@ -81,11 +82,11 @@ def _endpoint(report: EndpointReport, manner: Manner) -> dict[str, object]:
         "status": report.status,
         **_conversation(observation),
         "mta": row(report.mta) if report.mta else None,
-        "presented": manner.part(_presented, chain),
+        "presented": _presented(chain, manner),
         "on_disk": _on_disk(report),
-        "path": manner.part(_path, chain),
-        "anchor": manner.part(_anchor, chain),
-        "verdict": manner.part(_verdict, chain),
+        "path": [found.sha256 for found in chain.path.certificates] if chain and chain.path else [],
+        "anchor": _anchor(chain, manner),
+        "verdict": manner.part(_verdict, chain and chain.verdict),
         "tlsa": _tlsa(observation.tlsa),
         "findings": [_finding(finding) for finding in report.findings],
         "repair": manner.part(_repair, report.repair),
@@ -166,23 +167,19 @@ def _conversation(observation: Observation) -> dict[str, object]:
     }
 
 
-def _presented(chain: Chain | None) -> list[object]:
-    return [_certificate(n, found) for n, found in enumerate(chain.presented)] if chain else []
+def _presented(chain: Chain | None, manner: Manner) -> list[object]:
+    return [manner.part(_certificate, found, n) for n, found in enumerate(chain.presented)] if chain else []
 
 
-def _path(chain: Chain | None) -> list[str]:
-    return [found.sha256 for found in chain.path.certificates] if chain and chain.path else []
-
-
-def _verdict(chain: Chain | None) -> object:
-    return row(chain.verdict) if chain and chain.verdict else None
+def _verdict(verdict: Verdict | None) -> object:
+    return row(verdict) if verdict else None
 
 
 def _key_type(chain: Chain | None) -> str | None:
     return chain.own.key.algorithm or None if chain and chain.own else None
 
 
-def _certificate(position: int, found: Certificate) -> dict[str, object]:
+def _certificate(found: Certificate, position: int) -> dict[str, object]:
     readable = found.problem is None
     return {
         "position": position,
@@ -207,11 +204,13 @@ def _on_disk(report: EndpointReport) -> dict[str, object] | None:
     return {"file": plain(disk.path), "certificates": listed, "same": report.as_on_disk}
 
 
-def _anchor(chain: Chain | None) -> dict[str, object] | None:
-    if not chain or not chain.path or not chain.path.anchored:
-        return None
-    top = chain.path.certificates[-1]
-    return {"subject": plain(top.subject.text), "sha256": top.sha256, "store": plain(chain.store)}
+def _anchor(chain: Chain | None, manner: Manner) -> object:
+    path = chain.path if chain else None
+    return manner.part(_top, path.certificates[-1], chain.store) if chain and path and path.anchored else None
+
+
+def _top(found: Certificate, store: str | None) -> dict[str, object]:
+    return {"subject": plain(found.subject.text), "sha256": found.sha256, "store": plain(store)}
 
 
 def _finding(finding: Finding) -> dict[str, object]:

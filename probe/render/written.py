@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, repeat
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, TypeAlias
 
 KEPT = 2048
 """Parts kept; a list of certificates has some three thousand characters."""
@@ -22,7 +22,6 @@ LONGEST = 1 << 14
 LONG = 1e9
 """Milliseconds that no probe takes."""
 
-Value = TypeVar("Value")
 Document = Mapping[str, object]
 Saying = Callable[[str, str], Document]
 Times: TypeAlias = Sequence[float]
@@ -32,8 +31,8 @@ Words: TypeAlias = Sequence[str]
 class Manner(Protocol):
     """What becomes of a document's parts while it is put together."""
 
-    def part(self, make: Callable[[Value], object], value: Value) -> object:
-        """What stands in the document for ``make(value)``."""
+    def part(self, make: Callable[..., object], value: object, *more: Hashable) -> object:
+        """What stands in the document for ``make(value, *more)``."""
 
     def timed(self, make: Saying, times: Times, senders: Words, lines: Words) -> object:
         """What stands in it for a list of ``make`` of sender and line, each behind its time under "ms"."""
@@ -42,9 +41,9 @@ class Manner(Protocol):
 class Whole:
     """Everything in dicts, lists, strings and numbers."""
 
-    def part(self, make: Callable[[Value], object], value: Value) -> object:
+    def part(self, make: Callable[..., object], value: object, *more: Hashable) -> object:
         """Make it."""
-        return make(value)
+        return make(value, *more)
 
     def timed(self, make: Saying, times: Times, senders: Words, lines: Words) -> list[Document]:
         """Make each."""
@@ -59,12 +58,12 @@ class Parts:
     def __init__(self) -> None:
         self._texts: list[str] = []
 
-    def part(self, make: Callable[[Value], object], value: Value) -> Document:
+    def part(self, make: Callable[..., object], value: object, *more: Hashable) -> Document:
         """Write it, or find it written. The value is kept beside the text, so that its identity stays its own."""
-        key = make, id(value)
+        key = make, id(value), *more
         found = _kept.pop(key, None)
         if found is None:
-            found = value, encoded(make(value))
+            found = value, encoded(make(value, *more))
         self._texts.append(found[1])
         if len(found[1]) <= LONGEST:
             _kept[key] = found
@@ -104,7 +103,7 @@ def _form(make: Saying, sender: str, line: str) -> str:
     return '{"ms": %.1f, ' + encoded(make(sender, line))[1:].replace("%", "%%")
 
 
-_kept: dict[tuple[object, int], tuple[object, str]] = {}
+_kept: dict[Hashable, tuple[object, str]] = {}
 _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, check_circular=False).encode
 WHOLE = Whole()
 HOLE: Document = {"": None}
