@@ -177,6 +177,17 @@ def route(presented: Sequence[Certificate], anchors: Anchors, at: datetime) -> t
     return _asked(presented, anchors, at, _chain)
 
 
+def accepted(leaf: Certificate, issuer: Certificate, at: datetime) -> bool:
+    """Ask OpenSSL, as ``verdict`` does, about a leaf alone under the one anchor that its issuer is; never raises."""
+    try:
+        read = crypto.load_certificate(crypto.FILETYPE_ASN1, leaf.der)
+        crypto.X509StoreContext(_small_store((issuer.der,), at), read).verify_certificate()
+    except (crypto.Error, crypto.X509StoreContextError):
+        _forget_errors()
+        return False
+    return True
+
+
 def _chain(context: crypto.X509StoreContext) -> tuple[bytes, ...]:
     return tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, one) for one in context.get_verified_chain())
 
@@ -195,7 +206,7 @@ def _asked(
             store = _store(anchors, _utc(at))
         else:
             _ = [_read(one.der, len(presented), "the trust anchor") for one in anchors]
-            store = _small_store(tuple(one.der for one in anchors), _utc(at))
+            store = _small_store(tuple(one.der for one in anchors), at)
         return Verdict(0, 0, "ok"), ask(crypto.X509StoreContext(store, leaf, others))
     except crypto.X509StoreContextError as error:
         return Verdict(*error.errors), ()
@@ -239,7 +250,7 @@ def _store(anchors: Anchors, at: datetime) -> crypto.X509Store:
 @lru_cache(maxsize=_SMALL_STORES_KEPT)
 def _small_store(ders: tuple[bytes, ...], at: datetime) -> crypto.X509Store:
     """The store of a few anchors that OpenSSL can read."""
-    return _store_of(map(_loaded, ders), at)
+    return _store_of(map(_loaded, ders), _utc(at))
 
 
 def _store_of(anchors: Iterable[crypto.X509], at: datetime) -> crypto.X509Store:

@@ -9,11 +9,11 @@ names and dates here, all else by OpenSSL.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from probe.model import Certificate, Chain, Path, Repair, Source
-from probe.pki.anchors import Anchors, verdict
+from probe.model import Certificate, Chain, Path, Repair, Source, Step
+from probe.pki.anchors import Anchors, accepted
 from probe.pki.graph import BySubject
 from probe.pki.names import bad_names
 from probe.pki.pem import bundle
@@ -62,7 +62,7 @@ class Model:
         if path is None or leaf.subject.key in self.names or leaf in anchors:
             return None
         issuer = path.certificates[1]
-        if verdict((leaf,), (issuer,), at).number:
+        if not accepted(leaf, issuer, at):
             return None
         vouched(leaf, issuer)
         own = _with(leaf, path)
@@ -118,9 +118,10 @@ def repaired(like: Repair | None, leaf: Certificate) -> Repair | None:
     if like is None or like.bundle is None:
         return None
     old, *above = like.bundle
-    steps = (replace(s, sha256=leaf.sha256, label=leaf.label) if s.sha256 == old.sha256 else s for s in like.steps)
+    own = leaf.sha256, leaf.label
+    steps = [Step(s.do, *own, s.position, s.to) if s.sha256 == old.sha256 else s for s in like.steps]
     right = (leaf, *above)
-    return replace(like, steps=tuple(steps), bundle=right, pem=bundle(right))
+    return Repair(tuple(steps), right, like.missing, bundle(right))
 
 
 def _with(leaf: Certificate, path: Path) -> Path:
