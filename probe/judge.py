@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from probe.across import obeying
@@ -33,8 +33,10 @@ from probe.model import (
     Finding,
     Observation,
     Refusal,
+    Repair,
     Report,
     Side,
+    Skipped,
     Stage,
     Survey,
     Tls,
@@ -57,17 +59,19 @@ LARGEST = 1 << 15
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What is so of every look that shows one list in one manner."""
+    """What is so of every look that shows one list, or one like it, in one manner."""
 
-    first: EndpointReport
-    """As the first such look was judged."""
+    told: tuple[Refusal, ...]
+    """What senders do, whatever the domain's policy."""
     refused_by: tuple[Refusal, ...]
-    """What senders do where no domain was asked for, those that honour MTA-STS among them."""
+    """The same where no domain was asked for, those that honour MTA-STS among them."""
+    skipped: tuple[Skipped, ...]
+    hidden: tuple[str, ...]
     rules: tuple[Rule, ...]
     """Those that speak."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Known:
     """A list of certificates, with what is known of it as long as no date of a certificate passes."""
 
@@ -75,8 +79,11 @@ class Known:
     since: datetime
     until: datetime
     settled: dict[Hashable, Settled] = field(default_factory=dict)
+    """By manner; alike lists share it."""
+    repair: Repair | None = None
+    """Of a smooth look, once there was one."""
     like: Known | None = None
-    """The list of which this one is the like; what is settled of it is settled of this one, but for the repair."""
+    """The list of which this one is the like."""
     model: Model | None = None
     """What alike lists are made of."""
 
@@ -97,8 +104,8 @@ class Judge:
         if len(survey.observations) != 1 or survey.domain or not self._is_smooth(survey.observations[0]):
             return report_of_survey(survey, options, self._look)
         seen = survey.observations[0]
-        settled = self._settled(seen)
-        found = self._again(seen, options, settled, settled.refused_by)
+        known, settled = self._settled(seen)
+        found = self._again(seen, options, known, settled, refused_by=settled.refused_by)
         at, stores = moment_of(seen, options), options.anchors.stores
         return Report(survey.target, (found,), (), stores, at, options.fail_on, left_out=survey.left_out)
 
@@ -111,50 +118,42 @@ class Judge:
         if seen.presented is None or self._lent(seen, options):
             return judged(seen, options, others_open=others_open, ask=ask)
         if self._is_smooth(seen):
-            settled = self._settled(seen)
-            return self._again(seen, options, settled, settled.first.refused_by, ask)
+            known, settled = self._settled(seen)
+            return self._again(seen, options, known, settled, refused_by=settled.told, ask=ask)
         return judged(seen, options, chain=self._list(seen).chain, others_open=others_open, ask=ask)
 
-    def _settled(self, seen: Observation) -> Settled:
+    def _settled(self, seen: Observation) -> tuple[Known, Settled]:
         """Find what was settled by an earlier look, or settle it by this one."""
         known = self._list(seen)
         manner = self._manner(seen, known.chain)
         if (settled := known.settled.get(manner)) is None:
-            alike = known.like.settled.get(manner) if known.like else None
-            settled = known.settled[manner] = self._as_alike(seen, known.chain, alike) or self._first(seen, known.chain)
-            if known.like and not alike:
-                known.like.settled[manner] = settled
-        return settled
-
-    def _first(self, seen: Observation, chain: Chain) -> Settled:
-        first = judged(seen, self._options, chain=chain)
-        ids = {finding.id for finding in first.findings}
-        bare = replace(first, observation=_bare(seen))
-        return Settled(bare, obeying(first).refused_by, tuple(rule for rule in RULES if rule.id in ids))
-
-    def _as_alike(self, seen: Observation, chain: Chain, alike: Settled | None) -> Settled | None:
-        if alike is None:
-            return None
-        mending = repaired(alike.first.repair, chain.presented[0]) or mending_of(seen, chain, self._options)
-        return replace(alike, first=replace(alike.first, chain=chain, repair=mending))
+            first = judged(seen, self._options, chain=known.chain)
+            ids = {finding.id for finding in first.findings}
+            speaking = tuple(rule for rule in RULES if rule.id in ids)
+            settled = Settled(first.refused_by, obeying(first).refused_by, first.skipped, first.hidden, speaking)
+            known.settled[manner], known.repair = settled, first.repair
+        elif known.repair is None:
+            alike = repaired(known.like.repair, known.chain.presented[0]) if known.like else None
+            known.repair = alike or mending_of(seen, known.chain, self._options)
+        return known, settled
 
     def _again(
         self,
         seen: Observation,
         options: Options,
+        known: Known,
         settled: Settled,
+        *,
         refused_by: tuple[Refusal, ...],
         ask: str | None = None,
     ) -> EndpointReport:
         """Judge a look of which all is settled but the words."""
-        like, mta = settled.first, software_of(seen, options)
+        chain, repair, mta = known.chain, known.repair, software_of(seen, options)
         said: tuple[Finding, ...] = ()
         if settled.rules:
-            case = case_of(seen, like.chain, like.repair, options)
+            case = case_of(seen, chain, repair, options)
             said = in_words(told(settled.rules, case), case, options, mta, ask)
-        return EndpointReport(
-            seen, like.chain, said, like.repair, mta, refused_by, like.skipped, like.hidden, None, ask
-        )
+        return EndpointReport(seen, chain, said, repair, mta, refused_by, settled.skipped, settled.hidden, None, ask)
 
     def _is_smooth(self, seen: Observation) -> bool:
         """Everything went well, so that certificates, manner and words are all that differs from place to place."""
@@ -212,7 +211,7 @@ class Judge:
         if like and like.model and like.since < at < like.until:
             taken = like.model.taken_over(presented, options.anchors, at)
             if taken:
-                return Known(taken, since, until, like=like)
+                return Known(taken, since, until, like.settled, like=like)
         chain = chain_of(seen, options, at)
         known = Known(chain, since, until, model=model(chain, options.anchors, options.pool))
         if known.model:
@@ -224,13 +223,8 @@ class Judge:
 
 def _is_fresh(leaf: Certificate, at: datetime, warn_days: int | None) -> bool:
     """It has begun, and its end is not near."""
-    begun, known = leaf.not_before is not None and leaf.not_before < at, len(dates := list(turns(leaf, warn_days))) == 3
-    return begun and known and all(at < when for when in dates[1:])
-
-
-def _bare(seen: Observation) -> Observation:
-    """The same without what the server said: strangers' words are not kept."""
-    return Observation(seen.endpoint, seen.started, seen.stage, presented=seen.presented)
+    begins, *ends = turns(leaf, warn_days) or (at,)
+    return begins < at and len(ends) == 2 and at < min(ends)
 
 
 def _size(seen: Observation) -> int:

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from probe.catalogue.protocols import spoken_of
 from probe.catalogue.recipes import ids, recipe
-from probe.model import Confidence, Mta, Observation, Reply
+from probe.model import Confidence, Mta, Observation, Protocol, Reply
 
 FINGERPRINTS = Path(__file__).with_name("fingerprints.toml")
 LINE = 512
@@ -31,6 +31,7 @@ LINES = 64
 """Lines of a reply that we look at; the longest list of extensions seen has 20."""
 QUOTE = 80
 """Characters quoted of one line: evidence fits a line of the report."""
+_REMEMBERED, _REMEMBERED_SIZE = 512, 2048  # answers, and characters of what was said: hostile replies are long
 
 _WEIGHT = {"name": 4, "own": 2, "shared": 1}
 _PLACE = {"greeting": "greeting", "ehlo": "EHLO", "extensions": "EHLO offers", "starttls": "STARTTLS"}
@@ -75,13 +76,24 @@ def recognise(observation: Observation) -> Mta | None:
     "is" only when the software names itself in its greeting in the default form, "very likely" when two places of
     the conversation speak for it, "may be" otherwise. Evidence for another software lowers it by one step.
     """
-    found = _by_software(observation)
+    said = observation.ehlo or observation.ehlo_tls
+    told = observation.greeting, said, observation.starttls
+    small = sum(sum(map(len, reply.lines)) for reply in told if reply) <= _REMEMBERED_SIZE
+    return (_remembered if small else _recognised)(observation.endpoint.protocol, *told)
+
+
+def _recognised(protocol: Protocol, greeting: Reply | None, said: Reply | None, starttls: Reply | None) -> Mta | None:
+    found = _by_software(protocol, greeting, said, starttls)
     ranked = sorted(found, key=lambda name: _weight(found[name]), reverse=True)
     if not ranked or (len(ranked) > 1 and _weight(found[ranked[0]]) == _weight(found[ranked[1]])):
         return None
     best, rivals = found[ranked[0]], [found[name] for name in ranked[1:] if _weight(found[name]) >= _WEIGHT["own"]]
     confidence = _confidence(best, lowered=bool(rivals))
     return Mta(ranked[0], _evidence(best, rivals), confidence) if confidence else None
+
+
+_remembered = lru_cache(maxsize=_REMEMBERED)(_recognised)
+"""The same where many servers, or the addresses of one, say the same."""
 
 
 def _confidence(signs: list[Sign], *, lowered: bool) -> Confidence | None:
@@ -104,14 +116,15 @@ def _weight(signs: list[Sign]) -> int:
     return sum(sign.weight for sign in signs)
 
 
-def _by_software(observation: Observation) -> Mapping[str, list[Sign]]:
-    said = observation.ehlo or observation.ehlo_tls
-    own = (*_fits("greeting", _lines(observation.greeting)), *_fits("ehlo", _first(said)))
-    common = (*_known_fits("extensions", _offered(said)), *_known_fits("starttls", _lines(observation.starttls)))
+def _by_software(
+    protocol: Protocol, greeting: Reply | None, said: Reply | None, starttls: Reply | None
+) -> Mapping[str, list[Sign]]:
+    own = (*_fits("greeting", _lines(greeting)), *_fits("ehlo", _first(said)))
+    common = (*_known_fits("extensions", _offered(said)), *_known_fits("starttls", _lines(starttls)))
     found: dict[str, list[Sign]] = defaultdict(list)
     for number, quote in sorted((*own, *common)):
         pattern = _patterns()[number]
-        place = spoken_of(observation.endpoint.protocol, _PLACE[pattern.place])
+        place = spoken_of(protocol, _PLACE[pattern.place])
         found[pattern.software].append(Sign(pattern.software, place, pattern.strength, quote))
     return found
 
@@ -121,12 +134,13 @@ def _fits(place: str, lines: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
     if not lines:
         return ()
     searches, orders = _of_place(place)
-    said = [(n, _cut(line)) for n, says in searches if (line := next(filter(says.search, lines), ""))]
+    first = {n: line for line in reversed(lines) for n, says in searches if says.search(line)}
+    said = ((n, _cut(line)) for n, line in first.items())
     words = [line.split(" ", 1)[0].upper() for line in lines] if orders else []
     return (*said, *((n, ", ".join(order)) for n, order in orders if _in_order(order, words)))
 
 
-_known_fits = lru_cache(maxsize=512)(_fits)
+_known_fits = lru_cache(maxsize=_REMEMBERED)(_fits)
 """The same where a great many servers say the same, since it does not hold their names."""
 
 

@@ -49,6 +49,8 @@ UNSPECIFIED = 1
 
 _STORES_KEPT = 4
 """A run judges as of one moment against one set of anchors; a sweep with two stores needs two."""
+_SMALL_STORES_KEPT = 64
+"""Stores of a single certificate, mostly: the issuers that come again and again."""
 
 _LOADED_KEPT = 1024
 """Certificates as OpenSSL objects, a few KiB each: the anchors and the intermediates that come again and again."""
@@ -175,6 +177,17 @@ def route(presented: Sequence[Certificate], anchors: Anchors, at: datetime) -> t
     return _asked(presented, anchors, at, _chain)
 
 
+def accepted(leaf: Certificate, issuer: Certificate, at: datetime) -> bool:
+    """Ask OpenSSL, as ``verdict`` does, about a leaf alone under the one anchor that its issuer is; never raises."""
+    try:
+        read = crypto.load_certificate(crypto.FILETYPE_ASN1, leaf.der)
+        crypto.X509StoreContext(_small_store((issuer.der,), at), read).verify_certificate()
+    except (crypto.Error, crypto.X509StoreContextError):
+        _forget_errors()
+        return False
+    return True
+
+
 def _chain(context: crypto.X509StoreContext) -> tuple[bytes, ...]:
     return tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, one) for one in context.get_verified_chain())
 
@@ -192,7 +205,8 @@ def _asked(
         if isinstance(anchors, Anchors):
             store = _store(anchors, _utc(at))
         else:
-            store = _store_of([_read(one.der, len(presented), "the trust anchor") for one in anchors], _utc(at))
+            _ = [_read(one.der, len(presented), "the trust anchor") for one in anchors]
+            store = _small_store(tuple(one.der for one in anchors), at)
         return Verdict(0, 0, "ok"), ask(crypto.X509StoreContext(store, leaf, others))
     except crypto.X509StoreContextError as error:
         return Verdict(*error.errors), ()
@@ -231,6 +245,12 @@ def _store(anchors: Anchors, at: datetime) -> crypto.X509Store:
         with suppress(crypto.Error):
             loaded.append(_loaded(der))
     return _store_of(loaded, at)
+
+
+@lru_cache(maxsize=_SMALL_STORES_KEPT)
+def _small_store(ders: tuple[bytes, ...], at: datetime) -> crypto.X509Store:
+    """The store of a few anchors that OpenSSL can read."""
+    return _store_of(map(_loaded, ders), _utc(at))
 
 
 def _store_of(anchors: Iterable[crypto.X509], at: datetime) -> crypto.X509Store:

@@ -3,34 +3,46 @@
 A CA makes a great many certificates of one kind. Two lists are alike where all above the leaf is the same, and the
 leaves differ in serial number, names, key, dates and signature alone. Where nothing is wrong with the path of one,
 nothing can be wrong with that of the other but what stands in the leaf alone, and its signature. Both are looked at:
-names and dates here, all else by OpenSSL, which has to settle on the same path.
+names and dates here, all else by OpenSSL.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from probe.model import Certificate, Chain, Path, Repair, Source
-from probe.pki.anchors import Anchors
-from probe.pki.chain import asked_of
+from probe.model import Certificate, Chain, Path, Repair, Source, Step
+from probe.pki.anchors import Anchors, accepted
 from probe.pki.graph import BySubject
 from probe.pki.names import bad_names
 from probe.pki.pem import bundle
 from probe.pki.profile import may_sign
+from probe.pki.signature import vouched
 
 
 def kind(presented: Sequence[Certificate]) -> Hashable | None:
     """Give what alike lists have in common; None where the leaf has something of its own that may matter."""
     leaf, *above = presented
     odd = leaf.problem or leaf.problems or leaf.unknown_critical or leaf.permitted or leaf.excluded
-    if odd or not leaf.dns_names or not leaf.issuer.key or leaf.self_issued or may_sign(leaf) or bad_names(leaf):
+    if (
+        odd
+        or any(number in leaf.der for number in _INHERITED)
+        or not leaf.dns_names
+        or not leaf.issuer.key
+        or leaf.self_issued
+        or may_sign(leaf)
+        or bad_names(leaf)
+    ):
         return None
     key = leaf.key.algorithm, leaf.key.bits, leaf.key.curve, leaf.signature_algorithm
     issuer = leaf.issuer.key, leaf.authority_key_id, leaf.authority_issuer
     use = leaf.version, leaf.has_basic_constraints, leaf.pathlen, leaf.key_usage, leaf.eku, leaf.aia
     return tuple(one.der for one in above), key, issuer, use
+
+
+_INHERITED = tuple(bytes.fromhex(f"06082b060105050701{arc}") for arc in ("07", "08"))
+"""OBJECT IDENTIFIERs of addresses and numbers that each issuer must have got from its own (RFC 3779 §2.3, §3.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +54,30 @@ class Model:
     """Of all that stands, or might stand, above the leaf, and their issuers'; no leaf may have one of them."""
 
     def taken_over(self, presented: Sequence[Certificate], anchors: Anchors, at: datetime) -> Chain | None:
-        """Make the chain of a list of the same kind; None where OpenSSL does not settle on the same path."""
+        """Make the chain of a list of the same kind; None where OpenSSL finds a fault in the leaf.
+
+        OpenSSL has verified all above the leaf, and is asked for the leaf alone, as if its issuer were an anchor.
+        """
         leaf, path = presented[0], self.chain.path
         if path is None or leaf.subject.key in self.names or leaf in anchors:
             return None
-        asked = asked_of(presented, anchors, at)
-        own = _with(leaf, path)
-        if asked.verdict.number or asked.route != tuple(one.der for one in own.certificates):
+        issuer = path.certificates[1]
+        if not accepted(leaf, issuer, at):
             return None
-        paths = (own, *(_with(leaf, other) for other in self.chain.paths[1:]))
-        return replace(self.chain, presented=tuple(presented), path=own, paths=paths, mended=own)
+        vouched(leaf, issuer)
+        own = _with(leaf, path)
+        like, paths = self.chain, (own, *[_with(leaf, other) for other in self.chain.paths[1:]])
+        return Chain(
+            tuple(presented),
+            0,
+            own,
+            paths,
+            own,
+            related=like.related,
+            store=like.store,
+            verdict=like.verdict,
+            verdict_as_sent=like.verdict_as_sent,
+        )
 
 
 def model(chain: Chain, anchors: Anchors, pool: BySubject) -> Model | None:
@@ -92,10 +118,11 @@ def repaired(like: Repair | None, leaf: Certificate) -> Repair | None:
     if like is None or like.bundle is None:
         return None
     old, *above = like.bundle
-    steps = (replace(s, sha256=leaf.sha256, label=leaf.label) if s.sha256 == old.sha256 else s for s in like.steps)
+    own = leaf.sha256, leaf.label
+    steps = [Step(s.do, *own, s.position, s.to) if s.sha256 == old.sha256 else s for s in like.steps]
     right = (leaf, *above)
-    return replace(like, steps=tuple(steps), bundle=right, pem=bundle(right))
+    return Repair(tuple(steps), right, like.missing, bundle(right))
 
 
 def _with(leaf: Certificate, path: Path) -> Path:
-    return replace(path, certificates=(leaf, *path.certificates[1:]))
+    return Path((leaf, *path.certificates[1:]), path.sources, path.anchored, path.faults)

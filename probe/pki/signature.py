@@ -135,6 +135,7 @@ def _verify(child: Certificate, algorithm: Algorithm, spki: bytes, arithmetic: A
     return True
 
 
+@lru_cache(maxsize=64)
 def _how(algorithm: Algorithm) -> tuple[Any, ...]:
     """Arguments of ``verify`` behind signature and message; a hash that cryptography lacks raises KeyError."""
     from cryptography.hazmat.primitives.asymmetric import ec, padding

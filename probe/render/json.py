@@ -6,13 +6,12 @@ SHA-256 over the DER. The text is ASCII, so nothing in it can steer a terminal.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from probe.render.plain import plain, row, rows, text_of
-from probe.render.written import BY_PARTS, WHOLE, Manner, encoded
+from probe.render.written import WHOLE, Manner, Parts, encoded, tenths
 
 if TYPE_CHECKING:
     from probe.model import (
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
         Chain,
         Domain,
         EndpointReport,
+        Exchange,
         Failure,
         Finding,
         Observation,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         StsLook,
         TlsaAnswer,
         TlsRptLook,
+        Verdict,
     )
 
 SCHEMA = "smtp-chaincheck/1"
@@ -48,7 +49,8 @@ def error_text(message: str, exit_code: int) -> str:
 
 def line(report: Report) -> str:
     """Write what ``text`` writes of one report; what many reports of a sweep share is put into JSON once."""
-    return BY_PARTS.joined(_report(report, BY_PARTS)) + "\n"
+    parts = Parts()
+    return parts.joined(_report(report, parts)) + "\n"
 
 
 def document(report: Report) -> dict[str, object]:
@@ -68,7 +70,7 @@ def _report(report: Report, manner: Manner) -> dict[str, object]:
         "domain": _domain(report.domain),
         "left_out": plain(report.left_out),
         "findings": [_finding(finding) for finding in report.findings],
-        "endpoints": manner.listed([_endpoint(endpoint, manner) for endpoint in report.endpoints]),
+        "endpoints": [_endpoint(endpoint, manner) for endpoint in report.endpoints],
     }
 
 
@@ -80,17 +82,17 @@ def _endpoint(report: EndpointReport, manner: Manner) -> dict[str, object]:
         "status": report.status,
         **_conversation(observation),
         "mta": row(report.mta) if report.mta else None,
-        "presented": manner.part(_presented, chain),
+        "presented": _presented(chain, manner),
         "on_disk": _on_disk(report),
-        "path": manner.part(_path, chain),
-        "anchor": manner.part(_anchor, chain),
-        "verdict": manner.part(_verdict, chain),
+        "path": [found.sha256 for found in chain.path.certificates] if chain and chain.path else [],
+        "anchor": _anchor(chain, manner),
+        "verdict": manner.part(_verdict, chain and chain.verdict),
         "tlsa": _tlsa(observation.tlsa),
         "findings": [_finding(finding) for finding in report.findings],
         "repair": manner.part(_repair, report.repair),
         "refused_by": manner.part(rows, report.refused_by),
         "skipped": manner.part(rows, report.skipped),
-        "transcript": manner.numbered("ms", _said, [(_ms(x.ms), (x.sender, x.line)) for x in observation.transcript]),
+        "transcript": manner.timed(_said, *_columns(observation.transcript)),
     }
 
 
@@ -161,27 +163,23 @@ def _conversation(observation: Observation) -> dict[str, object]:
         "cipher": plain(observation.cipher),
         "client_cert_requested": observation.client_cert_requested,
         "client_cert": [sha256(der).hexdigest() for der in observation.client_chain],
-        "timing_ms": {text_of(stage): _ms(took) for stage, took in observation.timing_ms.items()},
+        "timing_ms": {text_of(stage): tenths(took) for stage, took in observation.timing_ms.items()},
     }
 
 
-def _presented(chain: Chain | None) -> list[object]:
-    return [_certificate(n, found) for n, found in enumerate(chain.presented)] if chain else []
+def _presented(chain: Chain | None, manner: Manner) -> list[object]:
+    return [manner.part(_certificate, found, n) for n, found in enumerate(chain.presented)] if chain else []
 
 
-def _path(chain: Chain | None) -> list[str]:
-    return [found.sha256 for found in chain.path.certificates] if chain and chain.path else []
-
-
-def _verdict(chain: Chain | None) -> object:
-    return row(chain.verdict) if chain and chain.verdict else None
+def _verdict(verdict: Verdict | None) -> object:
+    return row(verdict) if verdict else None
 
 
 def _key_type(chain: Chain | None) -> str | None:
     return chain.own.key.algorithm or None if chain and chain.own else None
 
 
-def _certificate(position: int, found: Certificate) -> dict[str, object]:
+def _certificate(found: Certificate, position: int) -> dict[str, object]:
     readable = found.problem is None
     return {
         "position": position,
@@ -206,11 +204,13 @@ def _on_disk(report: EndpointReport) -> dict[str, object] | None:
     return {"file": plain(disk.path), "certificates": listed, "same": report.as_on_disk}
 
 
-def _anchor(chain: Chain | None) -> dict[str, object] | None:
-    if not chain or not chain.path or not chain.path.anchored:
-        return None
-    top = chain.path.certificates[-1]
-    return {"subject": plain(top.subject.text), "sha256": top.sha256, "store": plain(chain.store)}
+def _anchor(chain: Chain | None, manner: Manner) -> object:
+    path = chain.path if chain else None
+    return manner.part(_top, path.certificates[-1], chain.store) if chain and path and path.anchored else None
+
+
+def _top(found: Certificate, store: str | None) -> dict[str, object]:
+    return {"subject": plain(found.subject.text), "sha256": found.sha256, "store": plain(store)}
 
 
 def _finding(finding: Finding) -> dict[str, object]:
@@ -237,13 +237,12 @@ def _repair(repair: Repair | None) -> dict[str, object] | None:
     }
 
 
+def _columns(transcript: Sequence[Exchange]) -> tuple[list[float], list[str], list[str]]:
+    return [said.ms for said in transcript], [said.sender for said in transcript], [said.line for said in transcript]
+
+
 def _said(sender: str, line: str) -> dict[str, object]:
     return {"from": sender, "line": text_of(line)}
-
-
-def _ms(took: float) -> float | None:
-    """A tenth of a millisecond is finer than any network."""
-    return round(took, 1) if math.isfinite(took) else None
 
 
 def written(whole: Mapping[str, object]) -> str:

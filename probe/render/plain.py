@@ -19,19 +19,32 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 def plain(value: object) -> object:
     """``value`` in JSON's own kinds: what facts may hold, and text that every strict reader accepts."""
-    if type(value) is str:  # nearly all is
-        return text_of(value)
-    if isinstance(value, StrEnum) or value is None or isinstance(value, bool | int):
+    kind = type(value)
+    if kind is str:  # nearly all is
+        return text_of(value)  # type: ignore[arg-type]
+    if kind is tuple:
+        return [plain(entry) for entry in value]  # type: ignore[attr-defined]
+    if value is None or isinstance(value, (StrEnum, int)):
         return value
+    if isinstance(value, datetime):
+        return (value if value.tzinfo is UTC else value.astimezone(UTC)).isoformat(timespec="seconds")[:-6] + "Z"
+    return _plain_rarely(value)
+
+
+def _plain_rarely(value: object) -> object:
     if isinstance(value, str):
         return text_of(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     if isinstance(value, bytes):
         return value.hex()
-    return _plain_many(value)
+    if isinstance(value, Mapping):
+        return {text_of(str(key)): plain(entry) for key, entry in value.items()}
+    if isinstance(value, AbstractSet):
+        return sorted((plain(entry) for entry in value), key=str)
+    if isinstance(value, Sequence):
+        return [plain(entry) for entry in value]
+    return text_of(str(value))
 
 
 def rows(values: Sequence[Any]) -> list[object]:
@@ -47,16 +60,6 @@ def row(value: Any) -> dict[str, object]:
 @cache
 def _names(kind: Any) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind))
-
-
-def _plain_many(value: object) -> object:
-    if isinstance(value, Mapping):
-        return {text_of(str(key)): plain(entry) for key, entry in value.items()}
-    if isinstance(value, AbstractSet):
-        return sorted((plain(entry) for entry in value), key=str)
-    if isinstance(value, Sequence):
-        return [plain(entry) for entry in value]
-    return text_of(str(value))
 
 
 def text_of(value: str) -> str:

@@ -1,15 +1,17 @@
-"""How a document is put into JSON: whole, or by parts of which those that many documents share are written once.
+"""How a document is put into JSON: whole, or with holes for parts that many documents share, which are written once.
 
 A part is a function of one value of a report. Reports of one sweep have a great many of these values in common (the
-list of certificates, what senders do), as the same objects; their JSON is kept by identity.
+certificates, what senders do), as the same objects; their JSON is kept by identity.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, Protocol, TypeVar
+from itertools import chain, repeat
+from typing import Any, Protocol, TypeAlias
 
 KEPT = 2048
 """Parts kept; a list of certificates has some three thousand characters."""
@@ -17,105 +19,76 @@ SHORT = 128
 """Characters of a line of which the JSON is kept."""
 LONGEST = 1 << 14
 """Characters of a part that is kept: hostile ones must not fill the memory."""
+LONG = 1e9
+"""Milliseconds that no probe takes."""
 
-Value = TypeVar("Value")
 Document = Mapping[str, object]
-Make = Callable[..., Document]
-Items = Sequence[tuple[float | None, tuple[str, ...]]]
+Saying = Callable[[str, str], Document]
+Times: TypeAlias = Sequence[float]
+Words: TypeAlias = Sequence[str]
 
 
 class Manner(Protocol):
     """What becomes of a document's parts while it is put together."""
 
-    def part(self, make: Callable[[Value], object], value: Value) -> object:
-        """What stands in the document for ``make(value)``."""
+    def part(self, make: Callable[..., object], value: object, *more: Hashable) -> object:
+        """What stands in the document for ``make(value, *more)``."""
 
-    def listed(self, documents: Sequence[Document]) -> object:
-        """What stands in it for these documents."""
-
-    def numbered(self, key: str, make: Make, items: Items) -> object:
-        """What stands in it for a list of documents, each a number under ``key``, and ``make`` of the values beside."""
+    def timed(self, make: Saying, times: Times, senders: Words, lines: Words) -> object:
+        """What stands in it for a list of ``make`` of sender and line, each behind its time under "ms"."""
 
 
 class Whole:
     """Everything in dicts, lists, strings and numbers."""
 
-    def part(self, make: Callable[[Value], object], value: Value) -> object:
+    def part(self, make: Callable[..., object], value: object, *more: Hashable) -> object:
         """Make it."""
-        return make(value)
+        return make(value, *more)
 
-    def listed(self, documents: Sequence[Document]) -> object:
-        """Leave them as they are."""
-        return documents
-
-    def numbered(self, key: str, make: Make, items: Items) -> list[Document]:
+    def timed(self, make: Saying, times: Times, senders: Words, lines: Words) -> list[Document]:
         """Make each."""
-        return [{key: number, **make(*values)} for number, values in items]
-
-
-class Written(tuple[str, ...]):
-    """Pieces of a text that is JSON already; they are joined once, since some are long."""
-
-    __slots__ = ()
+        return [{"ms": tenths(ms), **make(*said)} for ms, *said in zip(times, senders, lines, strict=True)]
 
 
 class Parts:
-    """Shared parts in JSON, the others in dicts, lists, strings and numbers, until ``joined`` makes one text of it."""
+    """One document with holes, and what belongs into them, in the order of the text that ``joined`` makes."""
+
+    __slots__ = ("_texts",)
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[object, int], tuple[object, Written]] = {}
+        self._texts: list[str] = []
 
-    def part(self, make: Callable[[Value], object], value: Value) -> Written:
+    def part(self, make: Callable[..., object], value: object, *more: Hashable) -> Document:
         """Write it, or find it written. The value is kept beside the text, so that its identity stays its own."""
-        key = make, id(value)
-        if found := self._kept.pop(key, None):
-            self._kept[key] = found
-            return found[1]
-        text = encoded(make(value))
-        written = Written((text,))
-        if len(text) <= LONGEST:
-            self._kept[key] = value, written
-            if len(self._kept) > KEPT:
-                del self._kept[next(iter(self._kept))]
-        return written
+        key = make, id(value), *more
+        found = _kept.pop(key, None)
+        if found is None:
+            found = value, encoded(make(value, *more))
+        self._texts.append(found[1])
+        if len(found[1]) <= LONGEST:
+            _kept[key] = found
+            if len(_kept) > KEPT:
+                del _kept[next(iter(_kept))]
+        return HOLE
 
-    def listed(self, documents: Sequence[Document]) -> Written:
-        """Write each."""
-        pieces = ["["]
-        for document in documents:
-            pieces += (", ",) if len(pieces) > 1 else ()
-            pieces += self._pieces(document)
-        return Written((*pieces, "]"))
-
-    def numbered(self, key: str, make: Make, items: Items) -> Written:
-        """Write each number; what stands behind it is said by a great many servers."""
-        begin = f'{{"{key}": '
-        texts = [f"{begin}{'null' if number is None else number}, {_behind(make, *said)}" for number, said in items]
-        return Written(("[", ", ".join(texts), "]"))
+    def timed(self, make: Saying, times: Times, senders: Words, lines: Words) -> Document:
+        """Write each time; what stands behind it is said by a great many servers."""
+        if lines and min(times) > -LONG and max(times) < LONG and math.isfinite(sum(times)):
+            form = _form if max(map(len, lines)) <= SHORT else _form.__wrapped__
+            self._texts.append(f"[{', '.join(map(form, repeat(make), senders, lines))}]" % tuple(times))
+        else:
+            self._texts.append(encoded(WHOLE.timed(make, times, senders, lines)))
+        return HOLE
 
     def joined(self, document: Document) -> str:
         """Make the text."""
-        return "".join(self._pieces(document))
+        first, *between = encoded(document).split(_HOLE)
+        return "".join((first, *chain.from_iterable(zip(self._texts, between, strict=True))))
 
-    def _pieces(self, document: Document) -> Iterator[str]:
-        """Neighbours that are no JSON yet become it in one go."""
-        lead, bare = "{", dict[str, object]()
-        for key, value in document.items():
-            text = value if isinstance(value, Written) else None if bare or value else _EMPTY.get(type(value))
-            if text is None:
-                bare[key] = value
-                continue
-            if bare:
-                yield lead
-                yield encoded(bare)[1:-1]
-                lead, bare = ", ", {}
-            yield f'{lead}"{key}": '
-            yield from text
-            lead = ", "
-        if bare:
-            yield lead
-            yield encoded(bare)[1:-1]
-        yield "}"
+
+def tenths(took: float) -> float | None:
+    """A tenth of a millisecond is finer than any network."""
+    return round(float(took), 1) if math.isfinite(took) else None
 
 
 def encoded(value: Any) -> str:
@@ -124,15 +97,15 @@ def encoded(value: Any) -> str:
     return text.replace("\x7f", "\\u007f") if "\x7f" in text else text
 
 
-def _behind(make: Make, *values: str) -> str:
-    return encoded(make(*values))[1:] if len(values[-1]) > SHORT else _known_behind(make, *values)
-
-
 @lru_cache(maxsize=KEPT)
-def _known_behind(make: Make, *values: str) -> str:
-    return encoded(make(*values))[1:]
+def _form(make: Saying, sender: str, line: str) -> str:
+    """One of ``timed``, its time left open: "%.1f" writes a number as json does that has one digit behind the point."""
+    return '{"ms": %.1f, ' + encoded(make(sender, line))[1:].replace("%", "%%")
 
 
-_EMPTY: Mapping[type, Written] = {type(None): Written(("null",)), list: Written(("[]",))}
+_kept: dict[Hashable, tuple[object, str]] = {}
 _encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, check_circular=False).encode
-WHOLE, BY_PARTS = Whole(), Parts()
+WHOLE = Whole()
+HOLE: Document = {"": None}
+_HOLE = encoded(HOLE)
+"""No string has this in it: its quotation marks would have backslashes."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from probe.model import Certificate, Severity
@@ -47,12 +46,15 @@ def expires_soon(case: Case) -> Iterable[Hit]:
             yield about_ca(case, certificate, when=_text(ends), left=_span(left), days=str(left.days))
 
 
-def turns(certificate: Certificate, warn_days: int | None = None) -> Iterator[datetime]:
-    """Give the moments at which what is said of the certificate's dates changes: it begins, is near its end, ends."""
-    yield from (when for when in (certificate.not_before, certificate.not_after) if when)
-    if certificate.not_after:
-        with suppress(OverflowError):  # near its end since the year 1
-            yield certificate.not_after - _notice(certificate, warn_days)
+def turns(certificate: Certificate, warn_days: int | None = None) -> tuple[datetime, ...]:
+    """Give the moments at which what is said of the certificate's dates changes: it begins, ends, is near its end."""
+    known = tuple(when for when in (certificate.not_before, certificate.not_after) if when)
+    if certificate.not_after is None:
+        return known
+    try:
+        return (*known, certificate.not_after - _notice(certificate, warn_days))
+    except OverflowError:  # near its end since the year 1
+        return known
 
 
 def span(moments: Iterable[datetime], at: datetime) -> tuple[datetime, datetime]:
@@ -60,9 +62,13 @@ def span(moments: Iterable[datetime], at: datetime) -> tuple[datetime, datetime]
 
     Strictly between them everything is judged alike, what counts days left out.
     """
-    sides = [(when <= at, when >= at, when) for when in moments]
-    before = max((when for is_before, _, when in sides if is_before), default=_FIRST)
-    return before, min((when for _, is_behind, when in sides if is_behind), default=_LAST)
+    before, behind = _FIRST, _LAST
+    for when in moments:
+        if before < when <= at:
+            before = when
+        if at <= when < behind:
+            behind = when
+    return before, behind
 
 
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
