@@ -6,7 +6,7 @@ A saved observation, or a list of certificates, enters here and takes the same w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,7 @@ from probe.rules.presenting import looked_twice
 from probe.rules.several import apart, sent, spot
 from probe.rules.sts import web_host
 from probe.rules.traits import traits
+from probe.values import dataclass
 from probe.wording import Saying, slots_of, spoken, voice_of
 
 if TYPE_CHECKING:

@@ -15,13 +15,14 @@ import re
 import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from probe.material import Habits
+from probe.values import dataclass
 
 FOLDER = Path(__file__).with_name("recipes")
 GENERIC = "generic"

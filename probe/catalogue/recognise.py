@@ -16,13 +16,13 @@ import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
 from probe.catalogue.protocols import spoken_of
 from probe.catalogue.recipes import ids, recipe
 from probe.model import Confidence, Mta, Observation, Reply
+from probe.values import dataclass
 
 FINGERPRINTS = Path(__file__).with_name("fingerprints.toml")
 LINE = 512

@@ -15,7 +15,6 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -24,6 +23,7 @@ from probe.model import Certificate
 from probe.pki.certificate import parse
 from probe.pki.pool import Pool
 from probe.pki.signature import signed_by
+from probe.values import dataclass
 
 COUNT = 200
 """Certificates that are kept, the latest used ones; all public CAs together issue from some hundreds."""

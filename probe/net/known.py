@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from probe.model import Domain, Observation, Survey, Target, TlsaAnswer
+from probe.values import dataclass
 
 Rank = tuple[int, int, int]
 """Host, address, look: the order in which a reader wants them."""

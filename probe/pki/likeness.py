@@ -9,7 +9,7 @@ names and dates here, all else by OpenSSL, which has to settle on the same path.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from probe.model import Certificate, Chain, Path, Repair, Source
@@ -19,6 +19,7 @@ from probe.pki.graph import BySubject
 from probe.pki.names import bad_names
 from probe.pki.pem import bundle
 from probe.pki.profile import may_sign
+from probe.values import dataclass
 
 
 def kind(presented: Sequence[Certificate]) -> Hashable | None:

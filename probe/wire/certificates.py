@@ -18,10 +18,11 @@ from __future__ import annotations
 import hmac
 import struct
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+
+from probe.values import dataclass
 
 MESSAGE_LIMIT = 1024 * 1024
 """Bytes of a Certificate message that we wait for: ten times what OpenSSL accepts, and far below the 16 MB that fit."""
