@@ -41,7 +41,7 @@ def made(maker: Maker, *, frozen: bool, eq: bool = True) -> Any:
 def test_it_is_a_dataclass(frozen: bool) -> None:
     """Fields, text, equality, hash, replace, asdict, patterns and parameters are those of the standard one."""
     standard, ours = (made(maker, frozen=frozen) for maker in MAKERS)
-    for kind in (standard, ours):
+    for kind in (standard, *([ours] * (values.FEW + 1))):
         one = kind("a", stamps=[1])
         assert (one.name, one.weight, one.key, one.stamps, one.heavy) == ("a", 3, b"k", [1], False)
         assert one == kind("a", 3, b"k", [1])
@@ -60,13 +60,19 @@ def test_it_is_a_dataclass(frozen: bool) -> None:
 
 @pytest.mark.parametrize("maker", MAKERS)
 def test_a_wrong_call_says_what_is_wrong(maker: Maker) -> None:
-    """The first call as well as the second."""
+    """The first call, one behind some values, and the next."""
     kind = made(maker, frozen=True)
-    for _ in range(2):
+    for calls in (0, 3, 0):
+        for _ in range(calls):
+            kind("a")
         with pytest.raises(TypeError, match=r"Parcel.__init__\(\) missing 1 required positional argument: 'name'"):
             kind()
         with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
             kind("a", colour="red")
+        with pytest.raises(TypeError, match="multiple values for argument 'name'"):
+            kind("a", name="b")
+        with pytest.raises(TypeError, match="positional argument"):
+            kind("a", 1, b"", [], 5)
 
 
 @pytest.mark.parametrize("maker", MAKERS)
