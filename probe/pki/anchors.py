@@ -3,8 +3,8 @@
     anchors = mozilla() + from_path(Path("company-ca.pem"))
     verdict([leaf, intermediate], anchors, at)      # Verdict(number=0, depth=0, text="ok")
 
-Nothing is parsed before somebody asks: by_subject reads subjects alone, and the store that OpenSSL verifies against is
-made once for each moment of judging.
+Nothing is parsed before somebody asks: by_subject reads subjects alone, and a store that OpenSSL verifies against holds
+no more than the anchors that the list could lead to, as of the moment of judging.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ SYSTEM_PATHS = (
 UNSPECIFIED = 1
 """X509_V_ERR_UNSPECIFIED (openssl/x509_vfy.h): here it says that OpenSSL could not be asked."""
 
-_STORES_KEPT = 4
-"""A run judges as of one moment against one set of anchors; a sweep with two stores needs two."""
+_STORES_KEPT = 64
+"""A store holds the few anchors that a list is about, as of one moment; a sweep needs one for each CA and second."""
 
 _LOADED_KEPT = 1024
 """Certificates as OpenSSL objects, a few KiB each: the anchors and the intermediates that come again and again."""
@@ -190,7 +190,7 @@ def _asked(
     try:
         leaf, *others = [_read(one.der, n, f"certificate #{n + 1}") for n, one in enumerate(presented)]
         if isinstance(anchors, Anchors):
-            store = _store(anchors, _utc(at))
+            store = _store(_concerned(presented, anchors.pool), _utc(at))
         else:
             store = _store_of([_read(one.der, len(presented), "the trust anchor") for one in anchors], _utc(at))
         return Verdict(0, 0, "ok"), ask(crypto.X509StoreContext(store, leaf, others))
@@ -223,11 +223,23 @@ def _loaded(der: bytes) -> crypto.X509:
     return crypto.load_certificate(crypto.FILETYPE_ASN1, der)
 
 
+def _concerned(presented: Sequence[Certificate], pool: Pool) -> tuple[bytes, ...]:
+    """The anchors that OpenSSL would look at: it asks the store for the names that stand in the list, and no others.
+
+    It ends a chain at the first anchor (X509_V_FLAG_PARTIAL_CHAIN; crypto/x509/x509_vfy.c, build_chain). Where we could
+    not read a certificate, it may know a name in it, so that all of them are given.
+    """
+    if any(one.problem for one in presented):
+        return tuple(pool.found)
+    names = dict.fromkeys(name.key for one in presented for name in (one.subject, one.issuer))
+    return tuple(der for name in names for der in pool.named(name))
+
+
 @lru_cache(maxsize=_STORES_KEPT)
-def _store(anchors: Anchors, at: datetime) -> crypto.X509Store:
-    """The store of a whole collection; shared by threads, for nothing changes it any more."""
+def _store(anchors: tuple[bytes, ...], at: datetime) -> crypto.X509Store:
+    """A store of those that OpenSSL can read; shared by threads, for nothing changes it any more."""
     loaded = []
-    for der in anchors.pool.found:
+    for der in anchors:
         with suppress(crypto.Error):
             loaded.append(_loaded(der))
     return _store_of(loaded, at)

@@ -168,6 +168,17 @@ def test_refusals_carry_openssls_number_and_depth() -> None:
     assert said[0].text == "unable to get local issuer certificate"
 
 
+def test_anchors_of_other_names_play_no_part() -> None:
+    """OpenSSL is given the anchors alone whose names stand in the list, and says what it says with all of them."""
+    more = mozilla() + TRUSTED + of([R3], "pinned") + of(read(CAST.strange_root), "another")
+    self_signed = parse(certificate().der)
+    unreadable = parse(b"no certificate")
+    lists = ([MX, R3, ROOT], [MX, R3], [MX], [R3, MX], [ROOT], [MX, unreadable], [self_signed], read(CAST.strange_root))
+    for presented in lists:
+        for store in (more, TRUSTED, mozilla()):
+            assert verdict(presented, store, NOW) == verdict(presented, store.certificates, NOW)
+
+
 def test_the_moment_of_judging_is_the_one_passed_in() -> None:
     """One collection judged at many moments, forth and back, before 1970 and after 2038; naive means UTC."""
     before, after = CAST.now - timedelta(days=31), CAST.now + timedelta(days=61)
