@@ -19,7 +19,6 @@ from datetime import datetime
 from math import inf
 from typing import TYPE_CHECKING
 
-from probe.judge import Judge
 from probe.judgement import Options, chain_of, judged, moment_of, of_list, report_of_survey
 from probe.material import Material
 from probe.model import (
@@ -76,6 +75,7 @@ async def sweep(
     What they ask alike is asked once: DNS, mail hosts that several domains name, AIA addresses. Raises Halted where
     it is our own side that fails: what was not yielded by then was not examined.
     """
+    from probe.judge import Judge
     from probe.net.dns import Dns
     from probe.net.fetches import Fetches
     from probe.net.hosts import Hosts

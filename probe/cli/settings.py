@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probe.cli.identity import identity_of
 from probe.judgement import Options
 from probe.model import OnDisk, Protocol, Severity, Target, Tls
 from probe.net.cache import Cache, folder_of
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 
     from probe.net.observe import Auto
     from probe.pki.anchors import Anchors
+    from probe.wire.identity import Identity
 
 
 REPEATED = (
@@ -177,8 +177,16 @@ def network(arguments: Namespace) -> ObserveOptions:
         ehlo=_ehlo(arguments.ehlo),
         family=arguments.family,
         source=_source(arguments.source, arguments.family),
-        identity=identity_of(arguments.client_cert, arguments.client_key),
+        identity=_identity(arguments.client_cert, arguments.client_key),
     )
+
+
+def _identity(cert: str | None, key: str | None) -> Identity | None:
+    if cert is None and key is None:
+        return None
+    from probe.cli.identity import identity_of
+
+    return identity_of(cert, key)
 
 
 def named(option: str, name: str | None) -> str | None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from hashlib import sha256
@@ -72,6 +71,8 @@ class Cache:
                 path.unlink(missing_ok=True)
 
     def _put(self, certificate: Certificate) -> None:
+        import tempfile  # it imports as much as all of ours together
+
         handle, name = tempfile.mkstemp(prefix=_UNFINISHED, dir=self.folder)
         try:
             with os.fdopen(handle, "wb") as stream:
