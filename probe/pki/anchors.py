@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, lru_cache
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TypeVar
 
@@ -98,14 +99,28 @@ def named(word: str) -> Anchors:
 def mozilla() -> Anchors:
     """Mozilla's roots as certifi packs them; raises ValueError where the package holds none.
 
-    A distribution may have turned certifi to the store of the system; then that file is named.
+    A distribution may have turned certifi to the store of the system (Debian has); then that file is named.
     """
-    import certifi
+    version, where = _certifi()
+    if where is None:
+        import certifi
 
-    where = Path(certifi.where())
-    if where.parent != Path(certifi.__file__).parent:
-        return from_path(where)
-    return _anchors(f"certifi {certifi.__version__}", _release_day(certifi.__version__), files.read(where))
+        return from_path(Path(certifi.where()))
+    return _anchors(f"certifi {version}", _release_day(version), files.read(where))
+
+
+def _certifi() -> tuple[str, Path | None]:
+    """Version and file of certifi as it is published; it would import much for the sake of packages in ZIP files."""
+    found = PathFinder.find_spec("certifi")
+    begin, core = (
+        Path(found.origin if found and found.origin else "").with_name(n) for n in ("__init__.py", "core.py")
+    )
+    try:
+        version = re.search(r'__version__ = "(.+)"', begin.read_text(encoding="utf-8"))
+        own = "cacert.pem" in core.read_text(encoding="utf-8") and version
+    except (OSError, ValueError):
+        own = None
+    return (own[1], begin.with_name("cacert.pem")) if own else ("", None)
 
 
 def _release_day(version: str) -> str | None:

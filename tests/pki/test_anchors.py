@@ -67,16 +67,36 @@ def test_every_root_of_mozilla_loads_and_is_trusted_even_with_serial_zero() -> N
         assert root in store.by_subject(root.subject.key)
 
 
-def test_an_odd_version_of_certifi_has_no_day(monkeypatch: pytest.MonkeyPatch) -> None:
+def packed(folder: Path, monkeypatch: pytest.MonkeyPatch, *, core: str = "cacert.pem", version: str = "3000") -> None:
+    """A certifi of our own goes before the one that is installed."""
+    (folder / "certifi").mkdir()
+    (folder / "certifi/__init__.py").write_text(f'__version__ = "{version}"\n')
+    (folder / "certifi/core.py").write_text(f"# {core}\n")
+    (folder / "certifi/cacert.pem").write_text(CAST.root.pem)
+    monkeypatch.syspath_prepend(str(folder))
+
+
+def test_an_odd_version_of_certifi_has_no_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The day is told or left out, never guessed."""
-    monkeypatch.setattr(certifi, "__version__", "3000")
-    assert mozilla().stores[0].date is None
+    packed(tmp_path, monkeypatch)
+    assert mozilla().stores == (Store("certifi 3000", None, 1),)
 
 
 def test_a_certifi_that_points_elsewhere_is_not_called_mozillas(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Distributions turn certifi to the store of the system."""
+    """Distributions turn certifi to the store of the system, be the roots still in the package or not."""
+    packed(tmp_path, monkeypatch, core="/etc/ssl/certs")
+    (tmp_path / "ca.pem").write_text(CAST.root.pem)
+    monkeypatch.setattr(certifi, "where", lambda: str(tmp_path / "ca.pem"))
+    assert str(tmp_path / "ca.pem") == mozilla().stores[0].name
+
+
+def test_a_certifi_in_an_archive_is_asked_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its files cannot be read from beside it."""
+    monkeypatch.setattr(
+        anchors.PathFinder, "find_spec", lambda _: SimpleNamespace(origin="all.zip/certifi/__init__.py")
+    )
     (tmp_path / "ca.pem").write_text(CAST.root.pem)
     monkeypatch.setattr(certifi, "where", lambda: str(tmp_path / "ca.pem"))
     assert str(tmp_path / "ca.pem") == mozilla().stores[0].name
