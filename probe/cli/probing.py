@@ -128,12 +128,18 @@ def probed(options: Options, target: Target, *, quiet: bool = False) -> Report:
     known = Known(target)
     with waiting(target, sys.stderr, shown=not quiet, count=known.count) as on_stage:
         watched = replace(options, network=replace(options.network or ObserveOptions(), on_stage=on_stage))
+        found: list[Report] = []
+
+        async def looking() -> None:  # gives nothing back, since asyncio.run writes out what its task gave (signal.py)
+            found.append(await probe_host(target, watched, known))
+
         try:
-            return asyncio.run(probe_host(target, watched, known))
+            asyncio.run(looking())
         except KeyboardInterrupt:
             if not (known.seen or known.domain):
                 raise
             raise Interrupted(replace(report_of_survey(known.survey, options), interrupted=True)) from None
+        return found[0]
 
 
 def _judged(arguments: Namespace, options: Options) -> Iterator[Report]:
