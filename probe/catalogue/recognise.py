@@ -42,9 +42,12 @@ class Pattern:
     place: str
     """"greeting", "ehlo" (its first line), "extensions" (the lines behind it) or "starttls"."""
     strength: str
-    says: re.Pattern[str] | None
+    says: str
+    """A regular expression, compiled when a line has its ``core``."""
+    core: str
+    """What stands in every line that it fits."""
     order: tuple[str, ...]
-    """Where ``says`` is None: these extensions come in this order, others may stand between."""
+    """Where ``says`` is empty: these extensions come in this order, others may stand between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +122,11 @@ def _fits(place: str, lines: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
     if not lines:
         return ()
     searches, orders = _of_place(place)
-    said = [(n, _cut(line)) for n, says in searches if (line := next(filter(says.search, lines), ""))]
+    said = [
+        (n, _cut(line))
+        for n, core, says in searches
+        if (line := next((line for line in lines if core in line and re.search(says, line)), ""))
+    ]
     words = [line.split(" ", 1)[0].upper() for line in lines] if orders else []
     return (*said, *((n, ", ".join(order)) for n, order in orders if _in_order(order, words)))
 
@@ -129,10 +136,10 @@ _known_fits = lru_cache(maxsize=512)(_fits)
 
 
 @cache
-def _of_place(place: str) -> tuple[list[tuple[int, re.Pattern[str]]], list[tuple[int, tuple[str, ...]]]]:
-    """Number and expression of each pattern of a place, and number and words of those that are an order."""
+def _of_place(place: str) -> tuple[list[tuple[int, str, str]], list[tuple[int, tuple[str, ...]]]]:
+    """Number, core and expression of each pattern of a place, and number and words of those that are an order."""
     here = [(number, pattern) for number, pattern in enumerate(_patterns()) if pattern.place == place]
-    searches = [(number, pattern.says) for number, pattern in here if pattern.says]
+    searches = [(number, pattern.core, pattern.says) for number, pattern in here if pattern.says]
     return searches, [(number, pattern.order) for number, pattern in here if not pattern.says]
 
 
@@ -168,12 +175,12 @@ def _patterns() -> tuple[Pattern, ...]:
     return tuple(_pattern(*line.split("\t")) for line in lines if line and not line.startswith("#"))
 
 
-def _pattern(software: str, place: str, strength: str, words: str) -> Pattern:
+def _pattern(software: str, place: str, strength: str, core: str, words: str) -> Pattern:
     """Build a pattern from its row; raises KeyError for a place or a strength that does not exist."""
-    says, order = (None, tuple(words.split())) if place == "order" else (re.compile(words), ())
+    says, order = ("", tuple(words.split())) if place == "order" else (words, ())
     place = "extensions" if order else place
     _ = _PLACE[place], _WEIGHT[strength]
-    return Pattern(software, place, strength, says, order)
+    return Pattern(software, place, strength, says, core, order)
 
 
 def names() -> frozenset[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -94,9 +95,7 @@ def test_a_certifi_that_points_elsewhere_is_not_called_mozillas(
 
 def test_a_certifi_in_an_archive_is_asked_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Its files cannot be read from beside it."""
-    monkeypatch.setattr(
-        anchors.PathFinder, "find_spec", lambda _: SimpleNamespace(origin="all.zip/certifi/__init__.py")
-    )
+    monkeypatch.setattr(PathFinder, "find_spec", lambda _: SimpleNamespace(origin="all.zip/certifi/__init__.py"))
     (tmp_path / "ca.pem").write_text(CAST.root.pem)
     monkeypatch.setattr(certifi, "where", lambda: str(tmp_path / "ca.pem"))
     assert str(tmp_path / "ca.pem") == mozilla().stores[0].name
