@@ -15,7 +15,7 @@ from itertools import count
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Literal
 
-FEW = 8
+FEW = 32
 """Values of a class that are made before it is worth a compiled ``__init__``."""
 
 
@@ -62,19 +62,23 @@ def _slotted(declared: type) -> type:
 
 def _beginning(cls: Any, declared: type, assignment: str) -> Callable[..., None]:
     """Give the first ``__init__``, which makes a few values and then way for a compiled one."""
-    names, made = cls.__slots__, count(FEW if hasattr(cls, "__post_init__") else 0)
-    usual = {name: declared.__dict__[name] for name in names if name in declared.__dict__}
+    own = {name: declared.__dict__.get(name, MISSING) for name in cls.__slots__}
+    names = tuple(name for name, value in own.items() if not isinstance(value, Field) or value.init)
+    usual, made = {name: own[name] for name in names if own[name] is not MISSING}, count()
 
-    def begin(self: object, *words: object, **named: object) -> None:
+    def begin(self: Any, *words: object, **named: object) -> None:
         given = dict(zip(names, words, strict=False))
         sound = len(given) == len(words) and not given.keys() & named.keys()
         given = usual | given | named
-        if sound and given.keys() == {*names} and next(made) < FEW:
-            for name, value in given.items():
-                object.__setattr__(self, name, _usual(value) if isinstance(value, Field) else value)
-        else:
+        if not sound or given.keys() != {*names} or next(made) >= FEW:
             cls.__init__ = _compiled(cls, assignment)
             cls.__init__(self, *words, **named)
+            return
+        for name in names:
+            value = given[name]
+            object.__setattr__(self, name, _usual(value) if isinstance(value, Field) else value)
+        if hasattr(self, "__post_init__"):
+            self.__post_init__()
 
     return begin
 
