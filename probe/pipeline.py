@@ -36,7 +36,6 @@ from probe.model import (
     Tls,
 )
 from probe.pki.profile import is_root
-from probe.rules.sts import web_host
 
 if TYPE_CHECKING:
     from probe.net.fetches import Fetches
@@ -135,8 +134,12 @@ async def _with_policy(
     domain: Domain | None, options: Options, seconds: float, fetches: Fetches | None
 ) -> Domain | None:
     """Look for the issuers that the web host of the policy does not send."""
-    host = web_host(domain) if domain else None
-    if not (domain and domain.sts and domain.sts.fetch and host):
+    if not (domain and domain.sts and domain.sts.fetch):
+        return domain
+    from probe.rules.sts import web_host
+
+    host = web_host(domain)
+    if host is None:
         return domain
     fetch = replace(domain.sts.fetch, fetched=(await complete(host, options, seconds, fetches)).fetched)
     return replace(domain, sts=replace(domain.sts, fetch=fetch))

@@ -160,7 +160,7 @@ def test_files_are_short(path: Path) -> None:
 def test_every_rule_has_a_page_and_every_page_a_use() -> None:
     """A rule without page says which file to create; a page that answers neither a finding nor a text is left over."""
     from probe.catalogue.pages import all_pages, ids
-    from probe.rules import IDS
+    from probe.rules.ids import IDS
 
     for missing in sorted(IDS - set(ids())):
         pytest.fail(

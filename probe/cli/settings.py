@@ -25,7 +25,7 @@ from probe.targets import target_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
     from ipaddress import IPv4Address, IPv6Address
 
     from probe.net.observe import Auto
@@ -212,10 +212,12 @@ def moment(text: str | None) -> datetime | None:
         raise ValueError(f"--at {clean(text)} is no time. Write 2026-11-23 or 2026-11-23T14:30Z.") from None
 
 
-def ignored(wanted: Iterable[str]) -> frozenset[str]:
+def ignored(wanted: Collection[str]) -> frozenset[str]:
     """Read the finding ids to leave out; a word that is none is a mistake, for it would hide nothing."""
+    if not wanted:
+        return frozenset()
     from probe.catalogue.pages import nearest
-    from probe.rules import IDS
+    from probe.rules.ids import IDS
 
     for word in wanted:
         if word not in IDS:
