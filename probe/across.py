@@ -8,16 +8,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from probe.catalogue.senders import refusals, worst_first
 from probe.model import Chain, Domain, Endpoint, EndpointReport, Finding, Observation, Report, Severity
-from probe.rules.domain import of_domain
-from probe.rules.looks import compared
-from probe.rules.policy import of_policies
-from probe.rules.presenting import changed
-from probe.rules.sts import sts_outcome
 from probe.rules.traits import of_sts
 from probe.wording import Saying, slots_of, spoken
 
 if TYPE_CHECKING:
     from probe.judgement import Options
+    from probe.rules.sts import StsOutcome
 
 
 class Look(Protocol):
@@ -31,14 +27,23 @@ def obeying(endpoint: EndpointReport, domain: Domain | None = None, policy: Chai
     """Add what senders do that honour MTA-STS, which the whole domain has to be known for."""
     if (domain and domain.sts is None) or not endpoint.refused_by:
         return endpoint
-    found = of_sts(sts_outcome(domain, endpoint, policy) if domain else None)
+    found = of_sts(_sts(domain, endpoint, policy) if domain else None)
     told = refusals(found, endpoint.observation.endpoint.protocol, "sts")
     return replace(endpoint, refused_by=worst_first((*endpoint.refused_by, *told)))
 
 
+def with_ours(looks: tuple[EndpointReport, ...]) -> tuple[EndpointReport, ...]:
+    """Tell looks that presented a certificate of ours beside those that did not."""
+    if not any(look.observation.client_chain for look in looks):
+        return looks
+    from probe.rules.presenting import looked_twice
+
+    return looked_twice(looks)
+
+
 def across(report: Report, policy: Chain | None, options: Options) -> tuple[tuple[Finding, ...], tuple[str, ...]]:
     """What no single look shows, in words; and the ids of what the user does not want to hear of it."""
-    found = [*_of_domain(report, policy), *changed(report.endpoints), *compared(report.endpoints)]
+    found = [*_of_domain(report, policy), *_compared(report.endpoints)]
     kept = tuple(finding for finding in found if finding.id not in options.ignore)
     grave = (finding for finding in found if finding.severity is not Severity.INFO)
     target = report.target
@@ -47,11 +52,31 @@ def across(report: Report, policy: Chain | None, options: Options) -> tuple[tupl
     return said, tuple({finding.id: None for finding in grave if finding.id in options.ignore})
 
 
+def _sts(domain: Domain, endpoint: EndpointReport, policy: Chain | None) -> StsOutcome:
+    from probe.rules.sts import sts_outcome
+
+    return sts_outcome(domain, endpoint, policy)
+
+
+def _compared(endpoints: tuple[EndpointReport, ...]) -> Iterator[Finding]:
+    """What only several looks show."""
+    if len(endpoints) < 2:
+        return
+    from probe.rules.looks import compared
+    from probe.rules.presenting import changed
+
+    yield from changed(endpoints)
+    yield from compared(endpoints)
+
+
 def _of_domain(report: Report, policy: Chain | None) -> Iterator[Finding]:
     """What MX records and policies show."""
     domain = report.domain
     if domain is None:
         return
+    from probe.rules.domain import of_domain
+    from probe.rules.policy import of_policies
+
     yield from of_domain(domain, report.endpoints)
     yield from of_policies(domain, report.endpoints, policy)
 

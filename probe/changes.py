@@ -7,8 +7,10 @@ words (the members of a pool) those are compared that presented the same, and th
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
+
+from probe.values import dataclass
 
 Part = Any
 """Of a document that ``probe.documents`` has held to its shape."""

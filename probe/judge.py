@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from probe.across import obeying
@@ -50,6 +50,7 @@ from probe.rules import RULES, told
 from probe.rules.case import Rule
 from probe.rules.handshake import DH_MINIMUM
 from probe.rules.time import span, turns
+from probe.values import dataclass
 
 LISTS = 512
 """Lists of certificates kept, some 20 KiB each with all that is known of them."""

@@ -6,11 +6,11 @@ A saved observation, or a list of certificates, enters here and takes the same w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from probe.across import Look, across, dig, obeying
+from probe.across import Look, across, dig, obeying, with_ours
 from probe.catalogue.protocols import named
 from probe.catalogue.recognise import recognise
 from probe.catalogue.senders import refusals
@@ -48,10 +48,9 @@ from probe.pki.repair import repair
 from probe.rules import hidden, judge
 from probe.rules.case import Case
 from probe.rules.conversation import no_way
-from probe.rules.presenting import looked_twice
 from probe.rules.several import apart, sent, spot
-from probe.rules.sts import web_host
 from probe.rules.traits import traits
+from probe.values import dataclass
 from probe.wording import Saying, slots_of, spoken, voice_of
 
 if TYPE_CHECKING:
@@ -236,8 +235,8 @@ def report_of_survey(survey: Survey, options: Options, look: Look | None = None)
     others = Pool({der: f"sent by {there.address}" for der, there in found.items()})
     known = replace(options, domain=domain, pool=options.pool + others if found else options.pool, sent=found)
     looks = tuple(_looks(survey.observations, known, look or _once()))
-    policy = _policy_chain(survey.domain, options)
-    endpoints = tuple(obeying(look, survey.domain, policy) for look in looked_twice(looks))
+    policy = _policy_chain(survey.domain, options) if survey.domain else None
+    endpoints = tuple(obeying(look, survey.domain, policy) for look in with_ours(looks))
     begun = [seen.started for seen in survey.observations] + ([survey.domain.started] if survey.domain else [])
     at = _aware(options.at or min(begun)) if options.at or begun else None
     report = Report(survey.target, endpoints, (), options.anchors.stores, at, options.fail_on, survey.domain)
@@ -245,9 +244,11 @@ def report_of_survey(survey: Survey, options: Options, look: Look | None = None)
     return replace(report, left_out=survey.left_out, findings=findings, hidden_across=left_out)
 
 
-def _policy_chain(domain: Domain | None, options: Options) -> Chain | None:
+def _policy_chain(domain: Domain, options: Options) -> Chain | None:
     """The chain of the web host that gave the policy."""
-    web = web_host(domain) if domain else None
+    from probe.rules.sts import web_host
+
+    web = web_host(domain)
     return chain_of(web, options) if web else None
 
 

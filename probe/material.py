@@ -5,8 +5,9 @@ Of a private key only the public half is here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from probe.values import dataclass
 
 
 class What(StrEnum):

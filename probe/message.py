@@ -6,11 +6,12 @@ the client is the side that connected. The *writer* is the program that printed 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
 from probe.model import Confidence
+from probe.values import dataclass
 
 
 class Category(StrEnum):

@@ -8,9 +8,11 @@ lower-case hex of SHA-256 over the DER, positions count from 0.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
+
+from probe.values import dataclass
 
 
 class Severity(StrEnum):

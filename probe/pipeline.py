@@ -20,7 +20,6 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from probe.garbage import searched_seldom
-from probe.judge import Judge
 from probe.judgement import Options, chain_of, judged, moment_of, of_list, report_of_survey
 from probe.material import Material
 from probe.model import (
@@ -38,7 +37,6 @@ from probe.model import (
     Tls,
 )
 from probe.pki.profile import is_root
-from probe.rules.sts import web_host
 
 if TYPE_CHECKING:
     from probe.net.fetches import Fetches
@@ -77,6 +75,7 @@ async def sweep(
     What they ask alike is asked once: DNS, mail hosts that several domains name, AIA addresses. Raises Halted where
     it is our own side that fails: what was not yielded by then was not examined.
     """
+    from probe.judge import Judge
     from probe.net.dns import Dns
     from probe.net.fetches import Fetches
     from probe.net.hosts import Hosts
@@ -138,8 +137,12 @@ async def _with_policy(
     domain: Domain | None, options: Options, seconds: float, fetches: Fetches | None
 ) -> Domain | None:
     """Look for the issuers that the web host of the policy does not send."""
-    host = web_host(domain) if domain else None
-    if not (domain and domain.sts and domain.sts.fetch and host):
+    if not (domain and domain.sts and domain.sts.fetch):
+        return domain
+    from probe.rules.sts import web_host
+
+    host = web_host(domain)
+    if host is None:
         return domain
     fetch = replace(domain.sts.fetch, fetched=(await complete(host, options, seconds, fetches)).fetched)
     return replace(domain, sts=replace(domain.sts, fetch=fetch))

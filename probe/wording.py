@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from probe.catalogue.advice import MENDED, worded
 from probe.catalogue.instructions import instructions
@@ -12,6 +12,7 @@ from probe.catalogue.outcomes import sentence
 from probe.catalogue.protocols import starttls_of
 from probe.material import Material
 from probe.model import Endpoint, Finding, Observation, Repair, Severity, Side, Tls, bracketed
+from probe.values import dataclass
 
 LEAF_IS_LOST = frozenset({"expired", "not-yet-valid", "key-mismatch", "bad-signature"})
 """Findings after which the leaf is of no use, and neither is a list that begins with it."""

@@ -36,7 +36,7 @@ from probe.pki.certificate import parse
 from probe.pki.dane import proposed
 from probe.render.sheet import console
 from probe.render.terminal import show
-from probe.rules import IDS
+from probe.rules.ids import IDS
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 AIA = "http://r3.example.test/r3.der"

@@ -9,11 +9,13 @@ with the ``symptoms`` and ``spellings`` by which it is known and real lines in `
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+from probe.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

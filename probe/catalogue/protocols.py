@@ -12,6 +12,8 @@ from typing import Any
 from probe.model import PORTS, Protocol, Tls
 
 TABLE = Path(__file__).with_name("protocols.toml")
+OF_THE_PAGES = frozenset({"", Protocol.SMTP, Protocol.SUBMISSION})
+"""Of these the pages speak, so that there is nothing to look up."""
 
 
 def spoken_of(protocol: str, words: str) -> str:
@@ -23,7 +25,7 @@ def spoken_of(protocol: str, words: str) -> str:
 
 def starttls_of(protocol: str) -> str:
     """Return how openssl s_client calls the protocol behind ``-starttls``."""
-    return str(_table()[protocol]["starttls"])
+    return Protocol.SMTP if protocol in OF_THE_PAGES else protocol
 
 
 def named(words: Sequence[str], port: int, protocol: Protocol, tls: Tls) -> tuple[str, ...]:
@@ -48,6 +50,8 @@ def _steps(protocol: str) -> tuple[tuple[re.Pattern[str], Mapping[str, str]], ..
 
 
 def _read(protocol: str) -> Iterator[tuple[re.Pattern[str], Mapping[str, str]]]:
+    if protocol in OF_THE_PAGES:
+        return
     row = _table().get(protocol, {})
     for says in (_table().get(row.get("like", ""), {}).get("says"), row.get("says")):
         if says:

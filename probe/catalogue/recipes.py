@@ -1,12 +1,11 @@
 """How one mail server is mended: where the file is named, its order, the commands that install, reload and check.
 
 A recipe is a Markdown file, ``recipes/<id>.md``: a TOML head between two lines ``+++`` (id, name, slots with their
-defaults, what it wants of the file, and how to recognise the software, read by ``recognise``), then the headings of
-``HEADINGS`` in that order. Commands stand in fenced ``sh`` blocks with named slots such as ``{cert}``. A block is
-pasted as a whole into one shell: its first lines name the files (``F={cert}``), the others use ``"$F"``, and each
-line is a complete command of at most ``COLUMNS`` characters. A user reads them filled with the defaults, a test runs
-the same lines filled with paths of its own. The first paragraph of a section is what a report says of it; the others
-are for the reader of the recipe.
+defaults, and what it wants of the file), then the headings of ``HEADINGS`` in that order. Commands stand in fenced
+``sh`` blocks with named slots such as ``{cert}``. A block is pasted as a whole into one shell: its first lines name the
+files (``F={cert}``), the others use ``"$F"``, and each line is a complete command of at most ``COLUMNS`` characters. A
+user reads them filled with the defaults, a test runs the same lines filled with paths of its own. The first paragraph
+of a section is what a report says of it; the others are for the reader of the recipe.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ import re
 import shlex
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from probe.material import Habits
+from probe.values import dataclass
 
 FOLDER = Path(__file__).with_name("recipes")
 GENERIC = "generic"
@@ -63,8 +62,6 @@ class Recipe:
     sections: Mapping[str, str]
     """Section (a key of ``HEADINGS``) → Markdown, its slots not yet filled."""
     file: Habits
-    recognise: tuple[Mapping[str, object], ...] = field(default=(), repr=False)
-    """The head's patterns, as data for ``recognise``."""
 
     def commands(self, section: str, **slots: Slot) -> tuple[str, ...]:
         """Return the lines of a section's commands, filled, for one POSIX shell that runs them in this order.
@@ -98,19 +95,20 @@ class Recipe:
         return _FENCE.sub(lambda block: _filled(block[0], self.slots), self.sections[section])
 
 
+@cache
 def ids() -> tuple[str, ...]:
     """Return the ids of all recipes, sorted."""
-    return tuple(sorted(_recipes()))
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.md")))
 
 
 def recipe(id: str) -> Recipe:  # noqa: A002  # the word of the catalogue; nothing here needs the builtin
     """Return the recipe of that id, and the generic one where there is none."""
-    return _recipes().get(id) or _recipes()[GENERIC]
+    return _recipe(id if id in ids() else GENERIC)
 
 
 @cache
-def _recipes() -> Mapping[str, Recipe]:
-    return {path.stem: parse(path.read_text(encoding="utf-8")) for path in FOLDER.glob("*.md")}
+def _recipe(id: str) -> Recipe:  # noqa: A002  # likewise
+    return parse((FOLDER / f"{id}.md").read_text(encoding="utf-8"))
 
 
 def parse(text: str) -> Recipe:
@@ -118,8 +116,7 @@ def parse(text: str) -> Recipe:
     _, head, body = text.split("+++\n", 2)
     fields = tomllib.loads(head)
     slots = {name: value if isinstance(value, str) else tuple(value) for name, value in fields["slots"].items()}
-    recognise = tuple(fields.get("recognise", ()))
-    return Recipe(fields["id"], fields["name"], slots, _sections(body), _habits(fields["file"]), recognise)
+    return Recipe(fields["id"], fields["name"], slots, _sections(body), _habits(fields["file"]))
 
 
 def _habits(table: Mapping[str, Any]) -> Habits:

@@ -2,8 +2,8 @@
 
 For EHLO stands what another protocol has in its place: LHLO, CAPABILITY, CAPA.
 
-No wrong command is ever sent to find out. The patterns are data: in the heads of the recipes, and in
-``fingerprints.toml`` for software without a recipe. A pattern looks at one place and has one strength:
+No wrong command is ever sent to find out. The patterns are data, ``fingerprints.tsv``. A pattern looks at one place and
+has one strength:
 
     name     the greeting in its default form, in which the software names itself
     own      words that only this software uses
@@ -13,18 +13,16 @@ No wrong command is ever sent to find out. The patterns are data: in the heads o
 from __future__ import annotations
 
 import re
-import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 
 from probe.catalogue.protocols import spoken_of
-from probe.catalogue.recipes import ids, recipe
 from probe.model import Confidence, Mta, Observation, Protocol, Reply
+from probe.values import dataclass
 
-FINGERPRINTS = Path(__file__).with_name("fingerprints.toml")
+FINGERPRINTS = Path(__file__).with_name("fingerprints.tsv")
 LINE = 512
 """Octets of a line that we look at: the longest reply line of RFC 5321 §4.5.3.1.5."""
 LINES = 64
@@ -45,9 +43,12 @@ class Pattern:
     place: str
     """"greeting", "ehlo" (its first line), "extensions" (the lines behind it) or "starttls"."""
     strength: str
-    says: re.Pattern[str] | None
+    says: str
+    """A regular expression, compiled when a line has its ``core``."""
+    core: str
+    """What stands in every line that it fits."""
     order: tuple[str, ...]
-    """Where ``says`` is None: these extensions come in this order, others may stand between."""
+    """Where ``says`` is empty: these extensions come in this order, others may stand between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +135,11 @@ def _fits(place: str, lines: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
     if not lines:
         return ()
     searches, orders = _of_place(place)
-    first = {n: line for line in reversed(lines) for n, says in searches if says.search(line)}
-    said = ((n, _cut(line)) for n, line in first.items())
+    said = [
+        (n, _cut(line))
+        for n, core, says in searches
+        if (line := next((line for line in lines if core in line and re.search(says, line)), ""))
+    ]
     words = [line.split(" ", 1)[0].upper() for line in lines] if orders else []
     return (*said, *((n, ", ".join(order)) for n, order in orders if _in_order(order, words)))
 
@@ -145,10 +149,10 @@ _known_fits = lru_cache(maxsize=_REMEMBERED)(_fits)
 
 
 @cache
-def _of_place(place: str) -> tuple[list[tuple[int, re.Pattern[str]]], list[tuple[int, tuple[str, ...]]]]:
-    """Number and expression of each pattern of a place, and number and words of those that are an order."""
+def _of_place(place: str) -> tuple[list[tuple[int, str, str]], list[tuple[int, tuple[str, ...]]]]:
+    """Number, core and expression of each pattern of a place, and number and words of those that are an order."""
     here = [(number, pattern) for number, pattern in enumerate(_patterns()) if pattern.place == place]
-    searches = [(number, pattern.says) for number, pattern in here if pattern.says]
+    searches = [(number, pattern.core, pattern.says) for number, pattern in here if pattern.says]
     return searches, [(number, pattern.order) for number, pattern in here if not pattern.says]
 
 
@@ -180,22 +184,18 @@ def _lines(reply: Reply | None) -> tuple[str, ...]:
 
 @cache
 def _patterns() -> tuple[Pattern, ...]:
-    return tuple(_read())
+    lines = FINGERPRINTS.read_text(encoding="utf-8").splitlines()
+    return tuple(_pattern(*line.split("\t")) for line in lines if line and not line.startswith("#"))
 
 
-def _read() -> Iterator[Pattern]:
-    for id in ids():  # noqa: A001  # the word of the catalogue
-        for row in recipe(id).recognise:
-            yield _pattern(id, row)
-    for software, rows in tomllib.loads(FINGERPRINTS.read_text(encoding="utf-8")).items():
-        for row in rows:
-            yield _pattern(software, row)
-
-
-def _pattern(software: str, row: Mapping[str, object]) -> Pattern:
+def _pattern(software: str, place: str, strength: str, core: str, words: str) -> Pattern:
     """Build a pattern from its row; raises KeyError for a place or a strength that does not exist."""
-    says, order = row.get("says"), row.get("order", ())
-    place, strength = str(row["place"]), str(row["strength"])
+    says, order = ("", tuple(words.split())) if place == "order" else (words, ())
+    place = "extensions" if order else place
     _ = _PLACE[place], _WEIGHT[strength]
-    words = tuple(str(word) for word in order) if isinstance(order, list) else ()
-    return Pattern(software, place, strength, re.compile(str(says)) if says else None, words)
+    return Pattern(software, place, strength, says, core, order)
+
+
+def names() -> frozenset[str]:
+    """Return all software that can be recognised."""
+    return frozenset(pattern.software for pattern in _patterns())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 from probe.model import Protocol, Refusal
+from probe.values import dataclass
 
 TABLE = Path(__file__).with_name("senders.toml")
 OUTCOMES = ("refuses", "defers", "unknown", "warns", "delivers")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from probe.cli.mishap import say
 from probe.model import Kind, Severity, bracketed
 from probe.pki.layout import WITH_KEY, Key, belongs, blocks, key_of, laid_out
 from probe.render.clean import clean
+from probe.values import dataclass
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -163,21 +163,13 @@ def _document(text: str) -> str:
     """The page or recipe of that id as Markdown; "" where the text is no id."""
     from probe.catalogue import recipes
     from probe.catalogue.pages import ids, page_text
+    from probe.catalogue.recognise import names
 
     word = _word(text)
     if word in recipes.ids():
         return recipes.recipe(word).text
     if word in ids():
         return page_text(word)
-    if word in _recognised():
+    if word in names():
         raise UsageError(f"We know {word}, but have no recipe for it. See: smtp-chaincheck explain {recipes.GENERIC}")
     return ""
-
-
-def _recognised() -> frozenset[str]:
-    """Software that a probe recognises and that has no recipe."""
-    import tomllib
-
-    from probe.catalogue.recognise import FINGERPRINTS
-
-    return frozenset(tomllib.loads(FINGERPRINTS.read_text(encoding="utf-8")))

@@ -16,12 +16,12 @@ import os
 import re
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from probe.pki.layout import Key, blocks, key_of
 from probe.render.clean import clean
+from probe.values import dataclass
 
 LONGEST_NAME = 255
 """Bytes of a file's name (NAME_MAX of Linux)."""

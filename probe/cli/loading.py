@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from probe.material import Block, Form, Habits, Material, Place, What
 from probe.pki import blocks, pkcs12
 from probe.pki.place import place_of
 from probe.render.clean import clean
+from probe.values import dataclass
 from probe.wire.transcript import refuse_shortened
 
 LARGEST = 32 << 20

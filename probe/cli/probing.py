@@ -10,20 +10,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probe.cli import chain_file, files, outputs, settings
+from probe.cli import settings
 from probe.cli.arguments import UsageError
 from probe.cli.mishap import INTERRUPTED, WRONG_USAGE, ended_by_signals, say, uninterrupted
 from probe.render.clean import clean
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from probe.cli.chain_file import ChainFile
     from probe.judgement import Options
     from probe.model import Report, Survey, Target
 
 UNREACHABLE = 3
+WRITING = ("write_chain", "layout", "backup", "key", "save")
+"""Options that are about files to be written; without them, what writes files is not even imported."""
 
 
 class Interrupted(KeyboardInterrupt):
@@ -71,15 +73,28 @@ def told(reports: Iterator[Report], arguments: Namespace, options: Options, aske
             raise
         with uninterrupted():
             _told(iter(last), arguments, options, asked, said)
-            outputs.observations(said, arguments)
+            _saved(said, arguments)
             say("Interrupted before the end; the report holds what was known by then.")
         return INTERRUPTED
-    written &= outputs.observations(said, arguments)
+    written &= _saved(said, arguments)
     return _exit_code(said) if written else WRONG_USAGE
+
+
+def _saved(reports: Sequence[Report], arguments: Namespace) -> bool:
+    """Write what --save asks for; False when it could not be written."""
+    if arguments.save is None:
+        return True
+    from probe.cli import outputs
+
+    return outputs.observations(reports, arguments)
 
 
 def _outputs(arguments: Namespace) -> ChainFile | None:
     """Examine what is to be written before anybody waits for a probe. Raises ValueError for what cannot be."""
+    if all(getattr(arguments, option) in {None, False} for option in WRITING):
+        return None
+    from probe.cli import chain_file, files
+
     if arguments.key is not None and arguments.write_chain is None:
         raise ValueError("--key is the key that --write-chain FILE writes: give that, too.")
     asked = chain_file.wanted(arguments, chain_file.key_from(arguments.key))
@@ -113,12 +128,18 @@ def probed(options: Options, target: Target, *, quiet: bool = False) -> Report:
     known = Known(target)
     with waiting(target, sys.stderr, shown=not quiet, count=known.count) as on_stage:
         watched = replace(options, network=replace(options.network or ObserveOptions(), on_stage=on_stage))
+        found: list[Report] = []
+
+        async def looking() -> None:  # gives nothing back, since asyncio.run writes out what its task gave (signal.py)
+            found.append(await probe_host(target, watched, known))
+
         try:
-            return asyncio.run(probe_host(target, watched, known))
+            asyncio.run(looking())
         except KeyboardInterrupt:
             if not (known.seen or known.domain):
                 raise
             raise Interrupted(replace(report_of_survey(known.survey, options), interrupted=True)) from None
+        return found[0]
 
 
 def _judged(arguments: Namespace, options: Options) -> Iterator[Report]:
@@ -133,6 +154,7 @@ def _judged(arguments: Namespace, options: Options) -> Iterator[Report]:
 
 
 def _loaded(name: str) -> tuple[Survey, ...]:
+    from probe.cli import files
     from probe.wire.saved import load
 
     text = files.read(Path(name))
@@ -153,18 +175,25 @@ def _told(
     show = None if arguments.json else screen(arguments, options)
     written = True
     for report in reports:
-        outcome = chain_file.write(report, asked)
-        written &= not outcome.failed
-        said = chain_file.without_advice(report) if outcome.mended else report
+        said, name, done = _with_file(report, asked) if asked else (report, None, True)
+        written &= done
         if show:
             sys.stdout.write("\n" if told and not arguments.quiet else "")
-            show(said, written=outcome.name)
+            show(said, written=name)
         told.append(said)
     if arguments.json:
         from probe.render.json import text
 
         sys.stdout.write(text(told))
     return written
+
+
+def _with_file(report: Report, asked: ChainFile) -> tuple[Report, str | None, bool]:
+    """Write the chain; what there is to say then, the file that commands can use, and whether all went well."""
+    from probe.cli import chain_file
+
+    outcome = chain_file.write(report, asked)
+    return chain_file.without_advice(report) if outcome.mended else report, outcome.name, not outcome.failed
 
 
 def screen(arguments: Namespace, options: Options) -> Callable[..., None]:

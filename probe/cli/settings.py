@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from probe.cli.identity import identity_of
 from probe.judgement import Options
 from probe.model import OnDisk, Protocol, Severity, Target, Tls
 from probe.net.cache import Cache, folder_of
@@ -26,11 +25,12 @@ from probe.targets import target_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
     from ipaddress import IPv4Address, IPv6Address
 
     from probe.net.observe import Auto
     from probe.pki.anchors import Anchors
+    from probe.wire.identity import Identity
 
 
 REPEATED = (
@@ -177,8 +177,16 @@ def network(arguments: Namespace) -> ObserveOptions:
         ehlo=_ehlo(arguments.ehlo),
         family=arguments.family,
         source=_source(arguments.source, arguments.family),
-        identity=identity_of(arguments.client_cert, arguments.client_key),
+        identity=_identity(arguments.client_cert, arguments.client_key),
     )
+
+
+def _identity(cert: str | None, key: str | None) -> Identity | None:
+    if cert is None and key is None:
+        return None
+    from probe.cli.identity import identity_of
+
+    return identity_of(cert, key)
 
 
 def named(option: str, name: str | None) -> str | None:
@@ -204,10 +212,12 @@ def moment(text: str | None) -> datetime | None:
         raise ValueError(f"--at {clean(text)} is no time. Write 2026-11-23 or 2026-11-23T14:30Z.") from None
 
 
-def ignored(wanted: Iterable[str]) -> frozenset[str]:
+def ignored(wanted: Collection[str]) -> frozenset[str]:
     """Read the finding ids to leave out; a word that is none is a mistake, for it would hide nothing."""
+    if not wanted:
+        return frozenset()
     from probe.catalogue.pages import nearest
-    from probe.rules import IDS
+    from probe.rules.ids import IDS
 
     for word in wanted:
         if word not in IDS:

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import ExitStack, aclosing
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from functools import partial
 from io import BufferedReader
@@ -26,6 +26,7 @@ from probe.results.keeping import kept
 from probe.results.row import Row, key_of, row_of
 from probe.results.seen import Seen
 from probe.results.tally import About, Tally, called
+from probe.values import dataclass
 
 if TYPE_CHECKING:
     from argparse import Namespace

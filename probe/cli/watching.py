@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from probe.render.changes import add_news
 from probe.render.json import document, text
 from probe.render.progress import pausing
 from probe.render.sheet import Sheet, console, write
+from probe.values import dataclass
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from probe.demo import manners as m
 from probe.demo.manners import Moves, Tune
 from probe.demo.scenes import SCENES, Scene
+from probe.values import dataclass
 
 DEFAULT = "missing-intermediate"
 """The story from which the program grew."""

@@ -5,12 +5,12 @@ All dates are relative to one moment that is passed in, so the demo plays now an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 from probe.demo.forge import Forged, certificate
+from probe.values import dataclass
 
 NAME = "mx.example.test"
 """The mail server's name; RFC 6761 §6.2 keeps ``.test`` out of the real DNS."""

@@ -13,11 +13,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import textwrap
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from probe.demo import der, keys
 from probe.demo import extensions as ext
+from probe.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

@@ -6,7 +6,6 @@ A move is what the server does at the greeting or when it hears a verb; it retur
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from OpenSSL import SSL
@@ -14,6 +13,7 @@ from OpenSSL import SSL
 from probe.demo import flight, keys
 from probe.demo.cast import NAME, Act
 from probe.demo.line import Line
+from probe.values import dataclass
 
 COMMANDS = 50
 """Commands of one session; a probe sends four."""

@@ -8,7 +8,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from probe.demo.cases import NOBODY, Case
 from probe.demo.cast import NAME, Act, cast
 from probe.demo.line import Line
 from probe.demo.manners import Moves, Shop, converse
+from probe.values import dataclass
 
 LOOPBACK = "127.0.0.1"
 SESSIONS = 16

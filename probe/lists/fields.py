@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from probe.model import Target
 from probe.targets import shown
+from probe.values import dataclass
 
 Understood = Callable[[str], Target]
 """What a text means, such as ``target_of``. Raises ValueError with a sentence."""

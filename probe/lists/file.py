@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
+
+from probe.values import dataclass
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

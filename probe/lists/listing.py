@@ -8,7 +8,6 @@ import stat
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from gzip import GzipFile
 from itertools import chain
@@ -21,6 +20,7 @@ from probe.lists.lines import LONGEST, Line, Stream, lines, records
 from probe.lists.order import in_turn, mixed
 from probe.model import Target
 from probe.targets import shown, target_of
+from probe.values import dataclass
 
 WINDOW = 4096
 """Targets out of which a random one is taken."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from math import inf
 
@@ -16,6 +16,7 @@ from probe.net.packet import octets_of
 from probe.net.resolve import NO_ANSWER, address_of
 from probe.net.resolvers import Resolvers, unresolved
 from probe.net.servers import Answer, DnsOptions
+from probe.values import dataclass
 
 GRACE = 0.2
 """Seconds more until we give up by ourselves, so that the server which does not answer is named."""

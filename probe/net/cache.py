@@ -12,10 +12,8 @@ from __future__ import annotations
 import os
 import re
 import stat
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -24,6 +22,7 @@ from probe.model import Certificate
 from probe.pki.certificate import parse
 from probe.pki.pool import Pool
 from probe.pki.signature import signed_by
+from probe.values import dataclass
 
 COUNT = 200
 """Certificates that are kept, the latest used ones; all public CAs together issue from some hundreds."""
@@ -72,6 +71,8 @@ class Cache:
                 path.unlink(missing_ok=True)
 
     def _put(self, certificate: Certificate) -> None:
+        import tempfile  # it imports as much as all of ours together
+
         handle, name = tempfile.mkstemp(prefix=_UNFINISHED, dir=self.folder)
         try:
             with os.fdopen(handle, "wb") as stream:

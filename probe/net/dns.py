@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import Self
 
@@ -17,6 +17,7 @@ from probe.net.resolve import Resolved, address_of, host_name, in_hosts_file, re
 from probe.net.resolvers import unresolved
 from probe.net.servers import Answer, DnsOptions
 from probe.pki.names import is_host_name
+from probe.values import dataclass
 
 MOST_HOSTS = 20
 """Mail hosts of a domain that are looked at, the preferred ones first; Postfix tries five addresses and stops."""

@@ -13,12 +13,13 @@ import asyncio
 import os
 import re
 import socket
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin
 
 import h11
+
+from probe.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from probe.model import Fetch
 from probe.net.addresses import refusal
@@ -21,6 +20,7 @@ from probe.net.http import PORT, FetchError, Place, get, os_word, place
 from probe.net.resolve import system_addresses
 from probe.pki import pem
 from probe.pki.certificate import parse
+from probe.values import dataclass
 
 SECONDS = 5.0
 """For all fetching on behalf of one chain: a person waits for the report."""

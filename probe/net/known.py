@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from probe.model import Domain, Endpoint, Observation, Survey, Target, TlsaAnswer
 from probe.net.ways import named_look
+from probe.values import dataclass
 
 Rank = tuple[int, int, int]
 """Host, address, look: the order in which a reader wants them."""

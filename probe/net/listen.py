@@ -8,13 +8,13 @@ import socket
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from probe.model import Endpoint, Observation
 from probe.net.driver import Driver
+from probe.values import dataclass
 from probe.wire.identity import Identity
 from probe.wire.sink import Sink
 from probe.wire.welcome import Context, context

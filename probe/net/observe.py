@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from enum import Enum
 from math import inf
@@ -15,6 +15,7 @@ from probe.model import Endpoint, Exchange, Failure, Observation, Protocol, Stag
 from probe.net.connected import connected, literal, unconnected
 from probe.net.driver import Driver
 from probe.net.resolve import address_of, host_name
+from probe.values import dataclass
 from probe.wire.identity import Identity
 from probe.wire.record import Record
 from probe.wire.retry import IMPLICIT, NO_SNI, knows_more, reason_to_retry, told_by

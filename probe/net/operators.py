@@ -5,12 +5,12 @@ An operator is a network (/24, /48) or an organisation (example.com); an address
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_pton
 
 from probe.model import Endpoint, Observation, Stage, Trouble
+from probe.values import dataclass
 
 Key = bytes | str
 """An operator: the octets of a network's prefix, or the domain of an organisation."""

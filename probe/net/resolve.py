@@ -7,11 +7,11 @@ import contextlib
 import ipaddress
 import socket
 import threading
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from probe.model import Failure, Trouble
+from probe.values import dataclass
 
 FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
 

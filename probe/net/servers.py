@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from probe.model import Dnssec, Failure, bracketed
 from probe.net.resolve import address_of
+from probe.values import dataclass
 
 PORT = 53
 SERVERS = 3

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from probe.net.packet import Question
 from probe.net.servers import Server
+from probe.values import dataclass
 
 SOCKETS = 8
 LIFE = 2000

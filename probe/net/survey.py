@@ -7,7 +7,7 @@ as it comes, and where the time is up, or somebody loses patience, ``Known`` sti
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 
 from probe.model import (
@@ -40,6 +40,7 @@ from probe.net.observe import (
 from probe.net.operators import deserves_another
 from probe.net.resolve import address_of
 from probe.net.ways import KNOCK_TIMEOUT, Breadth, further, named_look
+from probe.values import dataclass
 
 ADDRESSES = 16
 """Addresses of one host: the largest providers have eight."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, auto
 
 from probe.net.operators import Key, Standing
+from probe.values import dataclass
 
 
 class Phase(Enum):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from probe.model import PORTS, Endpoint, Observation, bracketed
 from probe.net.observe import CONNECT_TIMEOUT
+from probe.values import dataclass
 
 KNOCK_TIMEOUT = 3.0
 """Seconds to connect to a port that nobody asked for: a SYN and its first repetition. Firewalls drop, so most wait."""

@@ -3,8 +3,8 @@
     anchors = mozilla() + from_path(Path("company-ca.pem"))
     verdict([leaf, intermediate], anchors, at)      # Verdict(number=0, depth=0, text="ok")
 
-Nothing is parsed before somebody asks: by_subject reads subjects alone, and the store that OpenSSL verifies against is
-made once for each moment of judging.
+Nothing is parsed before somebody asks: by_subject reads subjects alone, and a store that OpenSSL verifies against holds
+no more than the anchors that the list could lead to, as of the moment of judging.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, lru_cache
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TypeVar
 
@@ -47,10 +48,8 @@ SYSTEM_PATHS = (
 UNSPECIFIED = 1
 """X509_V_ERR_UNSPECIFIED (openssl/x509_vfy.h): here it says that OpenSSL could not be asked."""
 
-_STORES_KEPT = 4
-"""A run judges as of one moment against one set of anchors; a sweep with two stores needs two."""
-_SMALL_STORES_KEPT = 64
-"""Stores of a single certificate, mostly: the issuers that come again and again."""
+_STORES_KEPT = 64
+"""A store holds the few anchors that a list is about, as of one moment; a sweep needs one for each CA and second."""
 
 _LOADED_KEPT = 1024
 """Certificates as OpenSSL objects, a few KiB each: the anchors and the intermediates that come again and again."""
@@ -100,14 +99,28 @@ def named(word: str) -> Anchors:
 def mozilla() -> Anchors:
     """Mozilla's roots as certifi packs them; raises ValueError where the package holds none.
 
-    A distribution may have turned certifi to the store of the system; then that file is named.
+    A distribution may have turned certifi to the store of the system (Debian has); then that file is named.
     """
-    import certifi
+    version, where = _certifi()
+    if where is None:
+        import certifi
 
-    where = Path(certifi.where())
-    if where.parent != Path(certifi.__file__).parent:
-        return from_path(where)
-    return _anchors(f"certifi {certifi.__version__}", _release_day(certifi.__version__), files.read(where))
+        return from_path(Path(certifi.where()))
+    return _anchors(f"certifi {version}", _release_day(version), files.read(where))
+
+
+def _certifi() -> tuple[str, Path | None]:
+    """Version and file of certifi as it is published; it would import much for the sake of packages in ZIP files."""
+    found = PathFinder.find_spec("certifi")
+    begin, core = (
+        Path(found.origin if found and found.origin else "").with_name(n) for n in ("__init__.py", "core.py")
+    )
+    try:
+        version = re.search(r'__version__ = "(.+)"', begin.read_text(encoding="utf-8"))
+        own = "cacert.pem" in core.read_text(encoding="utf-8") and version
+    except (OSError, ValueError):
+        own = None
+    return (own[1], begin.with_name("cacert.pem")) if own else ("", None)
 
 
 def _release_day(version: str) -> str | None:
@@ -181,7 +194,7 @@ def accepted(leaf: Certificate, issuer: Certificate, at: datetime) -> bool:
     """Ask OpenSSL, as ``verdict`` does, about a leaf alone under the one anchor that its issuer is; never raises."""
     try:
         read = crypto.load_certificate(crypto.FILETYPE_ASN1, leaf.der)
-        crypto.X509StoreContext(_small_store((issuer.der,), at), read).verify_certificate()
+        crypto.X509StoreContext(_store((issuer.der,), _utc(at)), read).verify_certificate()
     except (crypto.Error, crypto.X509StoreContextError):
         _forget_errors()
         return False
@@ -203,10 +216,10 @@ def _asked(
     try:
         leaf, *others = [_read(one.der, n, f"certificate #{n + 1}") for n, one in enumerate(presented)]
         if isinstance(anchors, Anchors):
-            store = _store(anchors, _utc(at))
+            store = _store(_concerned(presented, anchors.pool), _utc(at))
         else:
             _ = [_read(one.der, len(presented), "the trust anchor") for one in anchors]
-            store = _small_store(tuple(one.der for one in anchors), at)
+            store = _store(tuple(one.der for one in anchors), _utc(at))
         return Verdict(0, 0, "ok"), ask(crypto.X509StoreContext(store, leaf, others))
     except crypto.X509StoreContextError as error:
         return Verdict(*error.errors), ()
@@ -237,20 +250,26 @@ def _loaded(der: bytes) -> crypto.X509:
     return crypto.load_certificate(crypto.FILETYPE_ASN1, der)
 
 
+def _concerned(presented: Sequence[Certificate], pool: Pool) -> tuple[bytes, ...]:
+    """The anchors that OpenSSL would look at: it asks the store for the names that stand in the list, and no others.
+
+    It ends a chain at the first anchor (X509_V_FLAG_PARTIAL_CHAIN; crypto/x509/x509_vfy.c, build_chain). Where we could
+    not read a certificate, it may know a name in it, so that all of them are given.
+    """
+    if any(one.problem for one in presented):
+        return tuple(pool.found)
+    names = dict.fromkeys(name.key for one in presented for name in (one.subject, one.issuer))
+    return tuple(der for name in names for der in pool.named(name))
+
+
 @lru_cache(maxsize=_STORES_KEPT)
-def _store(anchors: Anchors, at: datetime) -> crypto.X509Store:
-    """The store of a whole collection; shared by threads, for nothing changes it any more."""
+def _store(anchors: tuple[bytes, ...], at: datetime) -> crypto.X509Store:
+    """A store of those that OpenSSL can read; shared by threads, for nothing changes it any more."""
     loaded = []
-    for der in anchors.pool.found:
+    for der in anchors:
         with suppress(crypto.Error):
             loaded.append(_loaded(der))
     return _store_of(loaded, at)
-
-
-@lru_cache(maxsize=_SMALL_STORES_KEPT)
-def _small_store(ders: tuple[bytes, ...], at: datetime) -> crypto.X509Store:
-    """The store of a few anchors that OpenSSL can read."""
-    return _store_of(map(_loaded, ders), _utc(at))
 
 
 def _store_of(anchors: Iterable[crypto.X509], at: datetime) -> crypto.X509Store:

@@ -7,7 +7,7 @@ something new, for the whole list as a peer runs it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from types import MappingProxyType
@@ -19,6 +19,7 @@ from probe.pki.graph import BySubject, Graph, graph
 from probe.pki.paths import KNOWN, SENT, TOLERANCES, Search
 from probe.pki.profile import EVERY_DAY, may_sign, own_faults
 from probe.pki.signature import signed_by, signed_itself, vouched
+from probe.values import dataclass
 
 
 def build(

@@ -9,7 +9,6 @@ Where the standards leave room we do as OpenSSL does, which Postfix and Exim ask
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256, sha512
@@ -22,6 +21,7 @@ from probe.pki.chain import build
 from probe.pki.names import matches
 from probe.pki.pool import Pool
 from probe.pki.signature import signed_by
+from probe.values import dataclass
 
 DANE_TA, DANE_EE = 2, 3
 """The usages that count for SMTP (RFC 7672 §3.1)."""

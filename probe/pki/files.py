@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
 from typing import TYPE_CHECKING
 
 from probe.pki.der import BIT_STRING, SEQUENCE, DerError, children, element
 from probe.pki.pem import certificates
+from probe.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

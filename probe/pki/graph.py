@@ -7,12 +7,12 @@ only a verified signature makes an edge. The graph is what every path is read fr
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from probe.model import Certificate, Source
 from probe.pki.profile import key_ids_differ
 from probe.pki.signature import can_verify, signed_by, signed_itself
+from probe.values import dataclass
 
 SIGNATURE_CHECKS = 300
 """Most signatures checked for one leaf, each with one key: a real chain needs fewer than ten, and a hostile list of a

@@ -6,11 +6,11 @@ AlgorithmIdentifier  ::= SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 from probe.model import PublicKey
 from probe.pki.der import INTEGER, OID, SEQUENCE, DerError, bit_string, children, contents, dotted, integer
+from probe.values import dataclass
 
 PSS = "1.2.840.113549.1.1.10"
 ED25519, ED448 = "1.3.101.112", "1.3.101.113"

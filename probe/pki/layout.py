@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import serialization as form
 from probe.model import Certificate
 from probe.pki.blocks import is_encrypted, public_half
 from probe.pki.pem import bundle
+from probe.values import dataclass
 
 WITH_KEY = frozenset({"key-first", "key-last"})
 """Layouts that hold the private key."""

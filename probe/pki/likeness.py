@@ -9,7 +9,6 @@ names and dates here, all else by OpenSSL.
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from probe.model import Certificate, Chain, Path, Repair, Source, Step
@@ -19,6 +18,7 @@ from probe.pki.names import bad_names
 from probe.pki.pem import bundle
 from probe.pki.profile import may_sign
 from probe.pki.signature import vouched
+from probe.values import dataclass
 
 
 def kind(presented: Sequence[Certificate]) -> Hashable | None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from probe.model import Certificate, Subtree
+from probe.values import dataclass
 
 UNSPECIFIED = 1
 PERMITTED_VIOLATION = 47

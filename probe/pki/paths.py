@@ -9,12 +9,12 @@ an anchor, so a mesh of cross-signatures costs what its good part costs.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from probe.model import Certificate, Fault, Path, Side, Source
 from probe.pki.graph import Graph
 from probe.pki.profile import EVERY_DAY, X509_AKID_MISMATCH, key_ids_differ, own_faults, step_faults
+from probe.values import dataclass
 
 PATHS = 32
 """Anchored paths kept; a leaf with more ways up is a mesh, and the best of 32 is as good as any."""
@@ -38,6 +38,8 @@ KNOWN = frozenset(Source)
 
 @dataclass(slots=True)
 class _Budget:
+    """What one search may still spend."""
+
     steps: int = STEPS
     paths: int = PATHS
     too_deep: bool = False

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+import string
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -30,7 +31,7 @@ _BLOCK = re.compile(
     rb"(?P<body>[^-]*(?:-(?!----)[^-]*)*)-----END (?P=label)-----"
 )
 _HEADER = re.compile(rb"^[!-9;-~]+:.*(?:\r?\n[ \t].*)*$", re.MULTILINE)  # RFC 1421 4.6: field name, colon, folded text
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=]+")
+_NOT_BASE64 = bytes({*range(256)} - {*string.ascii_letters.encode(), *string.digits.encode(), *b"+/="})
 _SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")  # 1.2.840.113549.1.7.2, as an element
 _CERTIFICATES = 0xA0  # [0] of SignedData
 _COLUMNS = 64  # RFC 7468 2
@@ -70,7 +71,7 @@ def bundle(certs: Iterable[Certificate]) -> str:
 
 
 def _block(label: bytes, body: bytes) -> Iterator[bytes]:
-    text = _NOT_BASE64.sub(b"", _HEADER.sub(b"", body))
+    text = (_HEADER.sub(b"", body) if b":" in body else body).translate(None, _NOT_BASE64)
     try:
         der = base64.b64decode(text + b"=" * (-len(text) % 4))
     except binascii.Error:

@@ -9,7 +9,7 @@ encodings; the index reads no more than each subject, and a certificate is parse
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -46,7 +46,11 @@ class Pool:
 
     def by_subject(self, key: bytes, /) -> tuple[Certificate, ...]:
         """The certificates whose subject has this Name.key; never those with an empty subject."""
-        return _readable(self._index.get(key, ())) if key else ()
+        return _readable(self.named(key)) if key else ()
+
+    def named(self, key: bytes, /) -> Sequence[bytes]:
+        """The same as DER, readable or not; those whose subject is empty, or cannot be read, have the key b""."""
+        return self._index.get(key, ())
 
     def origin(self, digest: str) -> str:
         """Where the certificate with this SHA-256 (hex) came from; "" when it is not in the pool."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
 from probe.model import ABSENT, Confidence, Severity, Tls
 from probe.render.sheet import MARKS
+from probe.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from probe.catalogue.advice import CHAIN, MENDED
@@ -13,6 +13,7 @@ from probe.catalogue.pages import ids, page
 from probe.model import Confidence, Finding, Severity
 from probe.render.clean import LIMIT
 from probe.render.sheet import MARKS
+from probe.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

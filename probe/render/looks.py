@@ -5,11 +5,12 @@ from __future__ import annotations
 import string
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
 from probe.model import Confidence, EndpointReport, Kind, Side, bracketed
+from probe.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator

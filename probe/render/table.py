@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -11,6 +10,7 @@ from probe.model import Severity
 from probe.render.looks import declined, gravity, servers, severity
 from probe.render.places import asked, lacked, ports, where
 from probe.render.sheet import MARKS
+from probe.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, Self
@@ -28,6 +27,7 @@ from probe.results.questions import (
     WRONG,
 )
 from probe.results.tables import BY_REPORT, TABLES, insert, is_ours
+from probe.values import dataclass
 
 KINDS = ("broke", "worse", "unreachable", "gone", "mended", "better", "back", "new", "otherwise")
 """What may have become of a target, the bad ends first."""

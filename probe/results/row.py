@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from probe.model import EndpointReport, Finding, Report, Severity, Target
+from probe.values import dataclass
 
 _ORGANISATION = re.compile(r"(?:^|,)(?:O|CN)=((?:[^,\\]|\\.)*)")
 _ESCAPED = re.compile(r"\\([0-9A-Fa-f]{2}|.)")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from probe.model import Severity
 from probe.results.row import Place, Row
+from probe.values import dataclass
 
 STATUSES = ("ok", "info", "warning", "error", "unreachable")
 """What becomes of a target, the best first."""

@@ -1,4 +1,7 @@
-"""One function a finding: RULES in the order in which a reader of a report wants them, and how they are run."""
+"""One function a finding: RULES in the order in which a reader of a report wants them, and how they are run.
+
+What speaks of files, of callers, and of a server's own disk is imported where there is one; ``ids`` has all of it.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,8 @@ from probe.model import Confidence, Finding, Severity, Side, Skipped
 from probe.rules import (
     conversation,
     dane,
-    disk,
-    domain,
-    file,
     handshake,
-    listen,
-    looks,
     name,
-    policy,
-    presenting,
     profile,
     structure,
     time,
@@ -82,49 +78,11 @@ RULES: tuple[Rule, ...] = (
     handshake.client_cert_requested,
 )
 
-FILE_RULES: tuple[Rule, ...] = (
-    file.file_wrong_kind,
-    file.file_not_pem,
-    file.file_glued,
-    file.leaf_missing,
-    file.key_mismatch,
-    file.key_missing,
-    file.key_unreadable,
-    file.key_encrypted,
-    file.key_readable,
-    file.key_misplaced,
-    file.key_type,
-    file.several_keys,
-    file.expired_twin,
-)
-"""What only a file can have wrong; they go before the others where one was read."""
-
-LISTEN_RULES: tuple[Rule, ...] = (
-    listen.refused_us,
-    listen.client_handshake_failed,
-    listen.client_without_tls,
-    listen.no_client_cert,
-)
-"""What a client does that called us."""
-
-DISK_RULES: tuple[Rule, ...] = (disk.served_differs,)
-"""Where a file was named that the server is given (``--compare``)."""
-
 TLSA_RULES: tuple[Rule, ...] = (dane.tlsa_records,)
 """Where the user asks for the records to publish (``--tlsa``)."""
 
 OF_ORDER = frozenset({"leaf-not-first", "misordered"})
 """Not asked of PKCS#7, which is a set (RFC 2315 §6.6)."""
-
-ACROSS = presenting.IDS | looks.IDS
-"""Ids of findings that compare connections."""
-
-IDS: frozenset[str] = (
-    frozenset(rule.id for rule in (*RULES, *FILE_RULES, *LISTEN_RULES, *DISK_RULES, *TLSA_RULES))
-    | ACROSS
-    | domain.IDS
-    | policy.IDS
-)
 
 DECLINED = "the server has no certificate of the kind, or does not speak the version, that alone was offered"
 
@@ -162,14 +120,29 @@ def hidden(case: Case, ignore: Collection[str]) -> tuple[str, ...]:
 def _rules(case: Case) -> tuple[Rule, ...]:
     """A file has had no conversation; where its leaf is missing, no certificate of it stands in a leaf's place."""
     if case.material is None:
-        if case.observation.side is Side.CLIENT:
-            return LISTEN_RULES + _of_lists()
-        return RULES + (DISK_RULES if case.on_disk else ()) + (TLSA_RULES if case.proposes_tlsa else ())
+        return _of_callers() if case.observation.side is Side.CLIENT else _of_servers(case)
+    from probe.rules import file
+
     missing = file.leaf_missing
     if not case.material.certificates or (not missing.lacks(case) and any(missing.look(case))):
-        return tuple(rule for rule in FILE_RULES if rule is not file.key_mismatch)
+        return tuple(rule for rule in file.RULES if rule is not file.key_mismatch)
     ordered = case.material.form is not Form.PKCS7
-    return FILE_RULES + tuple(rule for rule in _of_lists() if ordered or rule.id not in OF_ORDER)
+    return file.RULES + tuple(rule for rule in _of_lists() if ordered or rule.id not in OF_ORDER)
+
+
+def _of_servers(case: Case) -> tuple[Rule, ...]:
+    more = TLSA_RULES if case.proposes_tlsa else ()
+    if case.on_disk is None:
+        return RULES + more
+    from probe.rules import disk
+
+    return (*RULES, disk.served_differs, *more)
+
+
+def _of_callers() -> tuple[Rule, ...]:
+    from probe.rules import listen
+
+    return listen.RULES + _of_lists()
 
 
 def _of_lists() -> tuple[Rule, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import Enum
 
@@ -24,6 +24,7 @@ from probe.model import (
     Store,
 )
 from probe.pki.profile import is_root
+from probe.values import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 
 from probe.model import Confidence, EndpointReport, Finding, Severity, Stage, Trouble, bracketed
 from probe.rules.handshake import named_alert
+from probe.values import dataclass
 
 FEW = 5
 """Items of a list that a sentence names."""

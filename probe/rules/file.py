@@ -8,7 +8,7 @@ from dataclasses import replace
 from probe.material import Block, Form, Material, What
 from probe.model import Certificate, Severity
 from probe.pki.profile import is_root, may_sign
-from probe.rules.case import Case, Hit, Need, about, rule
+from probe.rules.case import Case, Hit, Need, Rule, about, rule
 
 OTHERS, GROUP = 0o007, 0o070
 BUNDLE = 5
@@ -189,3 +189,21 @@ def _same_names(one: Certificate, other: Certificate) -> bool:
 
 def _own_keys(this: Material) -> tuple[Block, ...]:
     return tuple(block for block in this.blocks if block.what is What.KEY)
+
+
+RULES: tuple[Rule, ...] = (
+    file_wrong_kind,
+    file_not_pem,
+    file_glued,
+    leaf_missing,
+    key_mismatch,
+    key_missing,
+    key_unreadable,
+    key_encrypted,
+    key_readable,
+    key_misplaced,
+    key_type,
+    several_keys,
+    expired_twin,
+)
+"""What only a file can have wrong; they go before the others where one was read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from probe.model import Confidence, Observation, Severity, Side, Stage, Trouble
-from probe.rules.case import Case, Hit, Need, rule
+from probe.rules.case import Case, Hit, Need, Rule, rule
 from probe.rules.handshake import ending_alert, named_alert
 
 OF_CERTIFICATE = frozenset({42, 43, 44, 45, 46, 48, 49, 51, 113})
@@ -55,3 +55,7 @@ def no_client_cert(case: Case) -> Iterable[Hit]:
     seen = case.observation
     if seen.presented == () and seen.side is Side.CLIENT:
         yield Hit((), {"address": seen.endpoint.address or ""})
+
+
+RULES: tuple[Rule, ...] = (refused_us, client_handshake_failed, client_without_tls, no_client_cert)
+"""What a client does that called us."""

@@ -7,6 +7,7 @@ ids of faults; the others are where TLS libraries part, each told beside its fun
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from probe.model import Certificate, Chain, Failure, Observation, Path, Source, Stage, Trouble
 from probe.pki.anchors import UNSPECIFIED
@@ -17,7 +18,9 @@ from probe.rules.case import Case
 from probe.rules.dane import dane_outcome
 from probe.rules.handshake import DH_BROKEN, DH_MINIMUM, OLD_VERSIONS
 from probe.rules.structure import GNUTLS_DEPTH, JAVA_LIST
-from probe.rules.sts import StsOutcome
+
+if TYPE_CHECKING:
+    from probe.rules.sts import StsOutcome
 
 POSTFIX_DEPTH = 9
 """Intermediates that Postfix follows (postconf(5), smtp_tls_scert_verifydepth)."""
@@ -56,6 +59,8 @@ def of_sts(outcome: StsOutcome | None) -> frozenset[str]:
     """
     if outcome is None:
         return frozenset({"sts-unasked"})
+    from probe.rules.sts import StsOutcome
+
     return frozenset() if outcome is StsOutcome.NONE else frozenset({f"sts-{outcome}"})
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from probe.triage import plain
 from probe.triage.decoding import html_text, lines_unified
 from probe.triage.mime import Fields, Mail, counted, header, mails
 from probe.triage.status import Delivery, moment, peer_of, recipients, software_of
+from probe.values import dataclass
 
 __all__ = ["Bounces", "Delivery", "deliveries", "is_mail", "read"]
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum
 from itertools import accumulate
 
 from probe.triage.lines import Line, Reader
 from probe.triage.shapes import LONGEST, shape
+from probe.values import dataclass
 
 
 class Interest(IntEnum):

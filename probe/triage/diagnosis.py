@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from probe.catalogue import recipes
 from probe.catalogue.pages import Page, Said, page
@@ -13,6 +13,7 @@ from probe.model import Confidence, bracketed
 from probe.triage import codes as decoding
 from probe.triage.origin import Origin, peer, peer_of, writer
 from probe.triage.phrases import Evidence, evidence
+from probe.values import dataclass
 from probe.wire.codes import Era, unpack
 
 UNKNOWN_HOST = "HOST"

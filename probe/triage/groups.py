@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from probe.message import Accused, Category, Cause, Direction, Message, Peer, Role
 from probe.model import Confidence
 from probe.triage.diagnosis import retold
+from probe.values import dataclass
 
 GROUPS = 200
 """Distinct problems that are told apart: more than a person reads; what comes after is counted."""

@@ -14,12 +14,13 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from probe.triage.candidates import Candidate, Interest, Sieve
 from probe.triage.lines import Line
+from probe.values import dataclass
 
 __all__ = ["Incident", "Interest", "incidents"]
 

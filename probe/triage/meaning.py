@@ -6,11 +6,12 @@ A printed text outweighs the number: numbers were used again by later versions, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 
 from probe.catalogue import numbers
 from probe.catalogue.numbers import Reason
+from probe.values import dataclass
 from probe.wire.codes import Era, Packed, eras, unpack
 
 ALERT_OFFSET = 1000

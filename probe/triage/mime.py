@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from probe.triage.decoding import charset_text, encoded_words, lines_unified, parameter, unencoded
+from probe.values import dataclass
 
 MAIL_LIMIT = 16 * 1024 * 1024
 """Bytes of one mail that are looked at. A bounce says why in its first kilobytes; the mail it returns follows."""

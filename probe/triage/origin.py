@@ -9,11 +9,11 @@ import ipaddress
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 
 from probe.catalogue import WRITERS
 from probe.message import Peer, Role
+from probe.values import dataclass
 
 ENOUGH = 16 * 1024
 """Characters in which the writer is looked for: it names itself in the first lines."""

@@ -10,11 +10,11 @@ import re
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 
 from probe.catalogue.pages import SCOPES, all_pages, by_symptom, page
 from probe.triage.codes import Code, codes, numeric
+from probe.values import dataclass
 
 LONGEST = 64 * 1024
 """Characters of a text that are looked at. A log line has hundreds, a traceback thousands; what is longer repeats."""

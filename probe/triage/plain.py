@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from probe.values import dataclass
 
 LINE_LIMIT = 2000
 """Characters of a line that are looked at: twice what SMTP lets a line have (RFC 5321 §4.5.3.1.6)."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from probe.triage.decoding import encoded_words, printable
 from probe.triage.mime import Fields
 from probe.triage.origin import address_of
+from probe.values import dataclass
 
 BLOCKS = 2000
 """Blocks of one status that are read: four times the recipients that we tell apart."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from probe.catalogue.pages import page
@@ -18,6 +18,7 @@ from probe.triage.lines import Reader
 from probe.triage.origin import Origin, peer_of
 from probe.triage.reading import Source
 from probe.triage.shapes import shape
+from probe.values import dataclass
 
 LOOK, FIRST_LINES = 16 << 10, 6
 """Bytes and lines at the beginning by which a log is known."""

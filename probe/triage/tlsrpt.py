@@ -10,11 +10,11 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from probe.triage.decoding import printable
 from probe.triage.mime import counted, mails
+from probe.values import dataclass
 
 JSON_LIMIT = 4 * 1024 * 1024
 """Bytes of one report after decompression. Reports of the largest providers have some hundred kilobytes."""

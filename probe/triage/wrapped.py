@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+
+from probe.values import dataclass
 
 _COMPOSE = re.compile(r"[A-Za-z0-9][\w.-]{0,63} *\| ?")
 _MICROSECONDS = 20

@@ -16,12 +16,13 @@ server's first flight is plain text, and TLS 1.3 opens with the secret that Open
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from probe.values import dataclass
 
 MESSAGE_LIMIT = 1024 * 1024
 """Bytes of a Certificate message that we wait for: ten times what OpenSSL accepts, and far below the 16 MB that fit."""

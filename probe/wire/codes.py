@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from probe.values import dataclass
 
 SYSTEM = 2
 """ERR_LIB_SYS: its reason is an errno, in every era."""

@@ -22,9 +22,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
-from dataclasses import dataclass
 
 from probe.model import Failure, Reply, Stage, Tls, Trouble
+from probe.values import dataclass
 from probe.wire.replies import CODED, Form
 from probe.wire.verbs import Answer, Verbs
 

@@ -11,10 +11,11 @@ GnuTLS do not) may say that it has no certificate for us, where an RSA leaf stan
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from OpenSSL import SSL
+
+from probe.values import dataclass
 
 CIPHERS = b"ALL:!aNULL:@SECLEVEL=0"
 """Every suite with a certificate: plain ALL lets a server pick an anonymous one. Level 0 lets weak keys be seen."""

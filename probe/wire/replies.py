@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from probe.model import Reply, Trouble
+from probe.values import dataclass
 
 LINE_LIMIT = 8 * 1024
 """Bytes of one line, literals included. RFC 5321 §4.5.3.1.5 allows 512; the longest EHLO and CAPABILITY lines that

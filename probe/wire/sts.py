@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+from probe.values import dataclass
 
 NOT_ASKED = "address:private"
 """Symptom of a web host that was left alone, since its address is not public."""

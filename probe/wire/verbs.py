@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from probe.model import Protocol, Reply
+from probe.values import dataclass
 from probe.wire.replies import CODED, Form
 
 

@@ -16,7 +16,7 @@ from probe.catalogue.advice import LABELS, LONGEST, names, worded
 from probe.catalogue.pages import page
 from probe.model import Confidence, Finding, Severity, Stage
 from probe.render.clean import clean
-from probe.rules import IDS
+from probe.rules.ids import IDS
 
 SLOTS = {
     "host": "mx.example.com",

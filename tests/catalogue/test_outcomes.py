@@ -8,7 +8,7 @@ from shared import shared
 
 from probe.catalogue.outcomes import WORDS, rows, sentence
 from probe.catalogue.recipes import ids
-from probe.rules import IDS
+from probe.rules.ids import IDS
 
 COLUMNS = {
     "missing-intermediate": ("leaf_only", "L"),

@@ -19,7 +19,7 @@ from probe.catalogue.pages import (
     page_text,
 )
 from probe.message import Category
-from probe.rules import IDS
+from probe.rules.ids import IDS
 
 MODEL = "probe/catalogue/pages/missing-intermediate.md shows the form"
 

@@ -15,7 +15,8 @@ from probe.catalogue.recipes import recipe
 from probe.model import PORTS, Confidence, Endpoint, Finding, Protocol, Severity, Stage, Tls
 from probe.render.facts import STAGES
 from probe.render.progress import WORDS
-from probe.rules import ACROSS, IDS, RULES, dane
+from probe.rules import RULES, dane
+from probe.rules.ids import ACROSS, IDS
 from probe.wording import slots_of
 
 PROGRAMS = (Protocol.IMAP, Protocol.POP3, Protocol.SIEVE)

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shared import shared
 
-from probe.catalogue.recognise import LINE, LINES, QUOTE, recognise
+from probe.catalogue.recognise import LINE, LINES, QUOTE, Pattern, _patterns, recognise
 from probe.model import Confidence, Endpoint, Mta, Observation, Protocol, Reply, Stage
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -300,3 +300,11 @@ def test_no_words_make_a_traceback(greeting: list[str], hello: list[str], code: 
     """Whatever a server says, the answer is a guess or None."""
     seen = replace(NOTHING, greeting=Reply(code, tuple(greeting)), ehlo=Reply(code, tuple(hello)))
     assert recognise(seen) is None
+
+
+@pytest.mark.parametrize("pattern", [one for one in _patterns() if one.core], ids=lambda one: one.says)
+@settings(max_examples=20)
+@given(data=st.data())
+def test_the_core_stands_in_every_line_that_an_expression_fits(pattern: Pattern, data: st.DataObject) -> None:
+    """Without it nobody would look whether the expression fits."""
+    assert pattern.core in data.draw(st.from_regex(pattern.says))

@@ -31,7 +31,7 @@ def test_every_trait_has_a_clause_and_every_clause_a_use() -> None:
 
 def test_every_trait_can_arise() -> None:
     """A trait of the table that no line of traits.py could give would never be told."""
-    from probe.rules import IDS
+    from probe.rules.ids import IDS
 
     source = TRAITS.read_text(encoding="utf-8")
     made = {trait for trait in clauses() if f'"{trait}"' in source} | IDS

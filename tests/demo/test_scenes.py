@@ -15,8 +15,9 @@ from OpenSSL import crypto
 
 from probe.demo.cast import Act, cast
 from probe.demo.scenes import FIXTURE_DAY, SCENES, Scene
-from probe.rules import IDS, RULES
+from probe.rules import RULES
 from probe.rules.case import Need
+from probe.rules.ids import IDS
 
 ROOT = Path(__file__).parents[2]
 

@@ -19,7 +19,8 @@ from probe.demo.cases import CASES, CONVERSATION, DEFAULT, HANDSHAKE, NOBODY, Ca
 from probe.demo.line import Line
 from probe.demo.manners import COMMANDS, FLOOD, Shop, silence
 from probe.demo.server import Stand, serve_forever, serving
-from probe.rules import ACROSS, FILE_RULES, IDS, LISTEN_RULES, RULES, TLSA_RULES, dane, domain, policy
+from probe.rules import RULES, TLSA_RULES, dane, domain, file, listen, policy
+from probe.rules.ids import ACROSS, IDS
 
 Serve = Callable[[Case], Stand]
 Connect = Callable[[Case], Client]
@@ -70,7 +71,7 @@ def test_every_finding_that_a_server_can_show_is_shown() -> None:
         *domain.IDS,
         *policy.IDS,
         *(rule.id for rule in (*RULES, *TLSA_RULES) if rule.look.__module__ == dane.__name__),
-        *(rule.id for rule in (*FILE_RULES, *LISTEN_RULES) if rule.id != "key-mismatch"),
+        *(rule.id for rule in (*file.RULES, *listen.RULES) if rule.id != "key-mismatch"),
         "dns-failed",
         "no-mx",
         "null-mx",

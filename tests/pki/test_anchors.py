@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
+from importlib.machinery import PathFinder
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -67,16 +68,34 @@ def test_every_root_of_mozilla_loads_and_is_trusted_even_with_serial_zero() -> N
         assert root in store.by_subject(root.subject.key)
 
 
-def test_an_odd_version_of_certifi_has_no_day(monkeypatch: pytest.MonkeyPatch) -> None:
+def packed(folder: Path, monkeypatch: pytest.MonkeyPatch, *, core: str = "cacert.pem", version: str = "3000") -> None:
+    """A certifi of our own goes before the one that is installed."""
+    (folder / "certifi").mkdir()
+    (folder / "certifi/__init__.py").write_text(f'__version__ = "{version}"\n')
+    (folder / "certifi/core.py").write_text(f"# {core}\n")
+    (folder / "certifi/cacert.pem").write_text(CAST.root.pem)
+    monkeypatch.syspath_prepend(str(folder))
+
+
+def test_an_odd_version_of_certifi_has_no_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The day is told or left out, never guessed."""
-    monkeypatch.setattr(certifi, "__version__", "3000")
-    assert mozilla().stores[0].date is None
+    packed(tmp_path, monkeypatch)
+    assert mozilla().stores == (Store("certifi 3000", None, 1),)
 
 
 def test_a_certifi_that_points_elsewhere_is_not_called_mozillas(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Distributions turn certifi to the store of the system."""
+    """Distributions turn certifi to the store of the system, be the roots still in the package or not."""
+    packed(tmp_path, monkeypatch, core="/etc/ssl/certs")
+    (tmp_path / "ca.pem").write_text(CAST.root.pem)
+    monkeypatch.setattr(certifi, "where", lambda: str(tmp_path / "ca.pem"))
+    assert str(tmp_path / "ca.pem") == mozilla().stores[0].name
+
+
+def test_a_certifi_in_an_archive_is_asked_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its files cannot be read from beside it."""
+    monkeypatch.setattr(PathFinder, "find_spec", lambda _: SimpleNamespace(origin="all.zip/certifi/__init__.py"))
     (tmp_path / "ca.pem").write_text(CAST.root.pem)
     monkeypatch.setattr(certifi, "where", lambda: str(tmp_path / "ca.pem"))
     assert str(tmp_path / "ca.pem") == mozilla().stores[0].name
@@ -166,6 +185,17 @@ def test_refusals_carry_openssls_number_and_depth() -> None:
     said = [verdict(presented, trusted, NOW) for presented, trusted, _, _ in rows]
     assert [(number, depth) for *_, number, depth in rows] == [(one.number, one.depth) for one in said]
     assert said[0].text == "unable to get local issuer certificate"
+
+
+def test_anchors_of_other_names_play_no_part() -> None:
+    """OpenSSL is given the anchors alone whose names stand in the list, and says what it says with all of them."""
+    more = mozilla() + TRUSTED + of([R3], "pinned") + of(read(CAST.strange_root), "another")
+    self_signed = parse(certificate().der)
+    unreadable = parse(b"no certificate")
+    lists = ([MX, R3, ROOT], [MX, R3], [MX], [R3, MX], [ROOT], [MX, unreadable], [self_signed], read(CAST.strange_root))
+    for presented in lists:
+        for store in (more, TRUSTED, mozilla()):
+            assert verdict(presented, store, NOW) == verdict(presented, store.certificates, NOW)
 
 
 def test_the_moment_of_judging_is_the_one_passed_in() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from probe.demo.cast import NAME, Act, Cast
+from probe.values import dataclass
 
 ROOT, R3 = "Example Root X1", "Example R3"
 PATH = (NAME, R3, ROOT)
