@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec.structs import replace
 
 from probe.catalogue.senders import refusals, worst_first
 from probe.model import Chain, Domain, Endpoint, EndpointReport, Finding, Observation, Report, Severity

@@ -16,9 +16,10 @@ import asyncio
 import io
 from collections.abc import AsyncGenerator, AsyncIterable, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from probe.model import Report, Target
 from probe.pki import pem

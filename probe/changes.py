@@ -7,10 +7,10 @@ words (the members of a pool) those are compared that presented the same, and th
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
-from probe.values import dataclass
+from msgspec import Struct
+from msgspec.structs import replace
 
 Part = Any
 """Of a document that ``probe.documents`` has held to its shape."""
@@ -23,8 +23,7 @@ _MINOR = frozenset({"cipher", "stores", "anchor"})
 """A server may choose another cipher each time; other anchors are ours, and what follows from them is a finding."""
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """One thing that is otherwise than before; None is "there was none", or "there is none"."""
 
     kind: str

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Hashable, Iterator
-from dataclasses import field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from probe.across import obeying
 from probe.judgement import (
@@ -50,7 +51,6 @@ from probe.rules import RULES, told
 from probe.rules.case import Rule
 from probe.rules.handshake import DH_MINIMUM
 from probe.rules.time import span, turns
-from probe.values import dataclass
 
 LISTS = 512
 """Lists of certificates kept, some 20 KiB each with all that is known of them."""
@@ -58,8 +58,7 @@ LARGEST = 1 << 15
 """Bytes of a list that is kept: hostile ones must not fill the memory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """What is so of every look that shows one list, or one like it, in one manner."""
 
     told: tuple[Refusal, ...]
@@ -72,8 +71,7 @@ class Settled:
     """Those that speak."""
 
 
-@dataclass(slots=True)
-class Known:
+class Known(Struct):
     """A list of certificates, with what is known of it as long as no date of a certificate passes."""
 
     chain: Chain

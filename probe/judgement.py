@@ -6,9 +6,11 @@ A saved observation, or a list of certificates, enters here and takes the same w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from probe.across import Look, across, dig, obeying, with_ours
 from probe.catalogue.protocols import named
@@ -50,7 +52,6 @@ from probe.rules.case import Case
 from probe.rules.conversation import no_way
 from probe.rules.several import apart, sent, spot
 from probe.rules.traits import traits
-from probe.values import dataclass
 from probe.wording import Saying, slots_of, spoken, voice_of
 
 if TYPE_CHECKING:
@@ -64,8 +65,7 @@ CALLER = "the sending server"
 """How sentences name a client, of which we know no name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """How to judge; the same for every host of a run."""
 
     anchors: Anchors = field(default_factory=mozilla)

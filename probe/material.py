@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from probe.values import dataclass
+from msgspec import Struct
 
 
 class What(StrEnum):
@@ -32,8 +32,7 @@ class Form(StrEnum):
     UTF16 = "PEM in UTF-16"
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(Struct, frozen=True):
     """One thing in a file, in the file's order."""
 
     what: What
@@ -51,8 +50,7 @@ class Block:
     """Why a server cannot read it, or None."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a file lies, and who may read it."""
 
     path: str
@@ -74,8 +72,7 @@ class Place:
         return self.path != self.target
 
 
-@dataclass(frozen=True, slots=True)
-class Habits:
+class Habits(Struct, frozen=True):
     """What one mail server wants of its certificate file."""
 
     layouts: tuple[str, ...]
@@ -98,8 +95,7 @@ LAYOUTS = ("fullchain", "chain", "key-first", "key-last", "leaf")
 """What a file can hold: leaf and intermediates; intermediates alone; all behind the key; all before it; the leaf."""
 
 
-@dataclass(frozen=True, slots=True)
-class Material:
+class Material(Struct, frozen=True):
     """What was read of one file, and of the key that belongs to it."""
 
     name: str

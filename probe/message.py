@@ -6,12 +6,12 @@ the client is the side that connected. The *writer* is the program that printed 
 
 from __future__ import annotations
 
-from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
+from msgspec import Struct, field
+
 from probe.model import Confidence
-from probe.values import dataclass
 
 
 class Category(StrEnum):
@@ -69,8 +69,7 @@ class Accused(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Struct, frozen=True):
     """One packed error code of OpenSSL or one of its forks."""
 
     code: str
@@ -90,8 +89,7 @@ class Code:
     """What else the reader should know: other meanings of the same number, how old the writer's library is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """One meaning of a word or number that a user typed."""
 
     kind: str
@@ -102,16 +100,14 @@ class Reading:
     symptom: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(Struct, frozen=True):
     """One cause that would explain the text."""
 
     text: str
     confidence: Confidence
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(Struct, frozen=True):
     """The other side of the connection, from the writer's view."""
 
     host: str | None = None
@@ -119,8 +115,7 @@ class Peer:
     port: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """What one text, or a group of texts that say the same, means."""
 
     text: str

@@ -8,11 +8,10 @@ lower-case hex of SHA-256 over the DER, positions count from 0.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from datetime import datetime
 from enum import StrEnum
 
-from probe.values import dataclass
+from msgspec import Struct, field
 
 
 class Severity(StrEnum):
@@ -138,8 +137,7 @@ class Trouble(StrEnum):
     """Our TLS library ended the handshake: what the server sent is not acceptable TLS."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Struct, frozen=True):
     """What the user asked for: one host and how to speak to it."""
 
     name: str
@@ -150,8 +148,7 @@ class Target:
     kind: Kind = Kind.HOST
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """One place that was examined: address + port + protocol + SNI."""
 
     host: str | None
@@ -168,8 +165,7 @@ class Endpoint:
     """"TLSv1.2" or "TLSv1.3" where that version alone was offered; None = all of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """One reply of the server (RFC 5321 §4.2): the code and the text of each line without code and separator.
 
     Where the protocol has no codes (IMAP, POP3, ManageSieve) the code is 0, and the lines are as sent.
@@ -188,8 +184,7 @@ class Reply:
         return "\n".join([*more, *(f"{code} {line}" for line in self.lines[-1:])])
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """One line of the transcript."""
 
     ms: float
@@ -199,8 +194,7 @@ class Exchange:
     line: str
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Struct, frozen=True):
     """A TLS alert, by number (RFC 8446 §6)."""
 
     received: bool
@@ -209,8 +203,7 @@ class Alert:
     fatal: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """Why an observation ended before it was done."""
 
     trouble: Trouble
@@ -222,8 +215,7 @@ class Failure:
     "mx:mx1.example.com", a host to which the mail of a bare name goes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fetch:
+class Fetch(Struct, frozen=True):
     """One AIA address that was asked, and what came of it."""
 
     url: str
@@ -246,8 +238,7 @@ class Dnssec(StrEnum):
     """Validation failed: the resolver gives the answer only when told not to validate (CD)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tlsa:
+class Tlsa(Struct, frozen=True):
     """One TLSA record (RFC 6698 §2.1)."""
 
     usage: int
@@ -265,8 +256,7 @@ class Tlsa:
         return f"{self.usage} {self.selector} {self.matching} {self.association.hex()}"
 
 
-@dataclass(frozen=True, slots=True)
-class TlsaAnswer:
+class TlsaAnswer(Struct, frozen=True):
     """What DNS says of DANE for one host and port (RFC 7672 §2.2)."""
 
     name: str
@@ -286,8 +276,7 @@ class TlsaAnswer:
     """Who answered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mx:
+class Mx(Struct, frozen=True):
     """One mail host of a domain."""
 
     preference: int
@@ -297,8 +286,7 @@ class Mx:
     """Where its CNAME leads, which RFC 2181 §10.3 forbids."""
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyFetch:
+class PolicyFetch(Struct, frozen=True):
     """What the policy host of MTA-STS answered (RFC 8461 §3.3). Nothing is judged here."""
 
     url: str
@@ -320,8 +308,7 @@ class PolicyFetch:
     """AIA addresses that were asked on behalf of its certificates."""
 
 
-@dataclass(frozen=True, slots=True)
-class StsLook:
+class StsLook(Struct, frozen=True):
     """What was found of MTA-STS: the TXT records, and the policy, be it announced or not."""
 
     records: tuple[str, ...] = ()
@@ -331,16 +318,14 @@ class StsLook:
     fetch: PolicyFetch | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TlsRptLook:
+class TlsRptLook(Struct, frozen=True):
     """TXT records at _smtp._tls.DOMAIN (RFC 8460 §3)."""
 
     records: tuple[str, ...] = ()
     failure: Failure | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Domain:
+class Domain(Struct, frozen=True):
     """What DNS and the policy host say of a mail domain, once."""
 
     name: str
@@ -362,8 +347,7 @@ class Domain:
     tls_rpt: TlsRptLook | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(Struct, frozen=True):
     """What the network did, once, at one endpoint. Refusal and time-out are fields, not exceptions."""
 
     endpoint: Endpoint
@@ -421,8 +405,7 @@ class Observation:
         return any(line.sender == self.side for line in self.transcript)
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(Struct, frozen=True):
     """Everything that was seen of one target, once: one look or many."""
 
     target: Target
@@ -439,8 +422,7 @@ def alone(seen: Observation) -> Survey:
     return Survey(Target(place.host or place.address or "", place.port, place.protocol, place.tls), (seen,))
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(Struct, frozen=True):
     """A distinguished name (RFC 5280 §4.1.2.4)."""
 
     der: bytes
@@ -453,8 +435,7 @@ class Name:
     """The last commonName, for drawing."""
 
 
-@dataclass(frozen=True, slots=True)
-class PublicKey:
+class PublicKey(Struct, frozen=True):
     """What a SubjectPublicKeyInfo says."""
 
     spki: bytes
@@ -471,8 +452,7 @@ class PublicKey:
         return f"{self.algorithm.upper()} {size}".strip()
 
 
-@dataclass(frozen=True, slots=True)
-class Subtree:
+class Subtree(Struct, frozen=True):
     """One permitted or excluded subtree of a name constraint (RFC 5280 §4.2.1.10)."""
 
     kind: str
@@ -481,8 +461,7 @@ class Subtree:
     """Text for dns, email and uri; address + mask bytes for ip; Name.key bytes for directory."""
 
 
-@dataclass(frozen=True, slots=True)
-class Certificate:
+class Certificate(Struct, frozen=True):
     """A certificate read leniently: what cannot be read is noted in problems, and the rest is kept.
 
     Where ``problem`` is set nothing but ``der`` and ``sha256`` can be relied on.
@@ -566,8 +545,7 @@ ABSENT = frozenset({Source.POOL, Source.AIA, Source.CACHE})
 """Where certificates come from that nobody sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """One thing wrong with one certificate of a path, judged for that path."""
 
     id: str
@@ -581,8 +559,7 @@ class Fault:
     """OpenSSL said so when it was asked about the path; we did not see it ourselves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Path:
+class Path(Struct, frozen=True):
     """Leaf, intermediates and, when it is reached, the trust anchor; every signature on it was verified."""
 
     certificates: tuple[Certificate, ...]
@@ -598,8 +575,7 @@ class Path:
         return self.anchored and not any(f.verify is not None for f in self.faults)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """What OpenSSL says of a list: X509_V_ERR number (0 = accepted) and the depth at which it says it."""
 
     number: int
@@ -607,8 +583,7 @@ class Verdict:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(Struct, frozen=True):
     """A collection of trust anchors, as the report names it."""
 
     name: str
@@ -618,8 +593,7 @@ class Store:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """The certificate whose issuer nobody sent, and what is known of that issuer."""
 
     position: int
@@ -631,8 +605,7 @@ class Gap:
     aia: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Chain:
+class Chain(Struct, frozen=True):
     """What the presented certificates amount to, given anchors and pool."""
 
     presented: tuple[Certificate, ...]
@@ -676,8 +649,7 @@ class Chain:
         return self.mended is not None and not ABSENT.isdisjoint(self.mended.sources)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """One defect, for whom it matters, and what to do."""
 
     id: str
@@ -695,16 +667,14 @@ class Finding:
         return self.id
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(Struct, frozen=True):
     """A rule that could not run, and why; it never counts as passed."""
 
     id: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One move of the repair, on the presented list."""
 
     do: str
@@ -718,8 +688,7 @@ class Step:
     """Where it belongs in the right list; None for a removal."""
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Struct, frozen=True):
     """A certificate that the right list needs and the server did not send."""
 
     subject: str
@@ -729,8 +698,7 @@ class Missing:
     url: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Repair:
+class Repair(Struct, frozen=True):
     """How the presented list becomes the right one."""
 
     steps: tuple[Step, ...]
@@ -740,8 +708,7 @@ class Repair:
     pem: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OnDisk:
+class OnDisk(Struct, frozen=True):
     """What lies in the file that the server is given, to be compared with what it serves."""
 
     path: str
@@ -750,8 +717,7 @@ class OnDisk:
     """In the file's order; at least one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mta:
+class Mta(Struct, frozen=True):
     """The mail software of an endpoint, as far as it can be told."""
 
     name: str
@@ -760,8 +726,7 @@ class Mta:
     confidence: Confidence
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """What one kind of sender does with this endpoint."""
 
     sender: str
@@ -772,8 +737,7 @@ class Refusal:
     """One clause, and where it is known from."""
 
 
-@dataclass(frozen=True, slots=True)
-class EndpointReport:
+class EndpointReport(Struct, frozen=True):
     """What is said of one endpoint."""
 
     observation: Observation
@@ -808,8 +772,7 @@ class EndpointReport:
         return _worst(self.findings) if self.examined else "unreachable"
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """The answer to one target."""
 
     target: Target

@@ -14,10 +14,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Collection, Iterable
 from contextlib import aclosing
-from dataclasses import replace
 from datetime import datetime
 from math import inf
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from probe.garbage import searched_seldom
 from probe.judgement import Options, chain_of, judged, moment_of, of_list, report_of_survey

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from probe.model import PORTS, Kind, Protocol, Target, Tls
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probe.catalogue.advice import MENDED, worded
 from probe.catalogue.instructions import instructions
@@ -12,7 +14,6 @@ from probe.catalogue.outcomes import sentence
 from probe.catalogue.protocols import starttls_of
 from probe.material import Material
 from probe.model import Endpoint, Finding, Observation, Repair, Severity, Side, Tls, bracketed
-from probe.values import dataclass
 
 LEAF_IS_LOST = frozenset({"expired", "not-yet-valid", "key-mismatch", "bad-signature"})
 """Findings after which the leaf is of no use, and neither is a list that begins with it."""
@@ -21,8 +22,7 @@ NO_RELOAD = frozenset({"another", "older", "other-key", "listed", "no-leaf"})
 """Cases of served-differs in which the server may have read its file, and the file that was named is another."""
 
 
-@dataclass(frozen=True, slots=True)
-class Saying:
+class Saying(Struct, frozen=True):
     """What the words of every finding of one endpoint share."""
 
     slots: Mapping[str, str]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from random import Random
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 from forge import CAST, NAME, NOW, chain
+from msgspec.structs import replace
 from OpenSSL import crypto
 from shared import share
 
@@ -65,7 +65,7 @@ def look(sent: tuple[bytes, ...] | None, number: int = 0, **changes: object) -> 
         timing_ms={Stage.HANDSHAKE: 1.04 * number},
         transcript=(said,),
     )
-    return replace(seen, **changes)  # type: ignore[arg-type]
+    return replace(seen, **changes)
 
 
 def manners(sent: tuple[bytes, ...], number: int) -> Iterator[Observation]:
@@ -90,7 +90,7 @@ def options_of(scene: Scene, **changes: object) -> Options:
     act = scene.act(CAST)
     trusted = anchors.of([parse(one.der) for one in act.anchors], "ours")
     given = pool.Pool({one.der: "pool" for one in act.pool})
-    return replace(Options(trusted, given, fetch=False), **changes)  # type: ignore[arg-type]
+    return replace(Options(trusted, given, fetch=False), **changes)
 
 
 def same(options: Options, surveys: list[Survey]) -> None:

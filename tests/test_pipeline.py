@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import errno
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from forge import CAST, NAME, NOW, Forged, chain
+from msgspec.structs import replace
 
 from probe.judgement import Options, judged, report_of, report_of_survey
 from probe.model import (

@@ -7,11 +7,11 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
-from dataclasses import replace
 
 import pytest
 from cli.crowd import TOP, crowd
 from cli.test_domain import VALIDATOR
+from msgspec.structs import replace
 from net.fake_dns import Says, resolver
 
 from probe import Options, Report, check, sweep

@@ -10,8 +10,9 @@ import re
 import shlex
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec.structs import replace
 
 from probe.catalogue.pages import DEFAULT, UnknownPageError, page
 from probe.catalogue.protocols import spoken_of

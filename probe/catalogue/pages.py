@@ -9,13 +9,12 @@ with the ``symptoms`` and ``spellings`` by which it is known and real lines in `
 from __future__ import annotations
 
 import tomllib
-from dataclasses import field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from probe.values import dataclass
+from msgspec import Struct, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -50,8 +49,7 @@ SCOPES = ("aside", "umbrella", "general", "cause")
 a class of reasons, the reason."""
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(Struct, frozen=True):
     """What a text means that a program printed, with slots."""
 
     meaning: str
@@ -72,8 +70,7 @@ class Said:
     """Sentences, in order; a line beginning with "$ " is a command."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """What the catalogue knows about one id."""
 
     id: str
@@ -100,7 +97,7 @@ class Page:
     """Real log lines that mean this page."""
     said: Mapping[str, Said] = field(default_factory=dict)
     """Writer → what the text means: "" for any, "client", "server", "client/qmail"; empty where no text leads here."""
-    sections: Mapping[str, str] = field(default_factory=dict, repr=False)
+    sections: Mapping[str, str] = field(default_factory=dict)
     """Heading → Markdown, in the order of the file."""
 
 

@@ -19,8 +19,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from msgspec import Struct
+
 from probe.material import Habits
-from probe.values import dataclass
 
 FOLDER = Path(__file__).with_name("recipes")
 GENERIC = "generic"
@@ -50,8 +51,7 @@ _SLOT = re.compile(r"\{([a-z_]+)\}")
 _FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(Struct, frozen=True):
     """One mail server's recipe."""
 
     id: str

@@ -18,9 +18,10 @@ from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from pathlib import Path
 
+from msgspec import Struct
+
 from probe.catalogue.protocols import spoken_of
 from probe.model import Confidence, Mta, Observation, Protocol, Reply
-from probe.values import dataclass
 
 FINGERPRINTS = Path(__file__).with_name("fingerprints.tsv")
 LINE = 512
@@ -35,8 +36,7 @@ _WEIGHT = {"name": 4, "own": 2, "shared": 1}
 _PLACE = {"greeting": "greeting", "ehlo": "EHLO", "extensions": "EHLO offers", "starttls": "STARTTLS"}
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """One thing that one software says."""
 
     software: str
@@ -51,8 +51,7 @@ class Pattern:
     """Where ``says`` is empty: these extensions come in this order, others may stand between."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sign:
+class Sign(Struct, frozen=True):
     """A pattern that fits, with the words that it fits."""
 
     software: str

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import field
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct, field
+
 from probe.model import Protocol, Refusal
-from probe.values import dataclass
 
 TABLE = Path(__file__).with_name("senders.toml")
 OUTCOMES = ("refuses", "defers", "unknown", "warns", "delivers")
@@ -21,16 +21,14 @@ BREAK = "; "
 """Between the clause of a ``Refusal.why`` and where it is known from."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verifier:
+class Verifier(Struct, frozen=True):
     """What a TLS library refuses, and of what it is unknown whether it does; traits in either."""
 
     refuses: frozenset[str]
     unknown: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(Struct, frozen=True):
     """A program, or a setting of one."""
 
     name: str

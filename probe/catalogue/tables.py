@@ -13,7 +13,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
-from probe.values import dataclass
+from msgspec import Struct
 
 FOLDER = Path(__file__).with_name("numbers")
 
@@ -28,8 +28,7 @@ FORK = "1.0.1"
 SSL = {OLD: 20, NEW: 20, LIBRESSL: 20, BORINGSSL: 16}
 
 
-@dataclass(frozen=True, slots=True)
-class Library:
+class Library(Struct, frozen=True):
     """A part of OpenSSL that reports errors."""
 
     era: str
@@ -40,8 +39,7 @@ class Library:
     """"SSL routines", as printed; "" where none is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(Struct, frozen=True):
     """A function before 3.0, in one spelling; or a handshake state of LibreSSL."""
 
     library: int
@@ -51,8 +49,7 @@ class Function:
     versions: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(Struct, frozen=True):
     """What went wrong, in one wording."""
 
     era: str
@@ -67,8 +64,7 @@ class Reason:
     versions: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Alert:
+class Alert(Struct, frozen=True):
     """A TLS alert of the IANA registry."""
 
     number: int
@@ -80,8 +76,7 @@ class Alert:
     """OpenSSL's wordings, newest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verify:
+class Verify(Struct, frozen=True):
     """A verdict of OpenSSL's path validation, in one meaning and wording."""
 
     number: int
@@ -92,8 +87,7 @@ class Verify:
     """OpenSSL versions, and "LibreSSL"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """An error of GnuTLS, NSS, Windows or Linux."""
 
     number: int

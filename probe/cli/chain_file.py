@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probe.catalogue.pages import page
 from probe.catalogue.recipes import GENERIC, recipe
@@ -20,7 +22,6 @@ from probe.cli.mishap import say
 from probe.model import Kind, Severity, bracketed
 from probe.pki.layout import WITH_KEY, Key, belongs, blocks, key_of, laid_out
 from probe.render.clean import clean
-from probe.values import dataclass
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -41,8 +42,7 @@ WHOLE = "fullchain"
 """The layout that recipes' commands take, and that mends by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChainFile:
+class ChainFile(Struct, frozen=True):
     """What was asked for: where, how, and what may happen to a file that is there."""
 
     name: str
@@ -58,8 +58,7 @@ class ChainFile:
         return files.Overwriting(self.force, self.backup, key)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What came of it."""
 
     name: str | None = None

@@ -19,9 +19,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec import Struct
+
 from probe.pki.layout import Key, blocks, key_of
 from probe.render.clean import clean
-from probe.values import dataclass
 
 LONGEST_NAME = 255
 """Bytes of a file's name (NAME_MAX of Linux)."""
@@ -43,8 +44,7 @@ DATED = ".%Y%m%d%H%M%S"
 """Behind the name of an old file that is kept, as the recipes have it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Overwriting:
+class Overwriting(Struct, frozen=True):
     """What may be done with a file that exists."""
 
     force: bool = False

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from probe.cli.arguments import UNCONNECTED, Parser, UsageError, refuse_clashes
 from probe.cli.options import add_judgement, add_nagios, add_output, add_writing

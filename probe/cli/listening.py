@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from probe.cli.arguments import UNCONNECTED, Parser, UsageError
 from probe.cli.mishap import ended_by_signals, say, tell

@@ -10,16 +10,17 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probe.cli import apart
 from probe.material import Block, Form, Habits, Material, Place, What
 from probe.pki import blocks, pkcs12
 from probe.pki.place import place_of
 from probe.render.clean import clean
-from probe.values import dataclass
 from probe.wire.transcript import refuse_shortened
 
 LARGEST = 32 << 20
@@ -41,8 +42,7 @@ Password = Callable[[str], bytes]
 """Name of a file → its password; raises ValueError where there is none to be had."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """How to read: for which mail server, with which key and password."""
 
     habits: Habits | None

@@ -8,12 +8,13 @@ import sys
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import ExitStack, aclosing
-from dataclasses import field
 from datetime import UTC, datetime
 from functools import partial
 from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TextIO, cast
+
+from msgspec import Struct, field
 
 from probe.cli.mishap import INTERRUPTED, WRONG_USAGE, ended_by_signals, say, uninterrupted
 from probe.cli.sweep_files import refuse_others, replace, table_of
@@ -26,7 +27,6 @@ from probe.results.keeping import kept
 from probe.results.row import Row, key_of, row_of
 from probe.results.seen import Seen
 from probe.results.tally import About, Tally, called
-from probe.values import dataclass
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -43,8 +43,7 @@ TOLD = 10
 QUOTED = 60
 
 
-@dataclass(slots=True)
-class Run:
+class Run(Struct):
     """What is open while a sweep runs."""
 
     arguments: Namespace

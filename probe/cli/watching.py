@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from probe.changes import Change, changes
 from probe.cli import outputs
 from probe.cli.explaining import title
@@ -17,7 +19,6 @@ from probe.render.changes import add_news
 from probe.render.json import document, text
 from probe.render.progress import pausing
 from probe.render.sheet import Sheet, console, write
-from probe.values import dataclass
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -34,8 +35,7 @@ GONE = "unreachable"
 """No verdict but the lack of one: a server that is restarted is away for a moment."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """One look, and what of weight it shows that those before did not."""
 
     report: Report

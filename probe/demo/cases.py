@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from probe.demo import manners as m
 from probe.demo.manners import Moves, Tune
 from probe.demo.scenes import SCENES, Scene
-from probe.values import dataclass
 
 DEFAULT = "missing-intermediate"
 """The story from which the program grew."""
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """One broken mail server."""
 
     id: str

@@ -9,15 +9,15 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from msgspec import Struct
+
 from probe.demo.forge import Forged, certificate
-from probe.values import dataclass
 
 NAME = "mx.example.test"
 """The mail server's name; RFC 6761 §6.2 keeps ``.test`` out of the real DNS."""
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(Struct, frozen=True):
     """What a peer has in hand: the list as presented, its trust anchors, and the issuers known from elsewhere."""
 
     sent: tuple[Forged, ...]
@@ -30,8 +30,7 @@ class Act:
         return next((certificate.key for certificate in self.sent if not certificate.ca), "leaf")
 
 
-@dataclass(frozen=True, slots=True)
-class Cast:
+class Cast(Struct, frozen=True):
     """The actors on one day: Example Root X1 → Example R3 → mx.example.test, and others."""
 
     now: datetime

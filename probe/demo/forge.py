@@ -15,9 +15,10 @@ import hashlib
 import textwrap
 from typing import TYPE_CHECKING, Literal
 
+from msgspec import Struct
+
 from probe.demo import der, keys
 from probe.demo import extensions as ext
-from probe.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
 Corruption = Literal["signature", "truncated", "trailing", "indefinite", "garbage"]
 
 
-@dataclass(frozen=True, slots=True)
-class Forged:
+class Forged(Struct, frozen=True):
     """A certificate that we made, and what is needed to sign with it or to serve it."""
 
     der: bytes

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from msgspec import Struct
 from OpenSSL import SSL
 
 from probe.demo import flight, keys
 from probe.demo.cast import NAME, Act
 from probe.demo.line import Line
-from probe.values import dataclass
 
 COMMANDS = 50
 """Commands of one session; a probe sends four."""
@@ -24,8 +24,7 @@ READY = "220 2.0.0 Ready to start TLS"
 Tune = Callable[[SSL.Context], None]
 
 
-@dataclass(slots=True)
-class Shop:
+class Shop(Struct):
     """What the server has: certificates to present, the file they are in, and how its TLS is set up."""
 
     act: Act

@@ -8,25 +8,23 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 
+from msgspec import Struct, field
 from OpenSSL import SSL
 
 from probe.demo.cases import NOBODY, Case
 from probe.demo.cast import NAME, Act, cast
 from probe.demo.line import Line
 from probe.demo.manners import Moves, Shop, converse
-from probe.values import dataclass
 
 LOOPBACK = "127.0.0.1"
 SESSIONS = 16
 """At most so many clients at once; a probe is one, and a person who plays is a few."""
 
 
-@dataclass(slots=True)
-class Stand:
+class Stand(Struct):
     """A running server and what a probe of it needs to know."""
 
     case: Case
@@ -92,8 +90,7 @@ def _bound(host: str, port: int) -> socket.socket:
     return listener
 
 
-@dataclass(slots=True)
-class _Door:
+class _Door(Struct):
     """The threads of one server: one that lets clients in, and one for each of them."""
 
     stand: Stand

@@ -6,9 +6,10 @@ import csv
 import re
 from collections.abc import Callable, Sequence
 
+from msgspec import Struct
+
 from probe.model import Target
 from probe.targets import shown
-from probe.values import dataclass
 
 Understood = Callable[[str], Target]
 """What a text means, such as ``target_of``. Raises ValueError with a sentence."""
@@ -25,8 +26,7 @@ _HEADINGS = re.compile(
 """What columns of hosts, and the columns beside them, are called: Tranco, Majestic, crt.sh, ZMap, inventories."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """The column of a table."""
 
     at: int

@@ -14,13 +14,14 @@ from itertools import chain
 from random import Random
 from typing import Protocol
 
+from msgspec import Struct
+
 from probe.lists.fields import Column, Understood, column_of, in_column, in_line, is_blank, is_header
 from probe.lists.file import File
 from probe.lists.lines import LONGEST, Line, Stream, lines, records
 from probe.lists.order import in_turn, mixed
 from probe.model import Target
 from probe.targets import shown, target_of
-from probe.values import dataclass
 
 WINDOW = 4096
 """Targets out of which a random one is taken."""
@@ -99,8 +100,7 @@ def _unpacked(stream: io.BufferedReader, called: str) -> _Peekable:
     return plain
 
 
-@dataclass(frozen=True, slots=True)
-class _Start:
+class _Start(Struct, frozen=True):
     """What the first line tells that is neither blank nor a comment."""
 
     first: Line
@@ -137,8 +137,7 @@ def _reason(problem: Exception) -> str:
     return shown(getattr(problem, "strerror", None) or str(problem) or "it ends too early")
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """An open list. Its targets can be read once, by one thread at a time."""
 
     _start: _Start

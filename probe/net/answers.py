@@ -8,15 +8,15 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from functools import lru_cache
 from math import inf
+
+from msgspec import Struct, field
 
 from probe.net.packet import octets_of
 from probe.net.resolve import NO_ANSWER, address_of
 from probe.net.resolvers import Resolvers, unresolved
 from probe.net.servers import Answer, DnsOptions
-from probe.values import dataclass
 
 GRACE = 0.2
 """Seconds more until we give up by ourselves, so that the server which does not answer is named."""
@@ -39,8 +39,7 @@ Key = tuple[str, str]
 """Name and kind."""
 
 
-@dataclass(slots=True)
-class Coming:
+class Coming(Struct):
     """A question on its way, and who waits for it; who grows tired, or is cancelled, does not end it for others."""
 
     task: asyncio.Task[None] | None = None
@@ -72,19 +71,16 @@ def _wake(waiter: asyncio.Future[None]) -> None:
         waiter.set_result(None)
 
 
-@dataclass(slots=True)
 class Answers:
     """The answers of a run."""
 
-    options: DnsOptions = field(default_factory=DnsOptions)
-    resolvers: Resolvers = field(init=False)
-    _known: OrderedDict[Key, tuple[float, Answer]] = field(default_factory=OrderedDict)
-    """With the time of the loop when each came; what was last asked for stands last."""
-    _coming: dict[Key, Coming] = field(default_factory=dict)
-    _turn: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
-
-    def __post_init__(self) -> None:
+    def __init__(self, options: DnsOptions | None = None) -> None:
+        self.options = options or DnsOptions()
         self.resolvers = Resolvers(self.options)
+        self._known: OrderedDict[Key, tuple[float, Answer]] = OrderedDict()
+        """With the time of the loop when each came; what was last asked for stands last."""
+        self._coming: dict[Key, Coming] = {}
+        self._turn = asyncio.Semaphore(AT_ONCE)
 
     async def of(self, name: str, kind: str, seconds: float) -> Answer:
         """The records of this kind, within so many seconds once it has its turn. Raises nothing for the network."""

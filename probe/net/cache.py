@@ -18,11 +18,12 @@ from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 
+from msgspec import Struct
+
 from probe.model import Certificate
 from probe.pki.certificate import parse
 from probe.pki.pool import Pool
 from probe.pki.signature import signed_by
-from probe.values import dataclass
 
 COUNT = 200
 """Certificates that are kept, the latest used ones; all public CAs together issue from some hundreds."""
@@ -43,8 +44,7 @@ def folder_of(environment: Mapping[str, str]) -> Path | None:
     return Path(base, "smtp-chaincheck", "intermediates") if os.path.isabs(base) else None  # noqa: PTH117
 
 
-@dataclass(frozen=True, slots=True)
-class Cache:
+class Cache(Struct, frozen=True):
     """A folder with certificates; nothing of it raises."""
 
     folder: Path

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, replace
 from datetime import UTC, datetime
 from typing import Self
+
+from msgspec.structs import replace
 
 from probe.model import Dnssec, Domain, Failure, Mx, Observation, Protocol, Stage, TlsaAnswer, Trouble
 from probe.net.answers import THIS_COMPUTER, Answers, unaskable
@@ -17,7 +18,6 @@ from probe.net.resolve import Resolved, address_of, host_name, in_hosts_file, re
 from probe.net.resolvers import unresolved
 from probe.net.servers import Answer, DnsOptions
 from probe.pki.names import is_host_name
-from probe.values import dataclass
 
 MOST_HOSTS = 20
 """Mail hosts of a domain that are looked at, the preferred ones first; Postfix tries five addresses and stops."""
@@ -29,7 +29,6 @@ KINDS: Mapping[int, tuple[str, ...]] = {0: ("AAAA", "A"), 4: ("A",), 6: ("AAAA",
 _WORST_FIRST = (Dnssec.BOGUS, Dnssec.UNKNOWN, Dnssec.INSECURE, Dnssec.SECURE)
 
 
-@dataclass(slots=True)
 class Dns:
     """The questions of one run; the same question is asked once in a while.
 
@@ -37,12 +36,10 @@ class Dns:
     Otherwise a socket is open only while somebody waits for an answer.
     """
 
-    options: DnsOptions = field(default_factory=DnsOptions)
-    answers: Answers = field(init=False)
-    _hosts: dict[str, tuple[str, ...]] | None = None
-
-    def __post_init__(self) -> None:
+    def __init__(self, options: DnsOptions | None = None) -> None:
+        self.options = options or DnsOptions()
         self.answers = Answers(self.options)
+        self._hosts: dict[str, tuple[str, ...]] | None = None
 
     async def __aenter__(self) -> Self:
         """Keep sockets open between questions."""

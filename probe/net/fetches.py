@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from math import inf
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from probe.model import Fetch
 from probe.net.issuers import ADDRESSES, Budget, fetch_issuers, left_out, too_slow

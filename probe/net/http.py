@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urljoin
 
 import h11
-
-from probe.values import dataclass
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -52,8 +51,7 @@ class TooLargeError(FetchError):
     """The answer is larger than we take."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A URL taken apart."""
 
     url: str
@@ -66,8 +64,7 @@ class Place:
     """Path and query: "origin-form" of RFC 9112 §3.2.1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What a server gave: a body, or another place to ask."""
 
     body: bytes = b""
@@ -119,8 +116,7 @@ class Line(Protocol):
         """Give what came next; b"" at the end."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Plain:
+class _Plain(Struct, frozen=True):
     """A connected socket as it is."""
 
     connection: socket.socket

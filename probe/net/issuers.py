@@ -14,13 +14,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+from msgspec import Struct
+
 from probe.model import Fetch
 from probe.net.addresses import refusal
 from probe.net.http import PORT, FetchError, Place, get, os_word, place
 from probe.net.resolve import system_addresses
 from probe.pki import pem
 from probe.pki.certificate import parse
-from probe.values import dataclass
 
 SECONDS = 5.0
 """For all fetching on behalf of one chain: a person waits for the report."""
@@ -35,8 +36,7 @@ Resolve = Callable[[str], Awaitable[Sequence[str]]]
 """Host → IP addresses as text, at least one; raises FetchError."""
 
 
-@dataclass(slots=True)
-class Budget:
+class Budget(Struct):
     """What is left for one chain, over all its levels."""
 
     seconds: float = SECONDS
@@ -60,8 +60,7 @@ class Budget:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Rules:
+class _Rules(Struct, frozen=True):
     """Where a request may go."""
 
     allow_private: bool

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import field, replace
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from probe.model import Domain, Endpoint, Observation, Survey, Target, TlsaAnswer
 from probe.net.ways import named_look
-from probe.values import dataclass
 
 Rank = tuple[int, int, int]
 """Host, address, look: the order in which a reader wants them."""
 
 
-@dataclass(slots=True)
-class Known:
+class Known(Struct):
     """What is known so far; complete when ``survey`` returns, and useful when it is interrupted."""
 
     target: Target

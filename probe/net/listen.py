@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from msgspec import Struct
+
 from probe.model import Endpoint, Observation
 from probe.net.driver import Driver
-from probe.values import dataclass
 from probe.wire.identity import Identity
 from probe.wire.sink import Sink
 from probe.wire.welcome import Context, context
@@ -37,8 +38,7 @@ class NoAddressError(OSError):
     """The address cannot be had."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListenOptions:
+class ListenOptions(Struct, frozen=True):
     """Where to listen, and as whom."""
 
     identity: Identity

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import field, replace
 from datetime import UTC, datetime
 from enum import Enum
 from math import inf
 from types import MappingProxyType
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from probe.model import Endpoint, Exchange, Failure, Observation, Protocol, Stage, Target, Tls, Trouble
 from probe.net.connected import connected, literal, unconnected
 from probe.net.driver import Driver
 from probe.net.resolve import address_of, host_name
-from probe.values import dataclass
 from probe.wire.identity import Identity
 from probe.wire.record import Record
 from probe.wire.retry import IMPLICIT, NO_SNI, knows_more, reason_to_retry, told_by
@@ -58,8 +59,7 @@ class Auto(Enum):
 AUTO = Auto.AUTO
 
 
-@dataclass(frozen=True, slots=True)
-class ObserveOptions:
+class ObserveOptions(Struct, frozen=True):
     """How to connect."""
 
     timeout: float = 60.0
@@ -80,8 +80,7 @@ class ObserveOptions:
     """Called as each stage begins."""
 
 
-@dataclass(slots=True)
-class Run:
+class Run(Struct):
     """What all connections of one probe share: the wish, the clock, the total deadline."""
 
     options: ObserveOptions
@@ -123,8 +122,7 @@ class Run:
             self.options.on_stage(stage)
 
 
-@dataclass(slots=True)
-class _Plan:
+class _Plan(Struct):
     """One connection: where to, and how it differs from what was asked."""
 
     endpoint: Endpoint

@@ -9,8 +9,9 @@ from enum import Enum, auto
 from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_pton
 
+from msgspec import Struct
+
 from probe.model import Endpoint, Observation, Stage, Trouble
-from probe.values import dataclass
 
 Key = bytes | str
 """An operator: the octets of a network's prefix, or the domain of an organisation."""
@@ -108,8 +109,7 @@ def deserves_another(seen: Observation) -> bool:
     return temporary and seen.stage in _BEFORE_TLS
 
 
-@dataclass(slots=True)
-class Standing:
+class Standing(Struct):
     """What an operator lets us feel, as long as it is remembered."""
 
     penalty: float = 0.0

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import h11
+from msgspec.structs import replace
 
 from probe.model import Failure, PolicyFetch, StsLook, TlsRptLook, Trouble
 from probe.net.addresses import refusal

@@ -10,8 +10,9 @@ import threading
 from functools import lru_cache
 from pathlib import Path
 
+from msgspec import Struct
+
 from probe.model import Failure, Trouble
-from probe.values import dataclass
 
 FAMILIES = {0: socket.AF_UNSPEC, 4: socket.AF_INET, 6: socket.AF_INET6}
 
@@ -24,8 +25,7 @@ HOSTS = Path("/etc/hosts")
 LONGEST_HOSTS = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(Struct, frozen=True):
     """Addresses of a name in the resolver's order (RFC 6724), or why there are none."""
 
     addresses: tuple[str, ...] = ()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import field
+
+from msgspec import Struct, field
 
 from probe.model import Dnssec, Failure, Trouble
 from probe.net.packet import Question, Said, question
@@ -12,7 +13,6 @@ from probe.net.query import ask
 from probe.net.resolve import NO_ANSWER
 from probe.net.servers import Answer, DnsOptions, Server, is_loopback, system_servers
 from probe.net.sockets import Sockets
-from probe.values import dataclass
 
 ATTEMPT = 3.0
 """Seconds that one server has for one question; it is asked twice, since UDP may lose one."""
@@ -26,8 +26,7 @@ def unresolved(text: str, *symptoms: str) -> Failure:
     return Failure(Trouble.UNRESOLVED, text, symptoms)
 
 
-@dataclass(slots=True)
-class Resolvers:
+class Resolvers(Struct):
     """The servers, and the sockets to them."""
 
     options: DnsOptions

@@ -7,9 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
 from probe.model import Dnssec, Failure, bracketed
 from probe.net.resolve import address_of
-from probe.values import dataclass
 
 PORT = 53
 SERVERS = 3
@@ -30,8 +31,7 @@ class Server(NamedTuple):
         return self.address if self.port == PORT else f"{bracketed(self.address)}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class DnsOptions:
+class DnsOptions(Struct, frozen=True):
     """Whom to ask, and whom to believe."""
 
     resolver: tuple[tuple[str, int], ...] = ()

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from dataclasses import field
+
+from msgspec import Struct, field
 
 from probe.net.packet import Question
 from probe.net.servers import Server
-from probe.values import dataclass
 
 SOCKETS = 8
 LIFE = 2000
@@ -25,8 +25,7 @@ LONGEST = 4096
 """Octets of a packet; we ask for 1232, or 512, and some servers send more."""
 
 
-@dataclass(slots=True)
-class Line:
+class Line(Struct):
     """One socket, and who waits there."""
 
     sock: socket.socket
@@ -91,8 +90,7 @@ class Line:
         self.sock.close()
 
 
-@dataclass(slots=True)
-class Sockets:
+class Sockets(Struct):
     """The sockets to one server."""
 
     server: Server

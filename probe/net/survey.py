@@ -7,8 +7,10 @@ as it comes, and where the time is up, or somebody loses patience, ``Known`` sti
 from __future__ import annotations
 
 import asyncio
-from dataclasses import field, replace
 from functools import partial
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from probe.model import (
     Domain,
@@ -40,7 +42,6 @@ from probe.net.observe import (
 from probe.net.operators import deserves_another
 from probe.net.resolve import address_of
 from probe.net.ways import KNOCK_TIMEOUT, Breadth, further, named_look
-from probe.values import dataclass
 
 ADDRESSES = 16
 """Addresses of one host: the largest providers have eight."""
@@ -57,8 +58,7 @@ UNWELCOME = frozenset({421, 554})
 """Greetings after which a polite client does not come again (RFC 5321 §3.1, §3.8)."""
 
 
-@dataclass(slots=True)
-class _Tour:
+class _Tour(Struct):
     """What the looks of one survey share."""
 
     run: Run

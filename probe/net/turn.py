@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import field
 from enum import Enum, auto
 
+from msgspec import Struct, field
+
 from probe.net.operators import Key, Standing
-from probe.values import dataclass
 
 
 class Phase(Enum):
@@ -20,8 +20,7 @@ class Phase(Enum):
     GONE = auto()
 
 
-@dataclass(slots=True, eq=False)
-class Operator:
+class Operator(Struct, eq=False):
     """A network or an organisation with which we have to do now."""
 
     key: Key
@@ -45,8 +44,7 @@ class Operator:
         return self.used > self.cap
 
 
-@dataclass(slots=True, eq=False)
-class Address:
+class Address(Struct, eq=False):
     """An address that somebody has, or has just had."""
 
     taken: bool = False
@@ -55,8 +53,7 @@ class Address:
     line: deque[Strand] | None = None
 
 
-@dataclass(slots=True, eq=False)
-class Turn:
+class Turn(Struct, eq=False):
     """One wish to call an address."""
 
     address: bytes
@@ -71,8 +68,7 @@ class Turn:
         return self.address, self.operators[-1].key
 
 
-@dataclass(slots=True, eq=False)
-class Strand:
+class Strand(Struct, eq=False):
     """Those who wait for the same address and the same operators."""
 
     address: bytes

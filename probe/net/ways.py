@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probe.model import PORTS, Endpoint, Observation, bracketed
 from probe.net.observe import CONNECT_TIMEOUT
-from probe.values import dataclass
 
 KNOCK_TIMEOUT = 3.0
 """Seconds to connect to a port that nobody asked for: a SYN and its first repetition. Firewalls drop, so most wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class Breadth:
+class Breadth(Struct, frozen=True):
     """How many ways to ask each address."""
 
     thorough: bool = False

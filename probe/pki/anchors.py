@@ -13,13 +13,13 @@ import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TypeVar
 
+from msgspec import Struct, field
 from OpenSSL import crypto
 
 from probe.model import Certificate, Store, Verdict
@@ -55,8 +55,7 @@ _LOADED_KEPT = 1024
 """Certificates as OpenSSL objects, a few KiB each: the anchors and the intermediates that come again and again."""
 
 
-@dataclass(frozen=True, eq=False)
-class Anchors:
+class Anchors(Struct, frozen=True, eq=False, dict=True):
     """What we were told to trust, and by which collections."""
 
     stores: tuple[Store, ...] = ()

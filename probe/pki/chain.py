@@ -7,10 +7,12 @@ something new, for the whole list as a peer runs it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from types import MappingProxyType
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probe.model import ABSENT, Certificate, Chain, Fault, Gap, Path, Side, Source, Verdict
 from probe.pki.anchors import UNSPECIFIED, Anchors, route, verdict
@@ -19,7 +21,6 @@ from probe.pki.graph import BySubject, Graph, graph
 from probe.pki.paths import KNOWN, SENT, TOLERANCES, Search
 from probe.pki.profile import EVERY_DAY, may_sign, own_faults
 from probe.pki.signature import signed_by, signed_itself, vouched
-from probe.values import dataclass
 
 
 def build(
@@ -195,8 +196,7 @@ def _stale(known: Graph, presented: Sequence[Certificate], at: datetime) -> Iter
             yield position, issuers[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """OpenSSL on the list as sent, with all anchors, as a peer asks it."""
 
     verdict: Verdict

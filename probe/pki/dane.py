@@ -13,6 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256, sha512
 
+from msgspec import Struct
+
 from probe.model import Certificate, Chain, Dnssec, PublicKey, Tlsa, TlsaAnswer
 from probe.pki import keys
 from probe.pki.anchors import UNSPECIFIED, of
@@ -21,7 +23,6 @@ from probe.pki.chain import build
 from probe.pki.names import matches
 from probe.pki.pool import Pool
 from probe.pki.signature import signed_by
-from probe.values import dataclass
 
 DANE_TA, DANE_EE = 2, 3
 """The usages that count for SMTP (RFC 7672 §3.1)."""
@@ -57,8 +58,7 @@ class Outcome(StrEnum):
     """It gave none, and nobody here can tell whether the zone is signed; in an unsigned one no sender asks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(Struct, frozen=True):
     """One record beside what was presented."""
 
     record: Tlsa

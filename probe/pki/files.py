@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from math import inf
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
 from probe.pki.der import BIT_STRING, SEQUENCE, DerError, children, element
 from probe.pki.pem import certificates
-from probe.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +26,7 @@ FOLDER_BYTES = 64 << 20
 _RENDERED = "PEM, DER or PKCS#7"
 
 
-@dataclass(frozen=True, slots=True)
-class CertificateFile:
+class CertificateFile(Struct, frozen=True):
     """One file that was read."""
 
     path: Path

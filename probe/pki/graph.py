@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from msgspec import Struct
+
 from probe.model import Certificate, Source
 from probe.pki.profile import key_ids_differ
 from probe.pki.signature import can_verify, signed_by, signed_itself
-from probe.values import dataclass
 
 SIGNATURE_CHECKS = 300
 """Most signatures checked for one leaf, each with one key: a real chain needs fewer than ten, and a hostile list of a
@@ -31,8 +32,7 @@ class BySubject(Protocol):
         """All certificates whose subject has this key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Graph:
+class Graph(Struct, frozen=True):
     """Verified issuers of every certificate that can be reached upward from the leaf."""
 
     leaf: Certificate

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from msgspec import Struct
+
 from probe.model import PublicKey
 from probe.pki.der import INTEGER, OID, SEQUENCE, DerError, bit_string, children, contents, dotted, integer
-from probe.values import dataclass
 
 PSS = "1.2.840.113549.1.1.10"
 ED25519, ED448 = "1.3.101.112", "1.3.101.113"
@@ -99,8 +100,7 @@ _SIGNATURES: dict[str, tuple[str, str, str | None]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PssParameters:
+class PssParameters(Struct, frozen=True):
     """RSASSA-PSS-params (RFC 4055 3.1); what is left out there has these values."""
 
     hash: str = "sha1"
@@ -110,8 +110,7 @@ class PssParameters:
     """Bytes of salt."""
 
 
-@dataclass(frozen=True, slots=True)
-class Algorithm:
+class Algorithm(Struct, frozen=True):
     """How a signature was made."""
 
     name: str

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import field
 from typing import Any
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization as form
+from msgspec import Struct
 
 from probe.model import Certificate
 from probe.pki.blocks import is_encrypted, public_half
 from probe.pki.pem import bundle
-from probe.values import dataclass
 
 WITH_KEY = frozenset({"key-first", "key-last"})
 """Layouts that hold the private key."""
@@ -26,14 +25,17 @@ _BLOCK = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """A private key as it stands in a file."""
 
-    pem: bytes = field(repr=False)
+    pem: bytes
     """The block, its lines as they are, its end of line included."""
     spki: bytes
     """Its public half, a SubjectPublicKeyInfo in DER."""
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"Key(spki={self.spki!r})"
 
 
 def blocks(content: bytes) -> tuple[bytes, ...]:

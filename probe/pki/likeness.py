@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from datetime import datetime
 
+from msgspec import Struct
+
 from probe.model import Certificate, Chain, Path, Repair, Source, Step
 from probe.pki.anchors import Anchors, accepted
 from probe.pki.graph import BySubject
@@ -18,7 +20,6 @@ from probe.pki.names import bad_names
 from probe.pki.pem import bundle
 from probe.pki.profile import may_sign
 from probe.pki.signature import vouched
-from probe.values import dataclass
 
 
 def kind(presented: Sequence[Certificate]) -> Hashable | None:
@@ -45,8 +46,7 @@ _INHERITED = tuple(bytes.fromhex(f"06082b060105050701{arc}") for arc in ("07", "
 """OBJECT IDENTIFIERs of addresses and numbers that each issuer must have got from its own (RFC 3779 §2.3, §3.3)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(Struct, frozen=True):
     """A chain of which others may be made."""
 
     chain: Chain

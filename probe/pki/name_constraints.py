@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import field
+
+from msgspec import Struct, field
 
 from probe.model import Certificate, Subtree
-from probe.values import dataclass
 
 UNSPECIFIED = 1
 PERMITTED_VIOLATION = 47
@@ -57,8 +57,7 @@ def _violation(certificate: Certificate, issuer: Certificate, *, is_leaf: bool) 
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Subtrees:
+class _Subtrees(Struct, frozen=True):
     """Subtrees arranged for look-up: a name is compared with the few that can hold it, not with thousands."""
 
     kinds: set[str] = field(default_factory=set)

@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from datetime import datetime
 
+from msgspec import Struct
+
 from probe.model import Certificate, Fault, Path, Side, Source
 from probe.pki.graph import Graph
 from probe.pki.profile import EVERY_DAY, X509_AKID_MISMATCH, key_ids_differ, own_faults, step_faults
-from probe.values import dataclass
 
 PATHS = 32
 """Anchored paths kept; a leaf with more ways up is a mesh, and the best of 32 is as good as any."""
@@ -36,8 +37,7 @@ SENT = frozenset({Source.PRESENTED, Source.ANCHOR})
 KNOWN = frozenset(Source)
 
 
-@dataclass(slots=True)
-class _Budget:
+class _Budget(Struct):
     """What one search may still spend."""
 
     steps: int = STEPS
@@ -49,8 +49,7 @@ class _Budget:
         return self.steps <= 0 or self.paths <= 0
 
 
-@dataclass(frozen=True, slots=True)
-class Search:
+class Search(Struct, frozen=True):
     """One search of one graph: over which sources, as of when, and which faults above the leaf it puts up with."""
 
     graph: Graph

@@ -10,10 +10,11 @@ encodings; the index reads no more than each subject, and a certificate is parse
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from hashlib import sha256
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from probe.model import Certificate
 from probe.pki import distinguished, files
@@ -21,8 +22,7 @@ from probe.pki.certificate import parse
 from probe.pki.der import DerError, children, element
 
 
-@dataclass(frozen=True, eq=False)
-class Pool:
+class Pool(Struct, frozen=True, eq=False, dict=True):
     """Distinct certificates in the order in which they were found."""
 
     found: Mapping[bytes, str] = field(default_factory=dict)

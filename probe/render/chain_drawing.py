@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+from msgspec.structs import replace
 from rich.cells import cell_len
 
 from probe.model import ABSENT, Confidence, Severity, Tls
 from probe.render.sheet import MARKS
-from probe.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,8 +60,7 @@ WORDS = {
 """Finding → a few words for the drawing; "expired" is clear enough by itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One line of the drawing."""
 
     status: str

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
-from dataclasses import field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from probe.catalogue.advice import CHAIN, MENDED
 from probe.catalogue.pages import ids, page
 from probe.model import Confidence, Finding, Severity
 from probe.render.clean import LIMIT
 from probe.render.sheet import MARKS
-from probe.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -33,8 +33,7 @@ _LEAD_IN = re.compile(r"(?:(?<=[.!?]) |\A)[^.!?]*:\Z")
 _LONG = re.compile(rf"\S{{{LIMIT + 1},}}")
 
 
-@dataclass(slots=True)
-class Told:
+class Told(Struct):
     """What this report has said already, so that it says nothing twice."""
 
     title: Title

@@ -5,12 +5,13 @@ from __future__ import annotations
 import string
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import count
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from probe.model import Confidence, EndpointReport, Kind, Side, bracketed
-from probe.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 Looks = Sequence[EndpointReport]
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Struct, frozen=True):
     """One host and port, with every look at it."""
 
     name: str
@@ -29,8 +29,7 @@ class Server:
     looks: tuple[EndpointReport, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Looks that saw the same list of certificates, or that ended alike without one."""
 
     letter: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from probe.render.json import SCHEMA, document, written
@@ -22,7 +21,7 @@ def messages_text(
         {
             "schema": SCHEMA,
             "exit_code": exit_code,
-            "messages": [plain(asdict(message)) for message in messages],
+            "messages": [plain(message) for message in messages],
             "notes": [plain(words) for words in notes],
             "reports": [document(report) for report in reports],
         }

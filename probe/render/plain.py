@@ -6,11 +6,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import fields
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache
 from typing import Any
+
+from msgspec import Struct
 
 from probe.render.clean import escape
 
@@ -38,6 +38,8 @@ def _plain_rarely(value: object) -> object:
         return value if math.isfinite(value) else None
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, Struct):
+        return row(value)
     if isinstance(value, Mapping):
         return {text_of(str(key)): plain(entry) for key, entry in value.items()}
     if isinstance(value, AbstractSet):
@@ -54,12 +56,7 @@ def rows(values: Sequence[Any]) -> list[object]:
 
 def row(value: Any) -> dict[str, object]:
     """A value of the model, field by field."""
-    return {name: plain(getattr(value, name)) for name in _names(value.__class__)}
-
-
-@cache
-def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+    return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
 
 
 def text_of(value: str) -> str:

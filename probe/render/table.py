@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from rich.cells import cell_len
 
 from probe.model import Severity
 from probe.render.looks import declined, gravity, servers, severity
 from probe.render.places import asked, lacked, ports, where
 from probe.render.sheet import MARKS
-from probe.values import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,8 +26,7 @@ WORDS = 40
 """Cells that mark, letter and words need; a place that leaves them less has a line of its own."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One line: looks at one server with one outcome; without a status it heads those below it."""
 
     place: str

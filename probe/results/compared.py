@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Literal, Self
 
+from msgspec import Struct
+
 from probe.results import reading
 from probe.results.questions import (
     COUNTS,
@@ -27,7 +29,6 @@ from probe.results.questions import (
     WRONG,
 )
 from probe.results.tables import BY_REPORT, TABLES, insert, is_ours
-from probe.values import dataclass
 
 KINDS = ("broke", "worse", "unreachable", "gone", "mended", "better", "back", "new", "otherwise")
 """What may have become of a target, the bad ends first."""
@@ -39,8 +40,7 @@ _ALONE = {"unreachable", "back", "new"}
 Side = Literal["was", "now"]
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Struct, frozen=True):
     """What became of one target."""
 
     kind: str
@@ -54,8 +54,7 @@ class Move:
     went: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """How many targets have a finding; ``came`` and ``went`` count those that answered both times."""
 
     id: str
@@ -66,8 +65,7 @@ class Moved:
     went: int
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """What became of the targets with certificates of one CA, or with one software."""
 
     name: str

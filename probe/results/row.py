@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from msgspec import Struct
+
 from probe.model import EndpointReport, Finding, Report, Severity, Target
-from probe.values import dataclass
 
 _ORGANISATION = re.compile(r"(?:^|,)(?:O|CN)=((?:[^,\\]|\\.)*)")
 _ESCAPED = re.compile(r"\\([0-9A-Fa-f]{2}|.)")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """One endpoint."""
 
     host: str | None
@@ -33,8 +33,7 @@ class Place:
     timing_ms: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One target."""
 
     key: str

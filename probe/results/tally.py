@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from probe.model import Severity
 from probe.results.row import Place, Row
-from probe.values import dataclass
 
 STATUSES = ("ok", "info", "warning", "error", "unreachable")
 """What becomes of a target, the best first."""
@@ -32,8 +32,7 @@ OCTAVES = 32
 _RANKS = {severity.value: severity.rank for severity in Severity}
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(Struct, frozen=True):
     """What is to be said of a sweep beside its counts."""
 
     source: str
@@ -51,8 +50,7 @@ class About:
     """Of the targets, how many earlier runs have done."""
 
 
-@dataclass(slots=True)
-class Found:
+class Found(Struct):
     """One finding."""
 
     severity: str
@@ -72,8 +70,7 @@ class Found:
             self.examples.append(host)
 
 
-@dataclass(slots=True)
-class Group:
+class Group(Struct):
     """Targets that have a CA, or a mail server, in common. A target counts once, by the worst of its endpoints."""
 
     targets: int = 0
@@ -101,8 +98,7 @@ class Group:
         return max(list(self.findings.items()), key=lambda pair: pair[1], default=(None, 0))[0]
 
 
-@dataclass(slots=True)
-class Took:
+class Took(Struct):
     """How long one stage took, over all endpoints that came to it, in milliseconds."""
 
     count: int = 0
@@ -127,8 +123,7 @@ class Took:
         return self.longest
 
 
-@dataclass(frozen=True, slots=True)
-class Wrong:
+class Wrong(Struct, frozen=True):
     """A target with errors."""
 
     name: str
@@ -136,8 +131,7 @@ class Wrong:
     """Its errors, then its warnings."""
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """What was counted so far. Names are as they came, and need cleaning before anybody sees them."""
 
     targets: int = 0

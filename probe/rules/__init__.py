@@ -6,7 +6,8 @@ What speaks of files, of callers, and of a server's own disk is imported where t
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from probe.material import Form
 from probe.model import Confidence, Finding, Severity, Side, Skipped

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
 from datetime import datetime
 from enum import Enum
+
+from msgspec import Struct, field
 
 from probe.material import Material
 from probe.model import (
@@ -24,11 +25,9 @@ from probe.model import (
     Store,
 )
 from probe.pki.profile import is_root
-from probe.values import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(Struct, frozen=True):
     """Everything a rule may look at: no network, no clock, no configuration beyond these values."""
 
     observation: Observation
@@ -112,8 +111,7 @@ class Case:
         return label
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(Struct, frozen=True):
     """One place where a rule speaks; the words come from the page of its id."""
 
     positions: tuple[int, ...] = ()
@@ -142,8 +140,7 @@ class Need(Enum):
     NAME = "there is no readable server certificate, or no name to judge it by"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A finding id, how bad it is by default, what it needs, who says so, and the function that looks."""
 
     id: str

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
 from itertools import combinations
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probe.model import Confidence, EndpointReport, Finding, Severity, Stage, Trouble, bracketed
 from probe.rules.handshake import named_alert
-from probe.values import dataclass
 
 FEW = 5
 """Items of a list that a sentence names."""
@@ -26,8 +27,7 @@ Groups = Mapping[str, Group]
 """What people call a kind of look → its reports, at least one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Contrast:
+class Contrast(Struct, frozen=True):
     """At least two groups of looks."""
 
     groups: Groups

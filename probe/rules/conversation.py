@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from probe.model import Failure, Observation, Protocol, Severity, Stage, Tls, Trouble
 from probe.rules.case import Case, Hit, Need, Rule, rule

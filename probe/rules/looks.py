@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import chain
 from typing import cast
+
+from msgspec.structs import replace
 
 from probe.model import EndpointReport, Finding, Severity, Side, Stage, Tls
 from probe.rules.contrast import UNHEARD, Contrast, Group, Groups, few, troubles

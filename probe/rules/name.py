@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from probe.model import Certificate, Severity, Side
 from probe.rules.case import Case, Hit, Need, about, rule

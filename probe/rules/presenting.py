@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from probe.model import Confidence, EndpointReport, Finding, Observation, Severity, Stage, Trouble
 from probe.rules.handshake import demands, ending_alert, named_alert

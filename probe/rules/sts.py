@@ -8,8 +8,9 @@ The web host's chain is built as that of a mail server is; None = it was not bui
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from enum import StrEnum
+
+from msgspec.structs import replace
 
 from probe.model import (
     Chain,

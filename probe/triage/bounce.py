@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probe.triage import plain
 from probe.triage.decoding import html_text, lines_unified
 from probe.triage.mime import Fields, Mail, counted, header, mails
 from probe.triage.status import Delivery, moment, peer_of, recipients, software_of
-from probe.values import dataclass
 
 __all__ = ["Bounces", "Delivery", "deliveries", "is_mail", "read"]
 
@@ -70,8 +71,7 @@ _STATUS_FIELDS = frozenset(
 _INLINE = re.compile(r"(?:Reporting-MTA|Final-Recipient|Original-Recipient|Diagnostic-Code)\s?:", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Bounces:
+class Bounces(Struct, frozen=True):
     """What a mail, or an mbox, tells of failed deliveries."""
 
     deliveries: tuple[Delivery, ...]

@@ -12,9 +12,10 @@ from datetime import datetime
 from enum import IntEnum
 from itertools import accumulate
 
+from msgspec import Struct
+
 from probe.triage.lines import Line, Reader
 from probe.triage.shapes import LONGEST, shape
-from probe.values import dataclass
 
 
 class Interest(IntEnum):
@@ -27,8 +28,7 @@ class Interest(IntEnum):
     """Says by itself that something failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Struct, frozen=True):
     """A line that is of interest."""
 
     number: int

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probe.catalogue import recipes
 from probe.catalogue.pages import Page, Said, page
@@ -13,7 +15,6 @@ from probe.model import Confidence, bracketed
 from probe.triage import codes as decoding
 from probe.triage.origin import Origin, peer, peer_of, writer
 from probe.triage.phrases import Evidence, evidence
-from probe.values import dataclass
 from probe.wire.codes import Era, unpack
 
 UNKNOWN_HOST = "HOST"
@@ -67,8 +68,7 @@ _REPLY = re.compile(r"(?:(?<![\d.])[45]\d\d[ -]|\([45]\d\d, b?['\"])[^\n]*")
 _OTHER = {Role.CLIENT: Role.SERVER, Role.SERVER: Role.CLIENT, Role.UNKNOWN: Role.UNKNOWN}
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What a text says without its names and addresses: the same for all lines of one shape."""
 
     pages: tuple[str, ...]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from probe.catalogue.pages import by_symptom, ids, page
 from probe.message import Category, Message, Reading

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import field, replace
 from datetime import datetime
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from probe.message import Accused, Category, Cause, Direction, Message, Peer, Role
 from probe.model import Confidence
 from probe.triage.diagnosis import retold
-from probe.values import dataclass
 
 GROUPS = 200
 """Distinct problems that are told apart: more than a person reads; what comes after is counted."""
@@ -26,8 +27,7 @@ MANY = 5
 Key = tuple[object, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """All messages of a run."""
 
     groups: tuple[Message, ...]
@@ -36,8 +36,7 @@ class Summary:
     """Messages of further problems, beyond the cap."""
 
 
-@dataclass(slots=True)
-class _Group:
+class _Group(Struct):
     message: Message
     count: int = 0
     peers: Counter[Peer] = field(default_factory=Counter)

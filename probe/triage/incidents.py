@@ -14,13 +14,13 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from msgspec import Struct, field
+
 from probe.triage.candidates import Candidate, Interest, Sieve
 from probe.triage.lines import Line
-from probe.values import dataclass
 
 __all__ = ["Incident", "Interest", "incidents"]
 
@@ -50,8 +50,7 @@ ESTABLISHED = "TLS connection established "
 _OPENSSL = re.compile(r"\berror:[0-9A-Fa-f]{8}:")
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+class Incident(Struct, frozen=True):
     """One failure as a log tells it."""
 
     lines: tuple[str, ...]
@@ -90,8 +89,7 @@ class _Mark(NamedTuple):
     queue: str | None = None
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """An incident that may still grow."""
 
     of: Line

@@ -6,12 +6,13 @@ A printed text outweighs the number: numbers were used again by later versions, 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import lru_cache
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from probe.catalogue import numbers
 from probe.catalogue.numbers import Reason
-from probe.values import dataclass
 from probe.wire.codes import Era, Packed, eras, unpack
 
 ALERT_OFFSET = 1000
@@ -25,8 +26,7 @@ _WORDS = 12
 _OLDEST, _LAST_OLD, _FIRST_NEW, _LAST = "0.9.8", "1.1.1", "3.0", "4.0"
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Struct, frozen=True):
     """One error code found in a text."""
 
     code: str
@@ -51,8 +51,7 @@ class Code:
     """Offset in the text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Printed:
+class Printed(Struct, frozen=True):
     """The texts that stood behind a code, each "" where there was none."""
 
     library: str = ""
@@ -63,8 +62,7 @@ class Printed:
         return bool(self.library or self.function or self.reason)
 
 
-@dataclass(frozen=True, slots=True)
-class _View:
+class _View(Struct, frozen=True):
     """A code by the rules of one era, beside what was printed."""
 
     packed: Packed

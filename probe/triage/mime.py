@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import field
+
+from msgspec import Struct, field
 
 from probe.triage.decoding import charset_text, encoded_words, lines_unified, parameter, unencoded
-from probe.values import dataclass
 
 MAIL_LIMIT = 16 * 1024 * 1024
 """Bytes of one mail that are looked at. A bounce says why in its first kilobytes; the mail it returns follows."""
@@ -42,8 +42,7 @@ Fields = dict[str, list[str]]
 """Header fields: name in lower case → values, unfolded and decoded, in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """One part that is no container."""
 
     kind: str
@@ -58,8 +57,7 @@ class Part:
         return charset_text(self.body, self.charset)
 
 
-@dataclass(frozen=True, slots=True)
-class Mail:
+class Mail(Struct, frozen=True):
     """One mail: the outermost, or one that lies in it and is not the original that a report returns."""
 
     fields: Fields
@@ -67,8 +65,7 @@ class Mail:
     parts: tuple[Part, ...]
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """A multipart that is not closed yet."""
 
     boundary: bytes
@@ -78,8 +75,7 @@ class _Open:
     """A mail in here is the one that the report returns."""
 
 
-@dataclass(slots=True)
-class _Leaf:
+class _Leaf(Struct):
     """A part whose end was not seen yet."""
 
     kind: str
@@ -149,8 +145,7 @@ def media(fields: Fields) -> str:
     return kind if "/" in kind else "text/plain"
 
 
-@dataclass(slots=True)
-class _Walk:
+class _Walk(Struct):
     """The walk through one mail."""
 
     mails: list[Fields] = field(default_factory=list)

@@ -11,9 +11,10 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from functools import cache
 
+from msgspec import Struct
+
 from probe.catalogue import WRITERS
 from probe.message import Peer, Role
-from probe.values import dataclass
 
 ENOUGH = 16 * 1024
 """Characters in which the writer is looked for: it names itself in the first lines."""
@@ -24,8 +25,7 @@ _NAMELESS = frozenset({"unknown", "none", "localhost", "default"})
 """What programs print where they know no host name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """Where a text comes from, as far as it tells."""
 
     mta: str | None = None
@@ -33,8 +33,7 @@ class Origin:
     peer: Peer | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Writer:
+class _Writer(Struct, frozen=True):
     mta: str
     role: Role | None
     """None where the program may be either; "unknown" in the file says that neither is meant."""
@@ -97,8 +96,7 @@ def address_of(text: str) -> str:
     return str(mapped or address)
 
 
-@dataclass(frozen=True, slots=True)
-class _Patterns:
+class _Patterns(Struct, frozen=True):
     writers: tuple[_Writer, ...]
     roles: tuple[_Writer, ...]
     peers: tuple[re.Pattern[str], ...]

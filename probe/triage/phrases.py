@@ -12,9 +12,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
 
+from msgspec import Struct
+
 from probe.catalogue.pages import SCOPES, all_pages, by_symptom, page
 from probe.triage.codes import Code, codes, numeric
-from probe.values import dataclass
 
 LONGEST = 64 * 1024
 """Characters of a text that are looked at. A log line has hundreds, a traceback thousands; what is longer repeats."""
@@ -32,8 +33,7 @@ _WORD = re.compile(r"[a-z0-9]+")
 _LINE_END = re.compile(r"[ \t\r]*(?:\n|\Z)")
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """One place in a text that means a page."""
 
     page: str
@@ -45,8 +45,7 @@ class Evidence:
     symptom: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Phrase:
+class _Phrase(Struct, frozen=True):
     page: str
     scope: int
     text: str

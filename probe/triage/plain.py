@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from probe.values import dataclass
+from msgspec import Struct
 
 LINE_LIMIT = 2000
 """Characters of a line that are looked at: twice what SMTP lets a line have (RFC 5321 §4.5.3.1.6)."""
@@ -82,8 +82,7 @@ _COMPILED = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Struct, frozen=True):
     """What one bounce says of one recipient."""
 
     recipient: str | None

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from msgspec import Struct
+
 from probe.triage.decoding import encoded_words, printable
 from probe.triage.mime import Fields
 from probe.triage.origin import address_of
-from probe.values import dataclass
 
 BLOCKS = 2000
 """Blocks of one status that are read: four times the recipients that we tell apart."""
@@ -70,8 +71,7 @@ _WRITERS = (
 _COMPILED = tuple((software, name, re.compile(words, re.IGNORECASE)) for software, name, words in _WRITERS)
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """One recipient who could not be reached, or not yet; or one failure that somebody quotes."""
 
     text: str

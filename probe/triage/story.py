@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import field, replace
 from datetime import datetime
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from probe.catalogue.pages import page
 from probe.message import Category, Message, Role
@@ -18,7 +20,6 @@ from probe.triage.lines import Reader
 from probe.triage.origin import Origin, peer_of
 from probe.triage.reading import Source
 from probe.triage.shapes import shape
-from probe.values import dataclass
 
 LOOK, FIRST_LINES = 16 << 10, 6
 """Bytes and lines at the beginning by which a log is known."""
@@ -34,8 +35,7 @@ WHOLE = 16 << 20
 _PRIVATE = re.compile(r"(-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----)(?:(?!-----).)*", re.DOTALL)
 
 
-@dataclass(slots=True)
-class Triage:
+class Triage(Struct):
     """What one run has read so far."""
 
     now: datetime

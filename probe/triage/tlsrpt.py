@@ -12,9 +12,10 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
+from msgspec import Struct
+
 from probe.triage.decoding import printable
 from probe.triage.mime import counted, mails
-from probe.values import dataclass
 
 JSON_LIMIT = 4 * 1024 * 1024
 """Bytes of one report after decompression. Reports of the largest providers have some hundred kilobytes."""
@@ -40,8 +41,7 @@ _SIGNS = re.compile(rb'"(?:result-type|policies|failure-details|failed-session-c
 Value = Mapping[str, object]
 
 
-@dataclass(frozen=True, slots=True)
-class ReportedFailure:
+class ReportedFailure(Struct, frozen=True):
     """One row of "failure-details" (RFC 8460 §4.4) with what stands around it."""
 
     result_type: str
@@ -65,8 +65,7 @@ class ReportedFailure:
     """One line for the recognisers: result type and reason code as written."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reports:
+class Reports(Struct, frozen=True):
     """All reports of a file together."""
 
     failures: tuple[ReportedFailure, ...]

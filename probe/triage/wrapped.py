@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import re
 
-from probe.values import dataclass
+from msgspec import Struct
 
 _COMPOSE = re.compile(r"[A-Za-z0-9][\w.-]{0,63} *\| ?")
 _MICROSECONDS = 20
 """Digits of a number of microseconds, at most: a longer one is no time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wrapped:
+class Wrapped(Struct, frozen=True):
     """What was inside."""
 
     text: str

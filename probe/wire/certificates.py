@@ -21,8 +21,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
-
-from probe.values import dataclass
+from msgspec import Struct
 
 MESSAGE_LIMIT = 1024 * 1024
 """Bytes of a Certificate message that we wait for: ten times what OpenSSL accepts, and far below the 16 MB that fit."""
@@ -48,8 +47,7 @@ RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c
 Open = Callable[[bytes, bytes], tuple[int, bytes]]
 
 
-@dataclass(frozen=True, slots=True)
-class Flight:
+class Flight(Struct, frozen=True):
     """What the server's handshake messages say, as far as they arrived and can be read."""
 
     version: str | None = None
@@ -63,8 +61,7 @@ class Flight:
     """Bytes of a begun Certificate message that have not arrived."""
 
 
-@dataclass(frozen=True, slots=True)
-class Hello:
+class Hello(Struct, frozen=True):
     """A ServerHello: version and suite by number, extensions by number."""
 
     version: int

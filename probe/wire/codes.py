@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 
-from probe.values import dataclass
+from msgspec import Struct
 
 SYSTEM = 2
 """ERR_LIB_SYS: its reason is an errno, in every era."""
@@ -61,8 +61,7 @@ _LABEL: Mapping[Era, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
+class Packed(Struct, frozen=True):
     """A code, taken apart by the rules of one era."""
 
     code: str

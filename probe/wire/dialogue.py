@@ -23,22 +23,21 @@ from __future__ import annotations
 import re
 from collections.abc import Generator
 
+from msgspec import Struct
+
 from probe.model import Failure, Reply, Stage, Tls, Trouble
-from probe.values import dataclass
 from probe.wire.replies import CODED, Form
 from probe.wire.verbs import Answer, Verbs
 
 
-@dataclass(slots=True)
-class Listen:
+class Listen(Struct):
     """Wait for a reply of this form; the stage has begun."""
 
     stage: Stage
     form: Form = CODED
 
 
-@dataclass(slots=True)
-class Say:
+class Say(Struct):
     """Send the line, then wait for its reply."""
 
     stage: Stage
@@ -46,8 +45,7 @@ class Say:
     form: Form = CODED
 
 
-@dataclass(slots=True)
-class Upgrade:
+class Upgrade(Struct):
     """Hand over to TLS; nothing is sent back into the dialogue until it is there."""
 
     stage: Stage = Stage.HANDSHAKE

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import field
-
-from probe.values import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(Struct, frozen=True):
     """The certificates go out in this order, nothing added and nothing left out; the key never leaves the process."""
 
     chain: tuple[bytes, ...]
     """DER, the client's own certificate first."""
-    key: bytes = field(repr=False)
+    key: bytes
     """PEM, without a passphrase."""
     name: str = "FILE"
     """The file that they came from."""
+
+    def __repr__(self) -> str:
+        """Without the key."""
+        return f"Identity(chain={self.chain!r}, name={self.name!r})"

@@ -13,9 +13,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import Struct
 from OpenSSL import SSL
-
-from probe.values import dataclass
 
 CIPHERS = b"ALL:!aNULL:@SECLEVEL=0"
 """Every suite with a certificate: plain ALL lets a server pick an anonymous one. Level 0 lets weak keys be seen."""
@@ -48,8 +47,7 @@ _KINDS: Mapping[str, tuple[bytes, bytes]] = {
 _VERSIONS = {"TLSv1.2": SSL.TLS1_2_VERSION, "TLSv1.3": SSL.TLS1_3_VERSION}
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """What is offered: without arguments everything."""
 
     key: str | None = None

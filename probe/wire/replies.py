@@ -18,8 +18,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from msgspec import Struct
+
 from probe.model import Reply, Trouble
-from probe.values import dataclass
 
 LINE_LIMIT = 8 * 1024
 """Bytes of one line, literals included. RFC 5321 §4.5.3.1.5 allows 512; the longest EHLO and CAPABILITY lines that
@@ -41,8 +42,7 @@ _USUAL = re.compile(rb"(?:[0-9]{3}-[\t -~]*\r?\n)*[0-9]{3}(?: [\t -~]*)?\r?\n")
 """A whole SMTP reply, as nearly all are: printable ASCII, and all of it here."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """What a reply looks like, line by line: IMAP's differ by what was asked, and so do POP3's."""
 
     first: re.Pattern[str]

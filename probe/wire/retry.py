@@ -7,7 +7,8 @@ ends the handshake over an unknown name may have a certificate for no name; a si
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from probe.model import Failure, Observation, Stage, Tls, Trouble
 

@@ -9,7 +9,6 @@ older file lacks takes its default, one that we do not know is passed over.
 from __future__ import annotations
 
 import binascii
-import dataclasses
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +17,8 @@ from enum import Enum
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, NoReturn, get_args, get_origin, get_type_hints
+
+from msgspec import Struct
 
 from probe.model import Endpoint, Exchange, Observation, Reply, Survey, Target, alone
 
@@ -60,8 +61,8 @@ def _plain(value: Any) -> Any:
             return [_plain(one) for one in value]
         case Mapping():
             return {str(key): _plain(one) for key, one in value.items()}
-        case _ if dataclasses.is_dataclass(value):
-            return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        case Struct():
+            return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
     return value
 
 
@@ -82,7 +83,7 @@ def _read(kind: Any, value: Any, where: str) -> Any:
         return {
             _read(arguments[0], key, where): _read(arguments[1], one, f"{where}.{key}") for key, one in pairs.items()
         }
-    if dataclasses.is_dataclass(kind):
+    if issubclass(kind, Struct):
         return _record(kind, _of(dict, value, where), where)
     return _scalar(kind, value, where)
 

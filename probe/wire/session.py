@@ -8,9 +8,10 @@ to TLS (RFC 3207 §6); the session goes on with TLS all the same, because certif
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from probe.model import Endpoint, Failure, Observation, Reply, Stage, Trouble
 from probe.wire.dialogue import Listen, Say, Step, Upgrade, converse

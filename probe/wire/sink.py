@@ -18,9 +18,10 @@ Nothing that a client says is relayed, stored or obeyed beyond these replies (RF
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from probe.model import Endpoint, Failure, Observation, Side, Stage, Trouble
 from probe.wire.record import Record

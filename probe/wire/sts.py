@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from probe.values import dataclass
+from msgspec import Struct
 
 NOT_ASKED = "address:private"
 """Symptom of a web host that was left alone, since its address is not public."""
@@ -25,8 +25,7 @@ SHORT_AGE = 86400
 """Seconds: a policy that is remembered for less protects nobody whose sender writes once a day."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One thing wrong with a record or a policy."""
 
     id: str
@@ -38,8 +37,7 @@ class Problem:
     """A sender that keeps to the RFC does not go by the text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Announcement:
+class Announcement(Struct, frozen=True):
     """What the TXT records at _mta-sts.DOMAIN amount to (RFC 8461 §3.1)."""
 
     id: str | None = None
@@ -47,8 +45,7 @@ class Announcement:
     problems: tuple[Problem, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """A policy file (RFC 8461 §3.2)."""
 
     mode: str | None = None
@@ -65,8 +62,7 @@ class Policy:
         return not any(problem.fatal for problem in self.problems)
 
 
-@dataclass(frozen=True, slots=True)
-class Reporting:
+class Reporting(Struct, frozen=True):
     """What the TXT records at _smtp._tls.DOMAIN amount to (RFC 8460 §3)."""
 
     rua: tuple[str, ...] = ()

@@ -15,13 +15,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from probe.model import Protocol, Reply
-from probe.values import dataclass
 from probe.wire.replies import CODED, Form
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What comes back: its form, and which answer is a yes."""
 
     form: Form
@@ -37,8 +37,7 @@ class Answer:
         return bool(self.yes.match(reply.lines[self.decides]))
 
 
-@dataclass(frozen=True, slots=True)
-class Verbs:
+class Verbs(Struct, frozen=True):
     """One protocol's words. Another protocol of this shape is another row."""
 
     greeting: Answer

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import resources
 from itertools import count
@@ -20,6 +20,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 from net.fake_dns import Says, Zone, resolver
 
 from probe.cli import main

@@ -3,10 +3,10 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from render.samples import GOOD, HOSTILE, MISSING, REFUSED, UNREACHABLE
 
 from probe import pipeline

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 from render.samples import GOOD, MISORDERED, MISSING, REFUSED, UNREACHABLE
 
 from probe.cli import main, probing, watching

@@ -7,12 +7,12 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_mta import Script, ending, parse, scripts, serving
+from msgspec.structs import replace
 
 from probe.model import Endpoint, Failure, Observation, Protocol, Stage, Target, Tls, Trouble
 from probe.net import observe as module

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import sha256, sha512
 
 import pytest
 from forge import CAST, NAME, NOW, Forged, certificate
+from msgspec.structs import replace
 
 from probe.demo import keys
 from probe.model import Chain, Dnssec, Failure, Tlsa, TlsaAnswer, Trouble
@@ -39,7 +39,7 @@ def listed(*sent: Forged) -> Chain:
 
 def said(chain: Chain | None, *records: Tlsa, name: str = NAME, **changes: object) -> Outcome:
     """What a sender finds."""
-    return outcome(replace(SECURE, records=records, **changes), chain, {name}, NOW)  # type: ignore[arg-type]
+    return outcome(replace(SECURE, records=records, **changes), chain, {name}, NOW)
 
 
 @pytest.mark.parametrize("numbers", ["3 0 0", "3 0 1", "3 0 2", "3 1 0", "3 1 1", "3 1 2"])

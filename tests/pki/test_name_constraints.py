@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from forge import CAST, certificate
+from msgspec.structs import replace
 
 from probe.model import Certificate, Subtree
 from probe.pki import name_constraints

@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from forge import certificate
 from hypothesis import example, given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from pki.crafted import crafted
 
 from probe.model import Certificate, Name

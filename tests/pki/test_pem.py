@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import replace
 
 import forge
 import pytest
@@ -11,6 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from forge import CAST
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from probe.demo import der as writer
 from probe.demo import keys as demo_keys

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 from real.running import Files, Unpacked
 
 from probe.demo import keys
@@ -39,8 +39,7 @@ def unpacked() -> Unpacked:
     return Unpacked(Path(done.stdout.strip()))
 
 
-@dataclass(frozen=True, slots=True)
-class Authority:
+class Authority(Struct, frozen=True):
     """A chain that is valid today, its certificates named by one letter: L leaf, B its issuer, A B's issuer, R root.
 
     S is a root that has nothing to do with them.

@@ -13,11 +13,11 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
-from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+from msgspec.structs import replace
 from net.fake_dns import resolver
 
 from probe.demo import manners

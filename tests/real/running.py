@@ -15,8 +15,9 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 HOST = "127.0.0.1"
 NAME = "mx.example.test"
@@ -33,8 +34,7 @@ USERS = {"Debian-exim": 64201, "postfix": 64202, "smmsp": 64203, "smmta": 64204,
 GROUPS = {**USERS, "postdrop": 64205}
 
 
-@dataclass(frozen=True, slots=True)
-class Files:
+class Files(Struct, frozen=True):
     """What the administrator put on disk, PEM."""
 
     certificates: str
@@ -58,8 +58,7 @@ class NotStarted(Exception):  # noqa: N818  # what one of the servers is expecte
         self.port = port
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Struct, frozen=True):
     """A server that is running."""
 
     software: str
@@ -91,8 +90,7 @@ class Server:
         return done.stdout
 
 
-@dataclass(frozen=True, slots=True)
-class Unpacked:
+class Unpacked(Struct, frozen=True):
     """The folder that scripts/fetch-servers fills."""
 
     folder: Path

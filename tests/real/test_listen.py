@@ -6,11 +6,12 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from queue import Queue
 
 import pytest
+from msgspec.structs import replace
 from real.conftest import Authority
 from real.running import HOST, Files, Unpacked
 from real.senders import SENDERS

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from real.conftest import Authority
 from real.running import HOST, NAME, Files, Unpacked
 from real.servers import Start, exim, postfix
@@ -55,7 +55,7 @@ def looked(port: int, authority: Authority, *ways: dict[str, str | None]) -> lis
     usual = Endpoint(HOST, HOST, port, sni=NAME)
 
     async def seen(way: dict[str, str | None]) -> EndpointReport:
-        return judged(await look(begun(ObserveOptions()), replace(usual, **way)), options)  # type: ignore[arg-type]
+        return judged(await look(begun(ObserveOptions()), replace(usual, **way)), options)
 
     return [asyncio.run(seen(way)) for way in ways]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from real.client import shown
 from real.conftest import Authority
 from real.courier import courier

@@ -6,10 +6,10 @@ import http.server
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from real.browser import Tab, browser
 from real.running import Unpacked
 from render.tallies import ABOUT, HOSTILE, hostile, title, usual

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+
+from msgspec.structs import replace
 
 from probe.model import (
     Certificate,
@@ -81,7 +82,7 @@ def certificate(subject: str, issuer: str, days: int = 60, key: str = "rsa", **m
         key=PublicKey(b"key", key, 2048 if key == "rsa" else 256, None if key == "rsa" else "P-256"),
         signature_name="sha256WithRSAEncryption",
     )
-    return replace(made, **more)  # type: ignore[arg-type]  # any field of Certificate, by name
+    return replace(made, **more)  # any field of Certificate, by name
 
 
 MX = certificate("mx.example.com", "Example R3", dns_names=("mx.example.com", "mail.example.com"), aia=(R3_URL,))
@@ -118,7 +119,7 @@ INSTALL = (
 def report(endpoint: EndpointReport, **more: object) -> Report:
     """A report on one endpoint."""
     made = Report(Target("mx.example.com"), (endpoint,), (), STORES, NOW)
-    return replace(made, **more)  # type: ignore[arg-type]  # any field of Report, by name
+    return replace(made, **more)  # any field of Report, by name
 
 
 def keep(found: Certificate, position: int, to: int | None = None) -> Step:

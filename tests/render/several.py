@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
+from msgspec.structs import replace
 from render.samples import GOOD, MISORDERED, MISSING, NASTY, NOW, REFUSED, STORES, UNREACHABLE
 
 from probe.model import (
@@ -46,7 +46,7 @@ FOUR = ("192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2")
 
 def at(look: EndpointReport, host: str | None, address: str | None, **more: object) -> EndpointReport:
     """The same look, taken elsewhere or asked otherwise."""
-    endpoint = replace(Endpoint(host, address, 25, sni=host), **more)  # type: ignore[arg-type]  # by name
+    endpoint = replace(Endpoint(host, address, 25, sni=host), **more)  # by name
     return replace(look, observation=replace(look.observation, endpoint=endpoint))
 
 
@@ -64,7 +64,7 @@ def thorough(
 def several(*looks: EndpointReport, **more: object) -> Report:
     """A report on one host."""
     made = Report(Target("mx.example.com"), looks, (), STORES, NOW)
-    return replace(made, **more)  # type: ignore[arg-type]  # any field of Report, by name
+    return replace(made, **more)  # any field of Report, by name
 
 
 def without_sni(asked: Endpoint) -> EndpointReport:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from importlib import resources
 from typing import Any
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 from render.samples import ALL, GOOD, HOSTILE, MISORDERED, MISSING, NASTY, UNREACHABLE
 
 from probe.changes import Change, changes

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from render.several import DOWN, RIGHT, at, of_domain, several
 from render.test_terminal import shown
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
+from msgspec.structs import replace
 from render.tallies import ABOUT, HOSTILE, hostile, row, title, usual
 
 from probe.render import html

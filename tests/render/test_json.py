@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from importlib import resources
 from typing import Any
 
 import jsonschema
 import pytest
+from msgspec.structs import replace
 from render.samples import ALL, EVIL, GOOD, HOSTILE, MISORDERED, MISSING, MX, R3, ROOT, UNREACHABLE, report
 
 from probe.model import EndpointReport, Finding, Report, Severity, Target

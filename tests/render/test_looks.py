@@ -1,7 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
+from msgspec.structs import replace
 from render.samples import GOOD, POSTFIX
 from render.several import (
     DOWN,

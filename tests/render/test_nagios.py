@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from render.samples import ALL, GOOD, MISORDERED, MISSING, NASTY, NOW, UNREACHABLE
 
 from probe.model import Finding, Kind, Report, Severity, Stage

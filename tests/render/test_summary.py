@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from render.tallies import ABOUT, hostile, row, title, usual
 
 from probe.render.counts import duration, milliseconds, number, share

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from render.samples import GOOD, MISSING, MISSING_FINDING, NOW, UNREACHABLE
 from render.several import (
     DOMAIN,

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import fields, is_dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import Struct
+from msgspec.structs import replace
 from render.samples import (
     ALL,
     ENDPOINT,
@@ -417,11 +418,11 @@ def poisoned(value: Any, poison: list[str]) -> Any:
         return tuple(poisoned(entry, poison) for entry in value)
     if isinstance(value, dict):
         return {key: poisoned(entry, poison) for key, entry in value.items()}
-    if is_dataclass(value) and not isinstance(value, (type, datetime)):
+    if isinstance(value, Struct):
         changes = {
-            field.name: poisoned(getattr(value, field.name), poison)
-            for field in fields(value)
-            if (type(value).__name__, field.name) not in FIXED
+            name: poisoned(getattr(value, name), poison)
+            for name in value.__struct_fields__
+            if (type(value).__name__, name) not in FIXED
         }
         return replace(value, **changes)
     return value

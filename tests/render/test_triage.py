@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from render.samples import GOOD, MISSING, UNREACHABLE
 from render.test_message import CODE, HOSTILE, MESSAGE, UNKNOWN, poisoned, without_colours, written
 from rich.console import Console

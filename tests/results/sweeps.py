@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
+from msgspec.structs import replace
 from render.samples import GOOD, MISORDERED, MISSING, UNREACHABLE
 
 from probe.model import Report, Severity

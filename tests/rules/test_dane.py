@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import sha256, sha512
 
 import pytest
 from forge import CAST, NAME, NOW, Forged
+from msgspec.structs import replace
 
 from probe.demo import keys
 from probe.model import Dnssec, Endpoint, Failure, Finding, Observation, Severity, Stage, Tlsa, TlsaAnswer, Trouble
@@ -109,7 +109,7 @@ def test_each_answer_has_its_finding(
     answer: dict[str, object], sent: tuple[Forged, ...], said: list[tuple[str, str, str, object]]
 ) -> None:
     """And no other; the sentence has no hole and at most four full stops."""
-    this = replace(ANSWER, **answer)  # type: ignore[arg-type]
+    this = replace(ANSWER, **answer)
     assert told(this, *sent) == said
     for finding in found(case(this, *sent)):
         assert "unknown" not in finding.summary

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 from forge import CAST, NAME, NOW, Forged, chain
+from msgspec.structs import replace
 
 from probe.judgement import Options, judged
 from probe.model import Confidence, Endpoint, EndpointReport, Observation, OnDisk, Severity, Stage
@@ -31,7 +31,7 @@ def compared(served: Sequence[Forged], disk: Sequence[Forged], **changes: object
         Endpoint(NAME, "127.0.0.1", 25, sni=NAME), NOW, Stage.DONE, presented=tuple(one.der for one in served)
     )
     lying = OnDisk("/etc/mx.pem", tuple(parse(one.der) for one in disk))
-    options = replace(Options(anchors=TRUSTED, on_disk=lying, mta="postfix"), **changes)  # type: ignore[arg-type]
+    options = replace(Options(anchors=TRUSTED, on_disk=lying, mta="postfix"), **changes)
     return judged(seen, options)
 
 

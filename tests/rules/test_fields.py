@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from forge import CAST, NAME, NOW, Forged, certificate, chain
+from msgspec.structs import replace
 
 from probe.model import Endpoint, Failure, Fetch, Finding, Observation, Severity, Stage, Trouble
 from probe.pki import anchors

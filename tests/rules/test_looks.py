@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 from forge import CAST, NAME, NOW, Forged, certificate
+from msgspec.structs import replace
 
 from probe.catalogue.advice import worded
 from probe.model import (

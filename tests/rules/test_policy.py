@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 import subprocess
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from forge import CAST, NOW, Forged
+from msgspec.structs import replace
 
 from probe.catalogue.advice import worded
 from probe.judgement import Options, chain_of, judged

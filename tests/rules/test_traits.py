@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from forge import CAST, NAME, NOW, Forged, chain
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from probe.catalogue.senders import OUTCOMES
 from probe.demo.scenes import SCENES, Scene

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import forge
 import pytest
+from msgspec.structs import replace
 from shared import FOLDER, shared
 
 from probe.pki.certificate import parse

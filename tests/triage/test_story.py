@@ -8,7 +8,6 @@ import io
 import json
 import lzma
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from shared import share
 
 from probe.message import Accused, Category, Message, Peer, Role

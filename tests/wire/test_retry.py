@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from probe.model import Endpoint, Failure, Observation, Stage, Trouble
 from probe.wire.retry import IMPLICIT, TLS12, reason_to_retry, told_by
@@ -51,4 +51,4 @@ def test_a_narrow_offer_is_not_narrowed_further(asked: dict[str, str]) -> None:
     failure = Failure(Trouble.ALERT, "handshake failure", ("alert:40",))
     whole = Observation(Endpoint("mx", None, 25), NOW, Stage.HANDSHAKE, failure)
     assert reason_to_retry(whole) == TLS12
-    assert reason_to_retry(replace(whole, endpoint=replace(whole.endpoint, **asked))) is None  # type: ignore[arg-type]
+    assert reason_to_retry(replace(whole, endpoint=replace(whole.endpoint, **asked))) is None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from fake_mta import STARTED, Player, Script, drive, ending, rehearse, scripts
 from fake_tls import old_flight, old_list
 from forge import chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from shared import examples
 
 from probe.model import Endpoint, Failure, Protocol, Reply, Stage, Tls, Trouble

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from probe.demo.cast import NAME, Act, Cast
-from probe.values import dataclass
 
 ROOT, R3 = "Example Root X1", "Example R3"
 PATH = (NAME, R3, ROOT)
 """Labels of the usual path, leaf first, anchor last."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """One presented list; the certificates are made when ``act`` is called with the cast of a day."""
 
     id: str
