@@ -107,8 +107,10 @@ class Quick:
 
     def write(self, plain: bytes) -> None:
         """Encrypt."""
-        if (size := _LIB.SSL_write(self._ssl, plain, len(plain))) <= 0:
-            self._explain(self._ssl, size)
+        while plain:  # a record at a time (SSL_MODE_ENABLE_PARTIAL_WRITE)
+            if (size := _LIB.SSL_write(self._ssl, plain, len(plain))) <= 0:
+                self._explain(self._ssl, size)
+            plain = plain[size:]
 
     def written(self) -> bytes:
         """Give what OpenSSL wrote; less than asked for is the last of it."""

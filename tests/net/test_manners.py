@@ -102,6 +102,23 @@ def empty(manners: Manners) -> bool:
     return not any(left) and (manners.waiting, manners.under_way) == (0, 0)
 
 
+def test_who_waits_for_a_busy_operator_is_no_supply() -> None:
+    """Enough are at hand when a quarter of the places could be filled at once; not when all wait for one network."""
+
+    async def story() -> None:
+        told = list[bool]()
+        for places in ([f"192.0.2.{n}" for n in range(40)], [f"192.0.{n}.1" for n in range(40)]):
+            town = Town(Manners(8, per_operator=4))
+            looks = asyncio.ensure_future(town.looks([at(one) for one in places]))
+            await asyncio.sleep(0.5)
+            told.append(town.manners.supplied)
+            await looks
+            told.append(town.manners.supplied)
+        assert [False, False, True, False] == told
+
+    played(story())
+
+
 def test_one_host_alone_is_asked_as_quickly_as_ever() -> None:
     """Without options: one at a time at an address, all of them side by side, no pause, whatever they answer."""
 

@@ -8,7 +8,7 @@ from contextlib import aclosing
 
 import pytest
 
-from probe.net.overlap import overlapped
+from probe.net.overlap import STARTED, overlapped
 
 
 class Workshop:
@@ -61,6 +61,23 @@ def test_every_item_comes_out_once(most: int, slow: bool) -> None:
     assert sorted(asyncio.run(play())) == list(range(300))
     assert shop.most <= most
     assert shop.now == 0
+
+
+def test_no_more_is_begun_than_there_is_room_for() -> None:
+    """Who says that it is enough sees what was begun before: at most one handful comes on top."""
+    shop, held = Workshop(), list[int]()
+
+    async def wait(number: int) -> int:
+        held.append(number)
+        done = await shop.work(number)
+        held.remove(number)
+        return done
+
+    async def play() -> list[int]:
+        return [n async for n in overlapped(shop.items(1000), wait, 1000, lambda: len(held) > 20)]
+
+    assert sorted(asyncio.run(play())) == list(range(1000))
+    assert 20 < shop.most <= 20 + STARTED
 
 
 def test_nothing_comes_of_nothing() -> None:
