@@ -202,13 +202,13 @@ class Judge:
         """Build the chain, or make it of an alike list's where no date of the leaf is to be told."""
         options, presented = self._options, tuple(map(parse, seen.presented or ()))
         small = _size(seen) <= LARGEST and not (seen.fetched or seen.cached)
-        bare = presented and small and _is_fresh(presented[0], at, options.warn_days)
+        bare = presented and small and seen.key_proved and _is_fresh(presented[0], at, options.warn_days)
         if not bare or (likeness := kind(presented)) is None:
             return Known(chain_of(seen, options, at), since, until)
-        key = likeness, seen.key_proved, seen.side
+        key = likeness, seen.side
         like = self._models.get(key)
         if like and like.model and like.since < at < like.until:
-            taken = like.model.taken_over(presented, options.anchors, at)
+            taken = like.model.taken_over(presented, options.anchors)
             if taken:
                 return Known(taken, since, until, like.settled, like=like)
         chain = chain_of(seen, options, at)

@@ -506,6 +506,8 @@ class Certificate(Struct, frozen=True):
     """caIssuers addresses (RFC 5280 §4.2.2.1), as encoded."""
     permitted: tuple[Subtree, ...] = ()
     excluded: tuple[Subtree, ...] = ()
+    extensions: tuple[bytes, ...] = ()
+    """As they stand: the contents of each Extension (RFC 5280 §4.1)."""
     unknown_critical: tuple[str, ...] = ()
     """Dotted OIDs of critical extensions that path validation does not know."""
     problems: tuple[str, ...] = ()

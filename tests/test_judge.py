@@ -15,7 +15,8 @@ from OpenSSL import crypto
 from shared import share
 
 from probe import judge as judge_module
-from probe.demo.extensions import name_constraints
+from probe.demo import der
+from probe.demo.extensions import Extension, name_constraints, subject_key_id
 from probe.demo.scenes import SCENES, Scene
 from probe.judge import LARGEST, LISTS, Judge
 from probe.judgement import Options, chain_of, report_of_survey
@@ -148,6 +149,44 @@ def test_time_is_judged_to_the_second(warn_days: int | None) -> None:
         same(options_of(scene, warn_days=warn_days), [alone(look(sent, started=when)) for when in moments])
 
 
+def revoked(*points: bytes) -> Extension:
+    """CRLDistributionPoints (RFC 5280 §4.2.1.13)."""
+    return "2.5.29.31", False, der.sequence(*points)
+
+
+def point(uri: bytes) -> bytes:
+    """DistributionPoint with its full name."""
+    return der.sequence(der.tlv(0xA0, der.tlv(0xA0, der.tlv(0x86, uri))))
+
+
+TIMESTAMPS, ADDRESSES = "1.3.6.1.4.1.11129.2.4.2", "1.3.6.1.5.5.7.1.7"
+OWN = (
+    revoked(point(b"http://ca.example/1.crl")),
+    revoked(point(b"http://ca.example/2.crl")),
+    (TIMESTAMPS, False, der.octets(b"\0\1")),
+    subject_key_id(b"mine"),
+)
+"""What is of no weight, or so CAs and OpenSSL think."""
+ODD = (
+    revoked(),
+    revoked(der.sequence()),
+    revoked(point(b"http://ca.example/1.crl"), point(b"http://ca.example/2.crl")),
+    revoked(point(b"http://ca.example/")[:-1] + b"\x86\x7f"),
+    revoked(point(b"")),
+    revoked(der.sequence(der.tlv(0xA0, der.tlv(0xA0, der.tlv(0xA4, b"no name"))))),
+    ("2.5.29.31", False, b"\x30\x03\x01"),
+    (TIMESTAMPS, True, der.octets(b"\0\1")),
+    ("2.5.29.14", False, b"no octets"),
+    ("2.5.29.17", True, der.sequence(der.tlv(0x82, NAME.encode()))),
+    ("2.5.29.17", False, der.sequence(der.tlv(0x82, NAME.encode()), der.tlv(0x86, b"smtp://mx.example"))),
+    ("2.5.29.17", False, der.sequence(der.tlv(0xA0, b"no name"), der.tlv(0x82, NAME.encode()))),
+    ("2.16.840.1.113730.1.1", False, b"no bits"),
+    (ADDRESSES, True, der.sequence(der.sequence(der.octets(b"\0\1"), der.sequence(der.octets(b"\0\x0a"))))),
+    (ADDRESSES, False, b"no addresses"),
+)
+"""What OpenSSL cannot read, or has something to say of."""
+
+
 @pytest.mark.unmeasured
 def test_what_a_ca_makes_by_the_thousand_is_judged_one_by_one() -> None:
     """Leaves that are alike in all but names, dates, keys or one thing more, in no order: each is judged as it is."""
@@ -191,20 +230,40 @@ def test_what_a_ca_makes_by_the_thousand_is_judged_one_by_one() -> None:
         same(options, [alone(look(each, n)) for n, each in enumerate(sent)])
 
 
+def test_what_a_leaf_has_of_its_own_is_judged() -> None:
+    """Extensions that no other leaf of its kind has, beside leaves that have none."""
+    options = Options(anchors.of([parse(CAST.root.der)], "ours"), fetch=False)
+    leaves = [CAST.leaf(extensions=(one,), serial=number) for one in OWN + ODD for number in (1, 2)]
+    same(options, [alone(look((leaf.der, CAST.r3.der), n)) for n, leaf in enumerate(leaves)])
+
+
 def test_alike_lists_are_made_of_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a second leaf of a kind OpenSSL is asked, and no path is looked for."""
-    built = list[Observation]()
+    """Of a second leaf of a kind one signature is checked: no path is looked for, and nobody asks OpenSSL."""
+    built, checked, asked = list[Observation](), list[Certificate](), list[object]()
+    arithmetic, verify = signature._arithmetic, crypto.X509StoreContext.get_verified_chain
 
     def building(seen: Observation, options: Options, at: datetime) -> Chain:
         built.append(seen)
         return chain_of(seen, options, at)
 
+    def checking(key: object, child: Certificate, how: tuple[object, ...]) -> None:
+        checked.append(child)
+        arithmetic(key, child, how)
+
+    def asking(context: crypto.X509StoreContext) -> list[crypto.X509]:
+        asked.append(context)
+        return verify(context)
+
     monkeypatch.setattr(judge_module, "chain_of", building)
+    monkeypatch.setattr(signature, "_arithmetic", checking)
+    monkeypatch.setattr(signature, "_answers", {})
+    monkeypatch.setattr(crypto.X509StoreContext, "get_verified_chain", asking)
     judge = Judge(Options(anchors.of([parse(CAST.root.der)], "ours"), fetch=False, name=NAME))
-    for number in range(1, 9):
-        sent = CAST.leaf(serial=number).der, CAST.r3.der
-        assert judge.report(alone(look(sent, number))).status == "ok"
-    assert len(built) == 1
+    leaves = [CAST.leaf(serial=number, extensions=(own,)) for number in range(1, 5) for own in OWN]
+    for number, leaf in enumerate(leaves):
+        assert judge.report(alone(look((leaf.der, CAST.r3.der), number))).status == "ok"
+    assert (len(built), len(asked)) == (1, 1)
+    assert [one.der for one in checked] == [CAST.root.der, *(leaf.der for leaf in leaves[1:])]
 
 
 def test_a_span_ends_at_the_next_date() -> None:

@@ -189,17 +189,6 @@ def route(presented: Sequence[Certificate], anchors: Anchors, at: datetime) -> t
     return _asked(presented, anchors, at, _chain)
 
 
-def accepted(leaf: Certificate, issuer: Certificate, at: datetime) -> bool:
-    """Ask OpenSSL, as ``verdict`` does, about a leaf alone under the one anchor that its issuer is; never raises."""
-    try:
-        read = crypto.load_certificate(crypto.FILETYPE_ASN1, leaf.der)
-        crypto.X509StoreContext(_store((issuer.der,), _utc(at)), read).verify_certificate()
-    except (crypto.Error, crypto.X509StoreContextError):
-        _forget_errors()
-        return False
-    return True
-
-
 def _chain(context: crypto.X509StoreContext) -> tuple[bytes, ...]:
     return tuple(crypto.dump_certificate(crypto.FILETYPE_ASN1, one) for one in context.get_verified_chain())
 

@@ -73,10 +73,10 @@ def extensions(data: bytes, start: int, stop: int) -> tuple[Fields, Problems]:
     found, trouble = scan(data, start, stop)
     problems = [f"extensions: {trouble}"] if trouble else []
     fields: Fields = {}
-    unknown: list[str] = []
-    seen: set[str] = set()
+    unknown, raws, seen = list[str](), list[bytes](), set[str]()
     for tag, _, begin, end, _ in found:
         raw = data[begin:end] if tag == SEQUENCE else b""
+        raws.append(raw)
         oid, word, critical, values, troubles = _cached(raw) if end - begin <= _CACHED else _extension(raw)
         problems += troubles
         if not oid:
@@ -88,7 +88,7 @@ def extensions(data: bytes, start: int, stop: int) -> tuple[Fields, Problems]:
         fields.update(values)
         if critical and oid not in _KNOWN:
             unknown.append(oid)
-    fields["unknown_critical"] = tuple(unknown)
+    fields["extensions"], fields["unknown_critical"] = tuple(raws), tuple(unknown)
     return fields, problems
 
 

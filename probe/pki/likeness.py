@@ -2,48 +2,66 @@
 
 A CA makes a great many certificates of one kind. Two lists are alike where all above the leaf is the same, and the
 leaves differ in serial number, names, key, dates and signature alone. Where nothing is wrong with the path of one,
-nothing can be wrong with that of the other but what stands in the leaf alone, and its signature. Both are looked at:
-names and dates here, all else by OpenSSL.
+nothing can be wrong with that of the other but what stands in the leaf alone: its names and dates, which are looked at,
+and its signature, which is verified. OpenSSL has read the leaf in the handshake, and has found the rest good before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
-from datetime import datetime
+from collections.abc import Hashable, Iterator, Sequence
+from itertools import chain
 
 from msgspec import Struct
 
 from probe.model import Certificate, Chain, Path, Repair, Source, Step
-from probe.pki.anchors import Anchors, accepted
+from probe.pki.anchors import Anchors
+from probe.pki.der import OCTET_STRING, SEQUENCE, encode
 from probe.pki.graph import BySubject
 from probe.pki.names import bad_names
 from probe.pki.pem import bundle
 from probe.pki.profile import may_sign
-from probe.pki.signature import vouched
+from probe.pki.signature import signed_by
 
 
 def kind(presented: Sequence[Certificate]) -> Hashable | None:
     """Give what alike lists have in common; None where the leaf has something of its own that may matter."""
     leaf, *above = presented
-    odd = leaf.problem or leaf.problems or leaf.unknown_critical or leaf.permitted or leaf.excluded
-    if (
-        odd
-        or any(number in leaf.der for number in _INHERITED)
-        or not leaf.dns_names
-        or not leaf.issuer.key
-        or leaf.self_issued
-        or may_sign(leaf)
-        or bad_names(leaf)
-    ):
+    if leaf.problem or leaf.problems or not leaf.dns_names or not leaf.issuer.key or leaf.self_issued:
+        return None
+    if may_sign(leaf) or bad_names(leaf):
         return None
     key = leaf.key.algorithm, leaf.key.bits, leaf.key.curve, leaf.signature_algorithm
-    issuer = leaf.issuer.key, leaf.authority_key_id, leaf.authority_issuer
-    use = leaf.version, leaf.has_basic_constraints, leaf.pathlen, leaf.key_usage, leaf.eku, leaf.aia
-    return tuple(one.der for one in above), key, issuer, use
+    return tuple([one.der for one in above]), key, leaf.issuer.der, leaf.version, tuple(_common(leaf))
 
 
-_INHERITED = tuple(bytes.fromhex(f"06082b060105050701{arc}") for arc in ("07", "08"))
-"""OBJECT IDENTIFIERs of addresses and numbers that each issuer must have got from its own (RFC 3779 §2.3, §3.3)."""
+def _common(leaf: Certificate) -> Iterator[bytes]:
+    """The extensions that alike leaves have in common: all but those of which OpenSSL reads each, whatever it says.
+
+    These are names of hosts and nothing else, an identifier of the key, the one address of a list of revoked
+    certificates, and timestamps of Certificate Transparency (crypto/x509/v3_purp.c, ossl_x509v3_cache_extensions).
+    """
+    names = encode(SEQUENCE, b"".join([encode(_DNS_NAME, name.encode("latin-1")) for name in leaf.dns_names]))
+    own = _NAMES + encode(OCTET_STRING, names)
+    for extension in leaf.extensions:
+        if extension != own and not extension.startswith(_READ) and not _is_one_list(extension):
+            yield extension
+
+
+def _is_one_list(extension: bytes) -> bool:
+    """``CRLDistributionPoints`` with one point, which has one URI and nothing else (RFC 5280 §4.2.1.13)."""
+    size = len(extension) - len(_LISTS) - 2
+    if not extension.startswith(_LISTS) or not 10 < size < 0x80:
+        return False
+    tags = zip((OCTET_STRING, SEQUENCE, SEQUENCE, 0xA0, 0xA0, 0x86), range(size, 0, -2), strict=False)
+    return extension.startswith(bytes(chain.from_iterable(tags)), len(_LISTS))
+
+
+_DNS_NAME = 0x82
+_NAMES, _LISTS = bytes.fromhex("0603551d11"), bytes.fromhex("0603551d1f")
+"""OBJECT IDENTIFIER of subjectAltName and of cRLDistributionPoints."""
+_READ = bytes.fromhex("0603551d0e04"), bytes.fromhex("060a2b06010401d67902040204")
+"""The same of subjectKeyIdentifier, which is an OCTET STRING as we have seen, and of the timestamps of RFC 6962 §3.3,
+which OpenSSL passes over; both as they begin where they are not critical."""
 
 
 class Model(Struct, frozen=True):
@@ -53,18 +71,13 @@ class Model(Struct, frozen=True):
     names: frozenset[bytes]
     """Of all that stands, or might stand, above the leaf, and their issuers'; no leaf may have one of them."""
 
-    def taken_over(self, presented: Sequence[Certificate], anchors: Anchors, at: datetime) -> Chain | None:
-        """Make the chain of a list of the same kind; None where OpenSSL finds a fault in the leaf.
-
-        OpenSSL has verified all above the leaf, and is asked for the leaf alone, as if its issuer were an anchor.
-        """
+    def taken_over(self, presented: Sequence[Certificate], anchors: Anchors) -> Chain | None:
+        """Make the chain of a list of the same kind; None where the issuer did not sign the leaf."""
         leaf, path = presented[0], self.chain.path
         if path is None or leaf.subject.key in self.names or leaf in anchors:
             return None
-        issuer = path.certificates[1]
-        if not accepted(leaf, issuer, at):
+        if not signed_by(leaf, path.certificates[1]):
             return None
-        vouched(leaf, issuer)
         own = _with(leaf, path)
         like, paths = self.chain, (own, *[_with(leaf, other) for other in self.chain.paths[1:]])
         return Chain(
