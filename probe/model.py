@@ -817,8 +817,8 @@ class Report(Struct, frozen=True):
 
     @property
     def _all(self) -> tuple[Finding, ...]:
-        return self.findings + tuple(f for endpoint in self.endpoints for f in endpoint.findings)
+        return self.findings + tuple([f for endpoint in self.endpoints for f in endpoint.findings])
 
 
 def _worst(findings: tuple[Finding, ...]) -> str:
-    return max((f.severity for f in findings), key=lambda severity: severity.rank, default="ok")
+    return max([f.severity for f in findings], key=lambda severity: severity.rank) if findings else "ok"

@@ -21,12 +21,12 @@ from probe.pki.der import (
     SEQUENCE,
     DerError,
     Element,
+    are_der,
     bit_string,
     children,
     contents,
     element,
     integer,
-    is_der,
 )
 from probe.pki.extensions import Fields, extensions
 from probe.pki.times import moment
@@ -79,7 +79,7 @@ def _fields(der: bytes, problems: list[str]) -> Fields:
     inner = children(der, tbs[2], tbs[3])
     if len(parts) > 3:
         problems.append("certificate: something behind the signature")
-    if [each for each in (outer, *parts, *inner) if not is_der(each)]:
+    if not are_der((outer, *parts, *inner)):
         problems.append("certificate: lengths in BER, not DER")
     fields: Fields = {"tbs": der[tbs[1] : tbs[4]]}
     fields |= _signature(der, algorithm, signature, problems)

@@ -12,6 +12,7 @@ except over nested indefinite lengths, and that is bounded. The only error that 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -90,6 +91,11 @@ def contents(data: bytes, tag: int, what: str) -> tuple[int, int, bool]:
     if found[0] != tag:
         raise DerError(f"no {what}")
     return found[2], found[3], found[4] != size
+
+
+def are_der(several: Iterable[Element]) -> bool:
+    """Say so of each, as ``is_der`` does; for nearly all it is told by the two bytes before the contents."""
+    return not [f for f in several if (f[2] != f[1] + 2 or f[3] != f[4]) and not is_der(f)]
 
 
 def is_der(found: Element) -> bool:

@@ -43,17 +43,18 @@ def _common(leaf: Certificate) -> Iterator[bytes]:
     names = encode(SEQUENCE, b"".join([encode(_DNS_NAME, name.encode("latin-1")) for name in leaf.dns_names]))
     own = _NAMES + encode(OCTET_STRING, names)
     for extension in leaf.extensions:
-        if extension != own and not extension.startswith(_READ) and not _is_one_list(extension):
+        if extension.startswith(_LISTS):
+            if not _is_one(extension[len(_LISTS) :]):
+                yield extension
+        elif extension != own and not extension.startswith(_READ):
             yield extension
 
 
-def _is_one_list(extension: bytes) -> bool:
+def _is_one(points: bytes) -> bool:
     """``CRLDistributionPoints`` with one point, which has one URI and nothing else (RFC 5280 §4.2.1.13)."""
-    size = len(extension) - len(_LISTS) - 2
-    if not extension.startswith(_LISTS) or not 10 < size < 0x80:
-        return False
+    size = len(points) - 2
     tags = zip((OCTET_STRING, SEQUENCE, SEQUENCE, 0xA0, 0xA0, 0x86), range(size, 0, -2), strict=False)
-    return extension.startswith(bytes(chain.from_iterable(tags)), len(_LISTS))
+    return 10 < size < 0x80 and points.startswith(bytes(chain.from_iterable(tags)))
 
 
 _DNS_NAME = 0x82

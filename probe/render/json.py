@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from probe.render.plain import plain, row, rows, text_of
-from probe.render.written import WHOLE, Manner, Parts, encoded, tenths
+from probe.render.written import WHOLE, Manner, Parts, encoded
 
 if TYPE_CHECKING:
     from probe.model import (
@@ -81,6 +81,7 @@ def _endpoint(report: EndpointReport, manner: Manner) -> dict[str, object]:
         "key_type": _key_type(chain),
         "status": report.status,
         **_conversation(observation),
+        "timing_ms": manner.took(observation.timing_ms),
         "mta": row(report.mta) if report.mta else None,
         "presented": _presented(chain, manner),
         "on_disk": _on_disk(report),
@@ -163,7 +164,6 @@ def _conversation(observation: Observation) -> dict[str, object]:
         "cipher": plain(observation.cipher),
         "client_cert_requested": observation.client_cert_requested,
         "client_cert": [sha256(der).hexdigest() for der in observation.client_chain],
-        "timing_ms": {text_of(stage): tenths(took) for stage, took in observation.timing_ms.items()},
     }
 
 

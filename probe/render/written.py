@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain, repeat
 from typing import Any, Protocol, TypeAlias
+
+from probe.render.plain import text_of
 
 KEPT = 2048
 """Parts kept; a list of certificates has some three thousand characters."""
@@ -37,6 +39,9 @@ class Manner(Protocol):
     def timed(self, make: Saying, times: Times, senders: Words, lines: Words) -> object:
         """What stands in it for a list of ``make`` of sender and line, each behind its time under "ms"."""
 
+    def took(self, times: Mapping[str, float]) -> object:
+        """What stands in it for times under their names."""
+
 
 class Whole:
     """Everything in dicts, lists, strings and numbers."""
@@ -48,6 +53,10 @@ class Whole:
     def timed(self, make: Saying, times: Times, senders: Words, lines: Words) -> list[Document]:
         """Make each."""
         return [{"ms": tenths(ms), **make(*said)} for ms, *said in zip(times, senders, lines, strict=True)]
+
+    def took(self, times: Mapping[str, float]) -> Document:
+        """Make it."""
+        return {text_of(name): tenths(ms) for name, ms in times.items()}
 
 
 class Parts:
@@ -73,11 +82,18 @@ class Parts:
 
     def timed(self, make: Saying, times: Times, senders: Words, lines: Words) -> Document:
         """Write each time; what stands behind it is said by a great many servers."""
-        if lines and min(times) > -LONG and max(times) < LONG and math.isfinite(sum(times)):
+        if lines and _are_usual(times):
             form = _form if max(map(len, lines)) <= SHORT else _form.__wrapped__
             self._texts.append(f"[{', '.join(map(form, repeat(make), senders, lines))}]" % tuple(times))
         else:
             self._texts.append(encoded(WHOLE.timed(make, times, senders, lines)))
+        return HOLE
+
+    def took(self, times: Mapping[str, float]) -> Document:
+        """Write them."""
+        if not times or not _are_usual(times.values()):
+            return WHOLE.took(times)
+        self._texts.append(_frame(tuple(times)) % tuple(times.values()))
         return HOLE
 
     def joined(self, document: Document) -> str:
@@ -91,6 +107,11 @@ def tenths(took: float) -> float | None:
     return round(float(took), 1) if math.isfinite(took) else None
 
 
+def _are_usual(times: Collection[float]) -> bool:
+    """They are such numbers as "%.1f" writes in the way of json."""
+    return min(times) > -LONG and max(times) < LONG and math.isfinite(sum(times))
+
+
 def encoded(value: Any) -> str:
     """ASCII, one line. DEL is the one control character that json leaves as it is."""
     text = _encode(value)
@@ -99,8 +120,13 @@ def encoded(value: Any) -> str:
 
 @lru_cache(maxsize=KEPT)
 def _form(make: Saying, sender: str, line: str) -> str:
-    """One of ``timed``, its time left open: "%.1f" writes a number as json does that has one digit behind the point."""
+    """One of ``timed``, its time left open."""
     return '{"ms": %.1f, ' + encoded(make(sender, line))[1:].replace("%", "%%")
+
+
+@lru_cache(maxsize=64)
+def _frame(names: tuple[str, ...]) -> str:
+    return "{" + ", ".join([encoded(text_of(name)).replace("%", "%%") + ": %.1f" for name in names]) + "}"
 
 
 _kept: dict[Hashable, tuple[object, str]] = {}
