@@ -218,6 +218,8 @@ def _bad(name: str) -> str:
 
 
 def _unprintable(name: str) -> str:
+    if name.isascii() and name.isprintable():
+        return ""
     if "\0" in name:
         return "holds a NUL character"
     if any(character < " " or "\x7f" <= character < "\xa0" for character in name):

@@ -130,7 +130,7 @@ def _each(data: bytes, at: int, end: int) -> Iterator[Element]:
 @lru_cache(maxsize=1024)
 def _entry(certificate: Certificate) -> str:
     text = base64.b64encode(certificate.der).decode("ascii")
-    lines = "\n".join(text[at : at + _COLUMNS] for at in range(0, len(text), _COLUMNS))
+    lines = "\n".join([text[at : at + _COLUMNS] for at in range(0, len(text), _COLUMNS)])
     comment = f"# {_harmless(certificate.label)} (issued by {_harmless(certificate.issuer.text)})"
     return f"{comment}\n-----BEGIN CERTIFICATE-----\n{lines}\n-----END CERTIFICATE-----\n"
 
