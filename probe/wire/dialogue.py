@@ -106,11 +106,8 @@ def symptoms(reply: Reply) -> tuple[str, ...]:
     Where there are no codes: the response code of a refusal (RFC 5530, RFC 2449 §8, RFC 5804 §1.3).
     """
     if not reply.code:
-        return tuple(
-            f"response:{found[1].upper()}"
-            for line in reply.lines
-            if (found := re.match(_RESPONSE, line, re.IGNORECASE))
-        )[-1:]
+        found = (re.match(_RESPONSE, line, re.IGNORECASE) for line in reply.lines)
+        return tuple(f"response:{one[1].upper()}" for one in found if one)[-1:]
     status = re.match(_STATUS, reply.lines[0])
     return (f"reply:{reply.code:03d}", *([f"status:{status[1]}"] if status else []))
 
