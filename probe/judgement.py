@@ -16,7 +16,6 @@ from probe.across import Look, across, dig, obeying, with_ours
 from probe.catalogue.protocols import named
 from probe.catalogue.recognise import recognise
 from probe.catalogue.senders import refusals
-from probe.material import Material
 from probe.model import (
     Chain,
     Confidence,
@@ -55,6 +54,7 @@ from probe.rules.traits import traits
 from probe.wording import Saying, slots_of, spoken, voice_of
 
 if TYPE_CHECKING:
+    from probe.material import Material
     from probe.net.cache import Cache
     from probe.net.observe import ObserveOptions
     from probe.net.servers import DnsOptions
@@ -143,8 +143,7 @@ def judged(
     mending = mending_of(observation, chain, options) if chain else None
     case = case_of(observation, chain, mending, options, material, others_open=others_open)
     findings, skipped = judge(case, options.ignore)
-    mta = software_of(observation, options)
-    said = in_words(findings, case, options, mta, ask)
+    said = in_words(findings, case, options, mta := software_of(observation, options), ask)
     left_out = hidden(case, options.ignore)
     told = _senders(case)
     return EndpointReport(observation, chain, said, mending, mta, told, skipped, left_out, options.on_disk, ask)
@@ -284,8 +283,9 @@ def _door(seen: Observation) -> tuple[str | None, int]:
 def _own(seen: Observation, options: Options) -> EndpointReport:
     """Judge the list that we present, as a client's."""
     identity = options.network.identity if options.network else None
-    bare = replace(options, name=None, mta=None, on_disk=None)
-    name = identity.name if identity else "clientcert.pem"
+    name, bare = identity.name if identity else "clientcert.pem", replace(options, name=None, mta=None, on_disk=None)
+    from probe.material import Material
+
     return judged(seen, bare, Material(name, certificates=seen.presented or ()))
 
 

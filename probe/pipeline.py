@@ -22,7 +22,6 @@ from msgspec.structs import replace
 
 from probe.garbage import searched_seldom
 from probe.judgement import Options, chain_of, judged, moment_of, of_list, report_of_survey
-from probe.material import Material
 from probe.model import (
     Certificate,
     Domain,
@@ -40,6 +39,7 @@ from probe.model import (
 from probe.pki.profile import is_root
 
 if TYPE_CHECKING:
+    from probe.material import Material
     from probe.net.fetches import Fetches
     from probe.net.known import Known
     from probe.net.manners import Manners

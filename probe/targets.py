@@ -31,11 +31,11 @@ _SCHEMES: dict[str, tuple[int | None, Protocol | None, Tls | None]] = {
 }
 """Scheme of a pasted URL → port, protocol and TLS that it means; a web address lends its host name alone."""
 
-_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<place>[^/?#]*)(?:[/?#].*)?\Z", re.DOTALL)
-_MAILTO = re.compile(r"(?:mailto:|[^<>]*<)[^<>?]*@(?P<domain>[^<>?@]*)(?:\?[^<>]*)?>?\Z", re.IGNORECASE | re.DOTALL)
+_URL = r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<place>[^/?#]*)(?:[/?#].*)?\Z"
+_MAILTO = r"(?:mailto:|[^<>]*<)[^<>?]*@(?P<domain>[^<>?@]*)(?:\?[^<>]*)?>?\Z"
 """``mailto:user@example.com?subject=…`` (RFC 6068), ``<user@example.com>``, ``User <user@example.com>``."""
 _OF_MX = frozenset({Protocol.SMTP, Protocol.SUBMISSION})
-_BRACKETED = re.compile(r"\[(?:ipv6:)?(?P<host>[^\[\]]*)\](?::(?P<port>[^:]*))?\Z", re.IGNORECASE)
+_BRACKETED = r"\[(?:ipv6:)?(?P<host>[^\[\]]*)\](?::(?P<port>[^:]*))?\Z"
 _LABEL = re.compile(r"(?!-)[a-z0-9_-]{1,63}(?<!-)\Z")
 """RFC 1123 §2.1, and "_", which real names in the DNS have."""
 _ZONE = re.compile(r"[A-Za-z0-9._-]{0,32}\Z")
@@ -73,7 +73,7 @@ def _domain(target: Target) -> Target:
 
 def _taken_apart(typed: str) -> tuple[str, tuple[int | None, Protocol | None, Tls | None], bool]:
     """The place, what a scheme means, and whether it is a mail address. Whose mail it is does not matter to us."""
-    if mail := _MAILTO.match(typed):
+    if "@" in typed and (mail := re.match(_MAILTO, typed, re.IGNORECASE | re.DOTALL)):
         return mail["domain"], (None, None, None), True
     place, meant = _without_scheme(typed)
     return place.rpartition("@")[2], meant, "@" in place and place == typed
@@ -95,7 +95,7 @@ def _usual_port(protocol: Protocol | None, tls: Tls | None) -> int:
 
 
 def _without_scheme(typed: str) -> tuple[str, tuple[int | None, Protocol | None, Tls | None]]:
-    url = _URL.match(typed)
+    url = re.match(_URL, typed, re.DOTALL) if "://" in typed else None
     if url is None:
         return typed, (None, None, None)
     if url["scheme"].lower() not in _SCHEMES:
@@ -106,7 +106,7 @@ def _without_scheme(typed: str) -> tuple[str, tuple[int | None, Protocol | None,
 
 
 def _host_and_port(place: str) -> tuple[str, int | None]:
-    if bracketed := _BRACKETED.match(place):
+    if place.startswith("[") and (bracketed := re.match(_BRACKETED, place, re.IGNORECASE)):
         return bracketed["host"], None if bracketed["port"] is None else _port(bracketed["port"])
     if place.count(":") != 1:
         return place, None

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from probe.catalogue.advice import MENDED, worded
 from probe.catalogue.instructions import instructions
-from probe.catalogue.outcomes import sentence
 from probe.catalogue.protocols import starttls_of
-from probe.material import Material
 from probe.model import Endpoint, Finding, Observation, Repair, Severity, Side, Tls, bracketed
+
+if TYPE_CHECKING:
+    from probe.material import Material
 
 LEAF_IS_LOST = frozenset({"expired", "not-yet-valid", "key-mismatch", "bad-signature"})
 """Findings after which the leaf is of no use, and neither is a list that begins with it."""
@@ -84,8 +86,11 @@ FORMS = {"DER": "der", "PKCS#7": "pkcs7"}
 
 def _measured(finding: Finding, saying: Saying) -> Finding:
     """Add what the mail server at hand did when it was given a file with this fault."""
-    fault = FORMS.get(str(finding.facts.get("form")), finding.id)
-    told = sentence(saying.software, fault) if saying.voice == "file" and saying.software else ""
+    if saying.voice != "file" or not saying.software:
+        return finding
+    from probe.catalogue.outcomes import sentence
+
+    told = sentence(saying.software, FORMS.get(str(finding.facts.get("form")), finding.id))
     return replace(finding, summary=f"{finding.summary} {told}") if told else finding
 
 

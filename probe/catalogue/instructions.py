@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from probe.catalogue.pages import page
 from probe.catalogue.protocols import spoken_of
-from probe.catalogue.recipes import GENERIC, Recipe, recipe
+
+if TYPE_CHECKING:
+    from probe.catalogue.recipes import Recipe
 
 SECTIONS = {"install": ("install", "reload"), "reload": ("reload",), "": ()}
 """What a page names → the sections of the recipe whose commands are given, in order."""
@@ -36,6 +39,8 @@ def instructions(
     wanted = page(finding_id).recipe if section is None else section
     if not SECTIONS[wanted] or (wanted == "install" and not can_install):
         return ()
+    from probe.catalogue.recipes import GENERIC, recipe
+
     chosen = recipe(software or GENERIC)
     known = {name: value for name, value in slots.items() if name in chosen.slots and value}
     return tuple(line for line in (*_steps(chosen, wanted, known, voice), *_again(chosen, known)) if line)

@@ -8,6 +8,7 @@ with the ``symptoms`` and ``spellings`` by which it is known and real lines in `
 
 from __future__ import annotations
 
+import os
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -103,12 +104,12 @@ class Page(Struct, frozen=True):
 
 def ids() -> tuple[str, ...]:
     """Return the ids of all pages, sorted."""
-    return tuple(sorted(_texts()))
+    return tuple(sorted(_ids()))
 
 
 def page(id: str) -> Page:  # noqa: A002  # the word of the catalogue; nothing here needs the builtin
     """Return the page of that id; raises UnknownPageError, which says what is near, for any other text."""
-    if id not in _texts():
+    if id not in _ids():
         raise UnknownPageError(f"There is no page {id!r}. The nearest: {', '.join(nearest(id))}.")
     return _page(id)
 
@@ -175,13 +176,14 @@ def parse(text: str) -> Page:
 
 
 @cache
-def _texts() -> Mapping[str, Path]:
-    return {path.stem: path for path in FOLDER.glob("*.md")}
+def _ids() -> frozenset[str]:
+    """Names of the files, in a tenth of the time of glob."""
+    return frozenset(name.removesuffix(".md") for name in os.listdir(FOLDER) if name.endswith(".md"))  # noqa: PTH208
 
 
 @cache
 def _page(id: str) -> Page:  # noqa: A002  # as above
-    return parse(_texts()[id].read_text(encoding="utf-8"))
+    return parse((FOLDER / f"{id}.md").read_text(encoding="utf-8"))
 
 
 def _fixes(fix: Any) -> dict[str, tuple[str, ...]]:

@@ -14,8 +14,8 @@ from math import inf
 from msgspec import Struct, field
 
 from probe.net.packet import octets_of
-from probe.net.resolve import NO_ANSWER, address_of
-from probe.net.resolvers import Resolvers, unresolved
+from probe.net.resolve import NO_ANSWER, THIS_COMPUTER, address_of, unresolved
+from probe.net.resolvers import Resolvers
 from probe.net.servers import Answer, DnsOptions
 
 GRACE = 0.2
@@ -27,7 +27,6 @@ MOST_KEPT = 20_000
 FRESH, FRESH_FAILURE, FRESH_LIFE = 600.0, 60.0, 2.0
 """Seconds for which an answer counts, for which a failure does, and for which servers are known to be there."""
 ROOT = (".", "NS")
-THIS_COMPUTER = "localhost"
 NEVER_ASKED: Mapping[str, str] = {
     THIS_COMPUTER: "this computer (RFC 6761 §6.3)",
     "invalid": "no name in DNS (RFC 6761 §6.4)",

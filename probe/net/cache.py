@@ -33,7 +33,7 @@ LOOKED_AT = 4 * COUNT
 """Entries of the folder that are looked at, whatever somebody may have put there."""
 SIGNERS = 8
 """Certificates taken for one chain, as many as are fetched for one at most."""
-_OURS = re.compile(r"[0-9a-f]{64}\.der")
+_OURS = r"[0-9a-f]{64}\.der"
 _UNFINISHED = ".new-"
 
 
@@ -93,7 +93,7 @@ class Cache(Struct, frozen=True):
         """Files of ours in the folder, unfinished ones included."""
         with suppress(OSError), os.scandir(self.folder) as entries:
             for entry in islice(entries, LOOKED_AT):
-                if _OURS.fullmatch(entry.name) or entry.name.startswith(_UNFINISHED):
+                if re.fullmatch(_OURS, entry.name) or entry.name.startswith(_UNFINISHED):
                     with suppress(OSError):
                         yield Path(entry.path), entry.stat(follow_symlinks=False)
 

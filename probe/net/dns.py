@@ -8,16 +8,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
 
 from msgspec.structs import replace
 
 from probe.model import Dnssec, Domain, Failure, Mx, Observation, Protocol, Stage, TlsaAnswer, Trouble
-from probe.net.answers import THIS_COMPUTER, Answers, unaskable
-from probe.net.resolve import Resolved, address_of, host_name, in_hosts_file, resolve
-from probe.net.resolvers import unresolved
-from probe.net.servers import Answer, DnsOptions
+from probe.net.resolve import THIS_COMPUTER, Resolved, address_of, host_name, in_hosts_file, resolve, unresolved
+from probe.net.servers import DnsOptions
 from probe.pki.names import is_host_name
+
+if TYPE_CHECKING:
+    from probe.net.answers import Answers
+    from probe.net.servers import Answer
 
 MOST_HOSTS = 20
 """Mail hosts of a domain that are looked at, the preferred ones first; Postfix tries five addresses and stops."""
@@ -38,8 +41,14 @@ class Dns:
 
     def __init__(self, options: DnsOptions | None = None) -> None:
         self.options = options or DnsOptions()
-        self.answers = Answers(self.options)
         self._hosts: dict[str, tuple[str, ...]] | None = None
+
+    @cached_property
+    def answers(self) -> Answers:
+        """What servers said; without a question, as for an address, nothing of it is even imported."""
+        from probe.net.answers import Answers
+
+        return Answers(self.options)
 
     async def __aenter__(self) -> Self:
         """Keep sockets open between questions."""
@@ -111,7 +120,7 @@ class Dns:
         clock = self._clock(seconds)
         if listed := self._listed(host, family):
             return Resolved(listed)
-        if not (self.options.resolver or self.options.direct) or address_of(host) or unaskable(host):
+        if not (self.options.resolver or self.options.direct) or not _askable(host):
             found = await resolve(host, family=family, seconds=seconds)
             if found.failure and found.absent:
                 return await self._nowhere(host_name(host), found.failure, clock())
@@ -162,7 +171,7 @@ class Dns:
         """
         clock = self._clock(seconds)
         known = TlsaAnswer(f"_{port}._tcp.{host}", mx_dnssec=mx_dnssec)
-        if not is_host_name(host) or unaskable(host):
+        if not is_host_name(host) or not _askable(host):
             return known
         looked = await self.answers.each(host, KINDS[0], seconds)
         known = replace(known, address_dnssec=_weakest(looked), resolver=looked[0].resolver)
@@ -204,6 +213,12 @@ def hosts_of(domain: Domain) -> tuple[Mx, ...]:
     """The mail hosts that a sender looks up: host names, no addresses, each once."""
     first = {mx.host: mx for mx in reversed(domain.mx)}
     return tuple(mx for mx in domain.mx if first[mx.host] is mx and is_host_name(mx.host))
+
+
+def _askable(name: str) -> bool:
+    from probe.net.answers import unaskable
+
+    return address_of(name) is None and not unaskable(name)
 
 
 def _ranked(answer: Answer) -> tuple[Mx, ...]:

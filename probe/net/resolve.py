@@ -21,6 +21,7 @@ NO_ADDRESS = frozenset({socket.EAI_NONAME, socket.EAI_NODATA, socket.EAI_ADDRFAM
 
 NO_ANSWER = "dns:no-answer"
 """Symptom of a failure: nobody answered, as against a server that says no."""
+THIS_COMPUTER = "localhost"
 HOSTS = Path("/etc/hosts")
 LONGEST_HOSTS = 1 << 20
 
@@ -34,6 +35,11 @@ class Resolved(Struct, frozen=True):
     """It was answered that the name has none, which is more than that nobody could tell."""
     partly: Failure | None = None
     """Why there may be more addresses: those of one family could not be looked up."""
+
+
+def unresolved(text: str, *symptoms: str) -> Failure:
+    """Nobody could tell, or there is none."""
+    return Failure(Trouble.UNRESOLVED, text, symptoms)
 
 
 def host_name(text: str) -> str:

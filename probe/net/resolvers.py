@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 from msgspec import Struct, field
 
-from probe.model import Dnssec, Failure, Trouble
+from probe.model import Dnssec
 from probe.net.packet import Question, Said, question
 from probe.net.query import ask
-from probe.net.resolve import NO_ANSWER
+from probe.net.resolve import NO_ANSWER, unresolved
 from probe.net.servers import Answer, DnsOptions, Server, is_loopback, system_servers
 from probe.net.sockets import Sockets
 
@@ -19,11 +19,6 @@ ATTEMPT = 3.0
 ROUNDS = 2
 ANSWERED = frozenset({"NOERROR", "NXDOMAIN"})
 """That a name does not exist is an answer."""
-
-
-def unresolved(text: str, *symptoms: str) -> Failure:
-    """Nobody could tell, or there is none."""
-    return Failure(Trouble.UNRESOLVED, text, symptoms)
 
 
 class Resolvers(Struct):

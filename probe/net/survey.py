@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -24,7 +25,6 @@ from probe.model import (
     Trouble,
 )
 from probe.net.dns import MX_TIMEOUT, Dns, hosts_of, with_mail_hosts
-from probe.net.hosts import Hosts
 from probe.net.known import Known, Rank
 from probe.net.manners import Manners
 from probe.net.observe import (
@@ -42,6 +42,9 @@ from probe.net.observe import (
 from probe.net.operators import deserves_another
 from probe.net.resolve import address_of
 from probe.net.ways import KNOCK_TIMEOUT, Breadth, further, named_look
+
+if TYPE_CHECKING:
+    from probe.net.hosts import Hosts
 
 ADDRESSES = 16
 """Addresses of one host: the largest providers have eight."""

@@ -19,7 +19,7 @@ NAME_CHECK_MAX = 1 << 20
 """Names times subtrees above which OpenSSL gives up (v3_ncons.c); more is an attack on whoever verifies."""
 
 _LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?"
-_HOST_LIKE = re.compile(rf"{_LABEL}(?:\.{_LABEL})+")
+_HOST_LIKE = rf"{_LABEL}(?:\.{_LABEL})+"
 """What OpenSSL takes for a host name in a commonName (cn2dnsid): two labels or more, no hyphen at an end of one."""
 
 
@@ -130,7 +130,7 @@ def _names(certificate: Certificate, *, is_leaf: bool) -> Iterator[tuple[str, st
     for email in certificate.email_addresses:
         yield "email", email, email
     common_name = certificate.subject.common_name
-    if is_leaf and not certificate.dns_names and common_name and _HOST_LIKE.fullmatch(common_name):
+    if is_leaf and not certificate.dns_names and common_name and re.fullmatch(_HOST_LIKE, common_name):
         yield "dns", common_name, common_name
 
 

@@ -30,7 +30,7 @@ _BLOCK = re.compile(
     rb"-----BEGIN (?P<label>(?:X509 |TRUSTED )?CERTIFICATE|PKCS7|PKCS #7 SIGNED DATA|CMS)-----"
     rb"(?P<body>[^-]*(?:-(?!----)[^-]*)*)-----END (?P=label)-----"
 )
-_HEADER = re.compile(rb"^[!-9;-~]+:.*(?:\r?\n[ \t].*)*$", re.MULTILINE)  # RFC 1421 4.6: field name, colon, folded text
+_HEADER = rb"(?m)^[!-9;-~]+:.*(?:\r?\n[ \t].*)*$"  # RFC 1421 4.6: field name, colon, folded text
 _NOT_BASE64 = bytes({*range(256)} - {*string.ascii_letters.encode(), *string.digits.encode(), *b"+/="})
 _SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")  # 1.2.840.113549.1.7.2, as an element
 _CERTIFICATES = 0xA0  # [0] of SignedData
@@ -71,7 +71,7 @@ def bundle(certs: Iterable[Certificate]) -> str:
 
 
 def _block(label: bytes, body: bytes) -> Iterator[bytes]:
-    text = (_HEADER.sub(b"", body) if b":" in body else body).translate(None, _NOT_BASE64)
+    text = (re.sub(_HEADER, b"", body) if b":" in body else body).translate(None, _NOT_BASE64)
     try:
         der = base64.b64decode(text + b"=" * (-len(text) % 4))
     except binascii.Error:

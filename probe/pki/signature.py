@@ -8,7 +8,7 @@ check_sig_alg_match), and the signed AlgorithmIdentifier equals the one outside 
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -169,15 +169,26 @@ def _hash(word: str) -> hashes.HashAlgorithm:
     return known[word]
 
 
+@cache
+def _loader() -> Callable[[bytes], Any]:
+    """``load_der_public_key`` from where it is made: its public module imports what reads the keys of SSH, too."""
+    from cryptography.hazmat.bindings import _rust
+
+    if load := getattr(getattr(getattr(_rust, "openssl", None), "keys", None), "load_der_public_key", None):
+        return load  # type: ignore[no-any-return]
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    return load_der_public_key
+
+
 @lru_cache(maxsize=_KEYS)
 def _load(spki: bytes) -> Any | None:
     """Load a public key that can verify; None when cryptography cannot."""
     from cryptography.exceptions import InternalError, UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-    from cryptography.hazmat.primitives.serialization import load_der_public_key
 
     try:
-        key = load_der_public_key(spki)
+        key = _loader()(spki)
     except (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, InternalError):
         return None
     if isinstance(key, RSAPublicKey):

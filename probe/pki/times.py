@@ -11,16 +11,15 @@ from datetime import datetime, timedelta
 
 from probe.pki.der import GENERALIZED_TIME, UTC_TIME, DerError
 
-_UTC_TIME = re.compile(
+_UTC_TIME = (
     r"(?P<year>\d\d)(?P<day>\d{4})(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)?"
-    r"(?P<fraction>)(?P<zone>Z|[+-]\d{4})?",
-    re.ASCII,
+    r"(?P<fraction>)(?P<zone>Z|[+-]\d{4})?"
 )
-_GENERALIZED_TIME = re.compile(
+_GENERALIZED_TIME = (
     r"(?P<year>\d{4})(?P<day>\d{4})(?P<hour>\d\d)(?:(?P<minute>\d\d)(?P<second>\d\d)?)?"
-    r"(?P<fraction>[.,]\d+)?(?P<zone>Z|[+-]\d{4})?",
-    re.ASCII,
+    r"(?P<fraction>[.,]\d+)?(?P<zone>Z|[+-]\d{4})?"
 )
+"""Both are compiled when an unusual time is met; a usual one does not need them."""
 _PLAIN = {UTC_TIME: 13, GENERALIZED_TIME: 15}  # bytes of the only form that RFC 5280 allows
 _UTC_TIME_ENDS = 2050  # a year before it is to be written as UTCTime
 
@@ -54,7 +53,7 @@ def _moment(day: str, clock: str) -> datetime:
 def _unusual(tag: int, text: str) -> tuple[datetime, tuple[str, ...]]:
     if tag not in _PLAIN:
         raise DerError("neither UTCTime nor GeneralizedTime")
-    found = (_UTC_TIME if tag == UTC_TIME else _GENERALIZED_TIME).fullmatch(text)
+    found = re.fullmatch(_UTC_TIME if tag == UTC_TIME else _GENERALIZED_TIME, text, re.ASCII)
     if not found:
         raise DerError("unreadable time")
     year, day, hour, minute, second = found.group("year", "day", "hour", "minute", "second")

@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable
 
 from msgspec.structs import replace
 
-from probe.material import Form
 from probe.model import Confidence, Finding, Severity, Side, Skipped
 from probe.rules import (
     conversation,
@@ -122,6 +121,7 @@ def _rules(case: Case) -> tuple[Rule, ...]:
     """A file has had no conversation; where its leaf is missing, no certificate of it stands in a leaf's place."""
     if case.material is None:
         return _of_callers() if case.observation.side is Side.CLIENT else _of_servers(case)
+    from probe.material import Form
     from probe.rules import file
 
     missing = file.leaf_missing

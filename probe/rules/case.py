@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from probe.material import Material
 from probe.model import (
     Certificate,
     Chain,
@@ -25,6 +25,9 @@ from probe.model import (
     Store,
 )
 from probe.pki.profile import is_root
+
+if TYPE_CHECKING:
+    from probe.material import Material
 
 
 class Case(Struct, frozen=True):

@@ -137,10 +137,10 @@ def not_smtp(case: Case) -> Iterable[Hit]:
 
 
 _GREETINGS = {
-    Protocol.SMTP: re.compile(r"220[ -]"),
-    Protocol.IMAP: re.compile(r"\* (?:OK|PREAUTH)\b"),
-    Protocol.POP3: re.compile(r"\+OK\b"),
-    Protocol.SIEVE: re.compile(r'"IMPLEMENTATION"'),
+    Protocol.SMTP: r"220[ -]",
+    Protocol.IMAP: r"\* (?:OK|PREAUTH)\b",
+    Protocol.POP3: r"\+OK\b",
+    Protocol.SIEVE: r'"IMPLEMENTATION"',
 }
 
 
@@ -148,7 +148,7 @@ def _another(seen: Observation, failure: Failure) -> dict[str, str]:
     """The case "protocol" where the greeting is one of another mail protocol than the one that we spoke."""
     if seen.stage is not Stage.GREETING:
         return {}
-    greets = (protocol for protocol, greeting in _GREETINGS.items() if greeting.match(failure.text))
+    greets = (protocol for protocol, greeting in _GREETINGS.items() if re.match(greeting, failure.text))
     return next(({"case": "protocol", "service": one.value, "spoken": one.value} for one in greets), {})
 
 
@@ -162,15 +162,15 @@ def not_tls(case: Case) -> Iterable[Hit]:
         yield Hit((), facts_of(seen, seen.failure, **_what_came(seen, seen.failure)))
 
 
-_GREETS = re.compile(r'220(?:[ -]|$)|\* (?:OK|PREAUTH)\b|\+OK\b|"IMPLEMENTATION"')
-_COMPLAINS = re.compile(r"[45][0-9][0-9](?:[ -]|$)|(?:a[0-9]|\*) (?:NO|BAD|BYE)\b|-ERR\b|(?:NO|BYE)\b")
+_GREETS = r'220(?:[ -]|$)|\* (?:OK|PREAUTH)\b|\+OK\b|"IMPLEMENTATION"'
+_COMPLAINS = r"[45][0-9][0-9](?:[ -]|$)|(?:a[0-9]|\*) (?:NO|BAD|BYE)\b|-ERR\b|(?:NO|BYE)\b"
 
 
 def _what_came(seen: Observation, failure: Failure) -> dict[str, str]:
     """A complaint is the server's own; a greeting shows a port for STARTTLS; anything else is just odd."""
     if seen.endpoint.tls is Tls.IMPLICIT:
-        return {"case": "implicit" if _GREETS.match(failure.text) else "implicit-odd"}
-    return {} if _COMPLAINS.match(failure.text) else {"case": "odd"}
+        return {"case": "implicit" if re.match(_GREETS, failure.text) else "implicit-odd"}
+    return {} if re.match(_COMPLAINS, failure.text) else {"case": "odd"}
 
 
 def _complaint(seen: Observation) -> str:
@@ -180,7 +180,7 @@ def _complaint(seen: Observation) -> str:
     """
     ended = seen.failure is not None and seen.failure.trouble in {Trouble.CLOSED, Trouble.NOT_TLS}
     said = seen.surplus.decode("latin-1").strip()
-    return said if ended and _COMPLAINS.match(said) else ""
+    return said if ended and re.match(_COMPLAINS, said) else ""
 
 
 @rule("closed", Severity.ERROR, Need.OBSERVATION, "RFC 5321 §3.8")

@@ -54,9 +54,9 @@ class Upgrade(Struct):
 Step = Listen | Say | Upgrade
 Dialogue = Generator[Step, Reply, Failure | None]
 
-_STATUS = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:\s|$)")
-_RESPONSE = re.compile(r"(?:\S+ )?(?:NO|BAD|BYE|-ERR) [\[(]([A-Z0-9/_-]{1,40})[\]) ]", re.IGNORECASE)
-_LOGGED_IN = re.compile(r"\* PREAUTH\b", re.IGNORECASE)
+_STATUS = r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?:\s|$)"
+_RESPONSE = r"(?:\S+ )?(?:NO|BAD|BYE|-ERR) [\[(]([A-Z0-9/_-]{1,40})[\]) ]"
+_LOGGED_IN = r"\* PREAUTH\b"
 
 
 def converse(verbs: Verbs, name: str, tls: Tls) -> Dialogue:
@@ -83,7 +83,7 @@ def _upgraded(verbs: Verbs, name: str, greeting: Reply) -> Dialogue:
     Whoever is logged in by the greeting may not ask for TLS any more (RFC 9051 §6.2.1). Where extensions are unknown,
     a refusal of STARTTLS means that there is none.
     """
-    if _LOGGED_IN.match(greeting.text):
+    if re.match(_LOGGED_IN, greeting.text, re.IGNORECASE):
         return Failure(Trouble.NO_STARTTLS, greeting.text)
     offer = greeting
     if verbs.hello:
@@ -106,8 +106,9 @@ def symptoms(reply: Reply) -> tuple[str, ...]:
     Where there are no codes: the response code of a refusal (RFC 5530, RFC 2449 §8, RFC 5804 §1.3).
     """
     if not reply.code:
-        return tuple(f"response:{found[1].upper()}" for line in reply.lines if (found := _RESPONSE.match(line)))[-1:]
-    status = _STATUS.match(reply.lines[0])
+        found = (re.match(_RESPONSE, line, re.IGNORECASE) for line in reply.lines)
+        return tuple(f"response:{one[1].upper()}" for one in found if one)[-1:]
+    status = re.match(_STATUS, reply.lines[0])
     return (f"reply:{reply.code:03d}", *([f"status:{status[1]}"] if status else []))
 
 

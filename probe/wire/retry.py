@@ -49,12 +49,12 @@ def told_by(first: Observation, second: Observation, why: str) -> Observation:
     A silent port that answers a ClientHello in words which no mail server says belongs to another service.
     """
     failure = second.failure
-    if why != IMPLICIT or failure is None or failure.trouble is not Trouble.NOT_TLS or _REPLY.match(failure.text):
+    if why != IMPLICIT or failure is None or failure.trouble is not Trouble.NOT_TLS or re.match(_REPLY, failure.text):
         return first
     return replace(first, failure=Failure(Trouble.UNREADABLE, failure.text))
 
 
-_REPLY = re.compile(r'[2-5][0-9]{2}(?:[ -]|$)|\* (?:OK|BYE|PREAUTH)\b|\+OK\b|-ERR\b|"IMPLEMENTATION"')
+_REPLY = r'[2-5][0-9]{2}(?:[ -]|$)|\* (?:OK|BYE|PREAUTH)\b|\+OK\b|-ERR\b|"IMPLEMENTATION"'
 """The first words of mail servers (RFC 5321 §4.2, RFC 9051 §7.1, RFC 1939 §3, RFC 5804 §1.7)."""
 
 

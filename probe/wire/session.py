@@ -20,7 +20,7 @@ from probe.wire.identity import Identity
 from probe.wire.offer import Offer
 from probe.wire.record import Record
 from probe.wire.replies import BadReply, Replies, quoted
-from probe.wire.verbs import VERBS
+from probe.wire.verbs import verbs_of
 
 LIMITS: Mapping[Stage, float] = {
     Stage.GREETING: 40.0,
@@ -71,7 +71,7 @@ class Session:
         self._limits = {**LIMITS, **limits}
         self._cap = cap
         self._identity = identity
-        self._verbs = VERBS[endpoint.protocol]
+        self._verbs = verbs_of(endpoint.protocol)
         self._steps = converse(self._verbs, ehlo, endpoint.tls)
         self._replies = Replies()
         self._tls: Handshake | None = None

@@ -16,7 +16,8 @@ from shared import shared
 
 from probe.pki import files
 from probe.pki.certificate import parse
-from probe.pki.pool import Pool, from_paths
+from probe.pki.der import OID, SEQUENCE, SET, encode
+from probe.pki.pool import FEW, Pool, from_paths
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,6 +84,27 @@ def test_the_index_agrees_with_the_parser_for_everything_it_can_be_given() -> No
     for one in readable:
         found = pool.by_subject(one.subject.key)
         assert [each for each in readable if one.subject.key and each.subject.key == one.subject.key] == list(found)
+
+
+def subject(tag: int, value: bytes) -> bytes:
+    """A name of one commonName."""
+    attribute = encode(SEQUENCE, encode(OID, bytes.fromhex("550403")) + encode(tag, value))
+    return encode(SEQUENCE, encode(SET, attribute))
+
+
+def test_a_search_finds_what_the_index_finds_however_a_name_is_written() -> None:
+    """The same name as UTF8String, PrintableString, T61String, BMPString and UniversalString; and others."""
+    text = " Example  Root "
+    same = [(0x0C, text.encode()), (0x13, b"EXAMPLE ROOT"), (0x14, b"example root")]
+    same += [(0x1E, text.encode("utf-16-be")), (0x1C, text.encode("utf-32-be"))]
+    others = [(0x0C, b"Example Roo"), (0x0C, "Éxample".encode()), (0x0C, b"\xff\xfeX"), (0x12, b"42"), (0x0C, b"-")]
+    forged = [certificate(subject=subject(tag, value)) for tag, value in (*same, *others)]
+    searched, indexed = (Pool({each.der: "here" for each in forged}) for _ in range(2))
+    for n in range(FEW):
+        indexed.named(bytes([n]))
+    found = [searched.named(parse(each.der).subject.key) for each in forged]
+    assert [list(indexed.named(parse(each.der).subject.key)) for each in forged] == [list(each) for each in found]
+    assert [len(each) for each in found] == [len(same)] * len(same) + [1] * len(others)
 
 
 @given(st.binary(max_size=40), st.integers(0, 600), st.binary(max_size=6))

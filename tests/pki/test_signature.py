@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import forge
 import pytest
+from cryptography.hazmat.bindings import _rust
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, mldsa, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, PSS, PKCS1v15
@@ -265,6 +266,19 @@ def test_a_cut_or_spoilt_signature_is_refused() -> None:
 def test_ber_around_the_certificate_does_not_matter() -> None:
     """The signature is over the inner bytes."""
     assert signed_by(parse(forge.certificate(issuer=CAST.root, corrupt="indefinite").der), parse(CAST.root.der))
+
+
+def test_a_cryptography_that_keeps_its_loader_elsewhere_is_slower_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name is private; without it the public one is taken."""
+    for once in (signature._loader, signature._load):
+        once.cache_clear()
+    monkeypatch.setattr(_rust, "openssl", None)
+    spki = parse(CAST.root.der).key.spki
+    key = signature._load(spki)
+    assert key is not None
+    assert key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) == spki
+    for once in (signature._loader, signature._load):
+        once.cache_clear()
 
 
 def test_answers_are_remembered_and_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,8 +10,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from probe.model import Protocol, Reply, Trouble
+from probe.wire.programs import IMAP, POP3, SIEVE, capabilities, quoted_names
 from probe.wire.replies import LINE_LIMIT, LINES_LIMIT, QUOTED, REPLY_LIMIT, BadReply, Form, Replies
-from probe.wire.verbs import IMAP, POP3, SIEVE, SMTP, VERBS, Answer, capabilities, extensions, quoted_names
+from probe.wire.verbs import SMTP, Answer, extensions, verbs_of
 
 ANSWERS = {
     "imap greeting": IMAP.greeting,
@@ -139,13 +140,18 @@ def test_any_stream_at_any_cut_means_the_same(name: str, pieces: list[bytes]) ->
     assert outcome(pieces) == outcome([whole]) == outcome(whole[n : n + 1] for n in range(len(whole)))
     for reply in outcome([whole]):
         ANSWERS[name].grants(reply)
-        for verbs in VERBS.values():
+        for verbs in map(verbs_of, Protocol):
             verbs.keywords(reply)
 
 
 def test_every_protocol_has_its_verbs() -> None:
     """A protocol without a row could not be spoken."""
-    assert set(Protocol) == set(VERBS)
+    assert [verbs_of(protocol) for protocol in (Protocol.SUBMISSION, Protocol.IMAP, Protocol.POP3)] == [
+        SMTP,
+        IMAP,
+        POP3,
+    ]
+    assert len({verbs_of(protocol) for protocol in Protocol}) == len(Protocol) - 1
 
 
 def test_extensions_in_any_case() -> None:
