@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from cli.crowd import HASTY, LONGEST, begun, crowd, ended, kept, listed, swept
 from net.fake_dns import Says, Zone, resolver
+from shared import share
 
 from probe.results.seen import Seen
 
@@ -75,7 +76,7 @@ def test_twenty_kills_lose_nothing(name: str, tmp_path: Path) -> None:
     assert 300 < here.connections.total() <= 300 + KILLS * 2 * concurrency
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", share([signal.SIGTERM, signal.SIGINT], 2))
 def test_an_interrupted_sweep_says_how_to_go_on(number: int, tmp_path: Path) -> None:
     """What was done is whole, and summed up."""
     results, page = tmp_path / "results.jsonl", tmp_path / "page.html"
@@ -123,7 +124,7 @@ def test_a_pipe_that_never_says_anything_can_be_left(tmp_path: Path) -> None:
     assert code == 130
 
 
-@pytest.mark.parametrize("name", ["results.jsonl", "results.db"])
+@pytest.mark.parametrize("name", share(["results.db", "results.jsonl"], 2))
 def test_a_full_disk_is_said_and_gone_on_from(name: str, tmp_path: Path) -> None:
     """The sweep ends with a sentence; with more room it goes on."""
     results = tmp_path / name
@@ -182,7 +183,7 @@ def test_a_temporary_folder_without_room_is_said(tmp_path: Path, monkeypatch: py
     assert "The temporary folder cannot be written (full). What was done is kept;" in " ".join(err.split())
 
 
-@pytest.mark.parametrize("name", ["results.jsonl", "results.db"])
+@pytest.mark.parametrize("name", share(["results.jsonl", "results.db"], 2))
 def test_a_folder_that_is_removed_is_noticed(name: str, tmp_path: Path) -> None:
     """What is written into a file without a name is lost."""
     folder = tmp_path / "results"
