@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import sys
 import threading
 from collections.abc import Generator
@@ -11,9 +13,11 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
-from shared import examples
+from shared import ALL, examples
 
-settings.register_profile("ours", max_examples=examples(100), deadline=None)
+import probe
+
+settings.register_profile("ours", max_examples=examples(100), deadline=None, derandomize=not ALL)
 settings.load_profile("ours")
 
 _NUMBERS = count()
@@ -37,6 +41,10 @@ _TRACERS: list[Any] = [None, None]
 
 def pytest_collection_finish() -> None:
     """What importing runs is measured; from here on what a test does, and not what pytest does around it."""
+    if sys.gettrace():
+        for module in pkgutil.walk_packages(probe.__path__, "probe."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
     _TRACERS[:] = sys.gettrace(), threading.gettrace()
     _trace(None, None)
 

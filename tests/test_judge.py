@@ -112,7 +112,7 @@ def test_what_is_remembered_changes_no_report(scene: Scene) -> None:
     pairs = [Survey(target, (one, other)) for one, other in zip(looks, looks[3:], strict=False)]
     mixed = [Survey(target, (one, look(good, 40))) for one in looks[:4]]
     domain = [replace(survey, target=Target("example.net", kind=Kind.DOMAIN)) for survey in map(alone, looks[:3])]
-    same(options_of(scene), share([*map(alone, looks), *pairs, *mixed, *domain], 7))
+    same(options_of(scene), share([*map(alone, looks), *pairs, *mixed, *domain], 11))
 
 
 @pytest.mark.unmeasured
@@ -131,7 +131,7 @@ def test_what_is_remembered_changes_no_report(scene: Scene) -> None:
 )
 def test_options_are_kept_to(changes: dict[str, object]) -> None:
     """Whatever a user wishes, the judge wishes."""
-    for scene in share(SCENES[::9], 2):
+    for scene in share(SCENES[::9], 3):
         sent = tuple(one.der for one in scene.act(CAST).sent)
         same(options_of(scene, **changes), [alone(seen) for seen in manners(sent, 0)])
 

@@ -324,6 +324,7 @@ def test_a_seed_repeats_the_order(tmp_path: Path) -> None:
     assert names not in (first, other)
 
 
+@pytest.mark.unmeasured
 def test_standard_input_is_mixed_by_the_window_and_stays_open() -> None:
     """A pipe is read to its end; who gave it may read on, or close it."""
     names = [f"mx{at}.example" for at in range(10_000)]
@@ -370,6 +371,7 @@ def test_gzip_is_read_through(tmp_path: Path, *, shuffle: bool) -> None:
         assert [target.name for target in listing.targets(nothing, shuffle=False)] == ["a.example", "b.example"]
 
 
+@pytest.mark.unmeasured
 def test_an_archive_that_is_cut_short_is_told(tmp_path: Path) -> None:
     """What precedes the damage counts."""
     names = [f"mx{sha256(str(at).encode()).hexdigest()[:8]}.example" for at in range(20_000)]

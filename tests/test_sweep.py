@@ -71,9 +71,9 @@ def test_a_slow_taker_is_waited_for(slow: bool) -> None:
                 assert taken - had <= 4 * concurrency + slow
                 assert here.connections.total() - had <= 4 * concurrency
                 had += 1
-        assert had == 40
+        assert had == 24
 
-    with crowd(40) as here:
+    with crowd(24) as here:
         asyncio.run(run())
     assert here.most[""] <= concurrency
 
@@ -86,12 +86,12 @@ from probe.net.manners import Manners
 from probe.net.servers import DnsOptions
 from probe.pki import anchors
 
-way, dns, port, *addresses = sys.argv[1:]
+dns, port, *addresses = sys.argv[1:]
 where = ("127.0.0.1", int(dns))
 options = Options(anchors=anchors.of((), "none"), fetch=False, allow_private=True, dns=DnsOptions((where,)))
 targets = [f"{address}:{port}" for address in addresses] + [f"silent{n}.test:{port}" for n in range(9)]
 
-async def run():
+async def run(way):
     asyncio.get_running_loop().slow_callback_duration = 60
     before = len(os.listdir("/proc/self/fd"))
     reports = sweep(targets, options, concurrency=20, manners=Manners(20, allow_private=True, patient=True))
@@ -121,23 +121,24 @@ async def consumed(reports):
         async for report in reports:
             await asyncio.sleep(10)
 
-asyncio.run(run())
-gc.collect()
+for way in ("break", "aclose", "cancel"):
+    print(way)
+    asyncio.run(run(way))
+    gc.collect()
 """
 
 
-@pytest.mark.parametrize("way", ["break", "aclose", "cancel"])
-def test_an_end_leaves_nothing_behind(way: str) -> None:
+def test_an_end_leaves_nothing_behind() -> None:
     """No task, no descriptor, and no warning of Python's, though looks and questions are under way."""
     with (
         crowd(30, delay=0.05) as here,
         resolver({f"silent{n}.test": Says(manner="silence") for n in range(9)}) as names,
     ):
-        words = (way, str(names.port), str(here.port), *here.addresses)
+        words = (str(names.port), str(here.port), *here.addresses)
         program = [sys.executable, "-X", "dev", "-W", "error", "-c", ENDS, *words]
         done = subprocess.run(program, cwd=TOP, capture_output=True, text=True, check=False, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert here.connections.total() < 40
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
+    assert here.connections.total() < 3 * 40
 
 
 def test_a_target_that_is_none_is_raised_after_those_before_it() -> None:

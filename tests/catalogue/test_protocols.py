@@ -75,6 +75,7 @@ def test_lmtp_is_no_smtp() -> None:
             assert [] == [text for text in told(id_, case, Protocol.LMTP) if other.search(text)], f"{id_}, {case}"
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("protocol", Protocol)
 def test_every_sentence_is_one(protocol: Protocol) -> None:
     """It begins with a capital or a name, ends in a stop, has no hole, and a colon has its command."""
@@ -86,6 +87,7 @@ def test_every_sentence_is_one(protocol: Protocol) -> None:
                 assert not re.search(r"  | [.,;]|\.\.", text), f"{id_}, {case}: {text!r}"
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("protocol", Protocol)
 def test_a_colon_has_its_command(protocol: Protocol) -> None:
     """A line that does not introduce anything any more has no commands behind it."""

@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 from cli.crowd import HASTY, LONGEST, begun, crowd, ended, kept, listed, swept
 from net.fake_dns import Says, Zone, resolver
+from shared import share
 
 from probe.results.seen import Seen
 
+pytestmark = pytest.mark.unmeasured
 KILLS = 20
 QUIET = ("--quiet", "--ehlo", "probe.example")
 
@@ -28,6 +30,15 @@ def until(true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     while not true() and process.poll() is None:
         assert time.monotonic() < ends
         time.sleep(0.002)
+
+
+def asleep(number: int) -> bool:
+    """Tell whether a process waits for something, for a tenth of a second on end."""
+    seen = set[str]()
+    for _ in range(10):
+        time.sleep(0.01)
+        seen.add(Path(f"/proc/{number}/stat").read_text(encoding="ascii").rpartition(") ")[2][0])
+    return seen == {"S"}
 
 
 def limited(octets: int) -> None:
@@ -65,7 +76,7 @@ def test_twenty_kills_lose_nothing(name: str, tmp_path: Path) -> None:
     assert 300 < here.connections.total() <= 300 + KILLS * 2 * concurrency
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", share([signal.SIGTERM, signal.SIGINT], 2))
 def test_an_interrupted_sweep_says_how_to_go_on(number: int, tmp_path: Path) -> None:
     """What was done is whole, and summed up."""
     results, page = tmp_path / "results.jsonl", tmp_path / "page.html"
@@ -105,17 +116,15 @@ def test_a_silent_pipe_does_not_hold_an_interrupted_sweep(tmp_path: Path) -> Non
 
 def test_a_pipe_that_never_says_anything_can_be_left(tmp_path: Path) -> None:
     """Ctrl-C while the first line is waited for."""
-    results = tmp_path / "results.jsonl"
-    process = begun("-", *HASTY, "-o", results, stdin=subprocess.PIPE)
-    until(results.exists, process)
-    time.sleep(0.2)
+    process = begun("-", *HASTY, "-o", tmp_path / "results.jsonl", stdin=subprocess.PIPE)
+    until(lambda: asleep(process.pid), process)
     process.send_signal(signal.SIGINT)
     code = process.wait(10)
     assert "Traceback" not in ended(process)[2]
     assert code == 130
 
 
-@pytest.mark.parametrize("name", ["results.jsonl", "results.db"])
+@pytest.mark.parametrize("name", share(["results.db", "results.jsonl"], 2))
 def test_a_full_disk_is_said_and_gone_on_from(name: str, tmp_path: Path) -> None:
     """The sweep ends with a sentence; with more room it goes on."""
     results = tmp_path / name
@@ -174,7 +183,7 @@ def test_a_temporary_folder_without_room_is_said(tmp_path: Path, monkeypatch: py
     assert "The temporary folder cannot be written (full). What was done is kept;" in " ".join(err.split())
 
 
-@pytest.mark.parametrize("name", ["results.jsonl", "results.db"])
+@pytest.mark.parametrize("name", share(["results.jsonl", "results.db"], 2))
 def test_a_folder_that_is_removed_is_noticed(name: str, tmp_path: Path) -> None:
     """What is written into a file without a name is lost."""
     folder = tmp_path / "results"

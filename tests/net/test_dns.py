@@ -215,6 +215,7 @@ def test_a_server_that_is_not_there() -> None:
     assert f"no answer to x.example MX from 127.0.0.1:{port}: Connection refused" == seen.failure.text
 
 
+@pytest.mark.unmeasured
 def test_a_thousand_hosts_are_bounded() -> None:
     """The preferred ones are kept, the others counted, and nobody is asked about them."""
     with resolver({"many.example MX": [f"{n} mx{n}.many.example." for n in range(1000)]}) as here:

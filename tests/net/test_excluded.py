@@ -74,6 +74,7 @@ def test_as_the_long_way(pairs: list[tuple[int, int]], number: int) -> None:
     assert found is None or found in listed
 
 
+@pytest.mark.unmeasured
 def test_a_hundred_thousand_networks_are_no_burden() -> None:
     """A look-up takes microseconds; 1 ms is what a slow machine under load may take, a walk takes 10 ms."""
     listed = Excluded(ip_network((n << 12, 20 + n % 8), strict=False) for n in range(100_000))

@@ -213,6 +213,7 @@ def test_ten_thousand_of_one_operator_keep_nobody_waiting() -> None:
     played(story())
 
 
+@pytest.mark.unmeasured
 def test_work_at_a_release_does_not_grow_with_those_who_wait() -> None:
     """Ten times as many wait at the same places; the end of a turn moves as few lines of them."""
 

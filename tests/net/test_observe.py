@@ -21,7 +21,7 @@ from probe.net.observe import AUTO, ObserveOptions, begun, endpoint_of, family_o
 
 SCRIPTS = {script.name: script for script in scripts()}
 OPEN = Path("/proc/self/fd")
-QUICK = ObserveOptions(timeout=4.0, greeting_timeout=2.0, sni="mx.example")
+QUICK = ObserveOptions(timeout=2.5, greeting_timeout=1.2, sni="mx.example")
 
 
 def target(port: int, tls: Tls = Tls.STARTTLS, name: str = "127.0.0.1", protocol: Protocol = Protocol.SMTP) -> Target:

@@ -383,6 +383,7 @@ def test_reports(records: tuple[str, ...], kept: int) -> None:
     assert dns.asked == [f"_smtp._tls.{DOMAIN}"]
 
 
+@pytest.mark.unmeasured
 def test_every_cut_is_a_failure() -> None:
     """However few bytes of an answer come, that is said, and nothing is raised."""
     whole = b"".join(part for part in said() if isinstance(part, bytes))

@@ -28,6 +28,7 @@ def facts(**given: object) -> Any:
     return read(replace(GOOD, findings=(finding,)))["findings"][0]["facts"]
 
 
+@pytest.mark.unmeasured
 def test_the_schema_is_a_schema() -> None:
     """It is valid JSON Schema 2020-12."""
     jsonschema.Draft202012Validator.check_schema(SCHEMA)

@@ -89,6 +89,7 @@ def test_a_hundred_and_twenty_looks_fit_on_two_screens() -> None:
     ]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("width", [40, 80, 100])
 def test_a_table_keeps_to_its_screen(width: int) -> None:
     """What does not fit beside has a line of its own; a name is broken only where it is longer than any line."""

@@ -191,6 +191,7 @@ def test_the_message_proposes_and_the_probe_decides(message: Message, report: Re
     assert " ".join(told.split()).startswith(begin)
 
 
+@pytest.mark.unmeasured
 def test_nothing_but_commands_is_wider_than_the_screen() -> None:
     """For each line that a page knows, 80 columns; what has no blank is never broken."""
     groups = [replace(diagnose(this.seen_as[0]), file="mail.log", line=1) for this in all_pages() if this.seen_as]
@@ -205,6 +206,7 @@ def test_the_largest_answer_is_quick_to_read() -> None:
     assert all(f" x ✗ t{number}; " in rows or f" x ✗ t{number}\n" in rows for number in range(GROUPS))
 
 
+@pytest.mark.unmeasured
 @given(st.lists(HOSTILE, min_size=3, max_size=3), st.sampled_from([FOUND, UNKNOWN]), st.booleans())
 @settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_only_text_and_our_colours_come_out(poison: list[str], message: Message, full: bool) -> None:

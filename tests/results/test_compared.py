@@ -218,6 +218,7 @@ def test_text_that_is_no_text_is_no_trouble(capsys: pytest.CaptureFixture[str], 
     jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(capsys.readouterr().out))
 
 
+@pytest.mark.unmeasured
 def test_lines_are_compared_in_little_memory(tmp_path: Path) -> None:
     """A fraction of the file; SQLite has a bound of its own."""
     path = sweep(tmp_path / "sweep.jsonl", {f"mx{n}": "error" for n in range(200)})

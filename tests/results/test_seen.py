@@ -35,6 +35,7 @@ def test_any_text_is_a_key(seen: Seen) -> None:
     assert all(key in seen for key in keys)
 
 
+@pytest.mark.unmeasured
 def test_it_spills_to_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not fit into the memory that it may have is found again."""
     monkeypatch.setattr(module, "KEPT_KIB", 100)

@@ -147,6 +147,7 @@ def test_where_no_sender_goes_on_none_is_said_to_deliver(changes: dict[str, obje
     assert traits(of_list(chain(1)[:2], chain(1)[2:], **changes)) is None
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.id)
 def test_the_table_does_not_contradict_the_findings(scene: Scene) -> None:
     """An error is minded by somebody, and where somebody refuses there is at least a warning."""

@@ -320,6 +320,7 @@ def test_any_text_has_an_answer(text: str) -> None:
     assert len(readings(text)) < 20
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("piece", ["error:", "gnutls ", "[SSL: A", "NSS ", "A_", "num=", "4.7.", "error:140943F2:a "])
 def test_long_lines_take_time_in_proportion(piece: str) -> None:
     """A line of a quarter of a million characters is over in a moment."""

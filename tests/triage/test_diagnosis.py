@@ -282,6 +282,7 @@ def test_a_shape_is_found_once_and_worded_for_each() -> None:
     assert (other.page, other.peer) == ("expired", Peer("b.example.net", "192.0.2.2", 25))
 
 
+@pytest.mark.unmeasured
 def test_every_page_can_be_worded() -> None:
     """For each writer that a page knows, without a slot left over and with a known accused."""
     for this in all_pages():

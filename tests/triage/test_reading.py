@@ -46,6 +46,7 @@ def test_plain_lines_come_in_blocks_of_whole_lines() -> None:
     assert (source.consumed, source.size, source.unpacked, source.problems) == (len(LOG), len(LOG), len(LOG), ())
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", PACKED)
 def test_packed(kind: str) -> None:
     """One archive, several glued together and padded, and each with its end missing."""
@@ -62,6 +63,7 @@ def test_packed(kind: str) -> None:
             assert source.problems == (f"the {kind} data breaks off: the end of the log is missing",)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", PACKED)
 def test_damage_is_said_and_what_came_before_it_is_kept(kind: str) -> None:
     """Half of the log is there although the middle of the archive is broken."""
@@ -103,6 +105,7 @@ def test_foreign_packings_are_named(head: bytes, name: str) -> None:
     assert f"it is packed by {name}" in source.problems[0]
 
 
+@pytest.mark.unmeasured
 def test_a_bomb_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """What unpacks to a thousand times its size is given up, and that is said."""
     monkeypatch.setattr(reading, "FREE", 1 << 20)

@@ -117,7 +117,7 @@ def test_a_torn_archive_gives_what_precedes_the_tear() -> None:
 
 
 HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
-    "bomb": (lambda: gzip.compress(b"\0" * 200_000_000), "what follows the first 4 MiB of a report"),
+    "bomb": (lambda: gzip.compress(b"\0" * 60_000_000, 1), "what follows the first 4 MiB of a report"),
     "tail": (lambda: gzip.compress(b'{"policies":[]}') + b"x" * 30_000_000, ""),
     "depth": (lambda: b'{"policies":' + b"[" * 3_000_000, ""),
     "open": (lambda: b"[" * 40_000_000, "bytes of the file"),

@@ -9,6 +9,7 @@ import pytest
 from forge import chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from shared import examples
 
 from probe.demo import keys
 from probe.model import Endpoint, Failure, Observation, Side, Stage, Trouble
@@ -209,7 +210,7 @@ def test_a_sender_that_leaves_at_once_after_tls() -> None:
 
 
 @pytest.mark.unmeasured
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.lists(
         st.one_of(

@@ -187,6 +187,7 @@ def test_any_records(records: list[str]) -> None:
     assert all("@" in uri or uri.lower().startswith("https://") for uri in reports.rua)
 
 
+@pytest.mark.unmeasured
 def test_long_texts_cost_little() -> None:
     """64 KiB of one thing are read in a moment: no pattern backtracks over it."""
     began = process_time()

@@ -14,6 +14,7 @@ from forge import Forged, chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from OpenSSL import SSL
+from shared import examples
 
 from probe.demo import flight, keys
 from probe.model import Alert, Failure, Trouble
@@ -177,7 +178,8 @@ def test_plain_text_is_told() -> None:
     assert welcome.failure == Failure(Trouble.NOT_TLS, "EHLO again", ())
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.unmeasured
+@settings(max_examples=examples(150), deadline=None)
 @given(
     st.lists(st.binary(min_size=1, max_size=300), max_size=6),
     st.sampled_from([b"", b"\x16\x03\x01", b"\x16\x03\x03\x00\x50\x01"]),
@@ -194,7 +196,8 @@ def test_hostile_bytes_raise_nothing(pieces: list[bytes], begin: bytes) -> None:
     assert welcome.learned()["presented"] is None
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.unmeasured
+@settings(max_examples=examples(60), deadline=None)
 @given(st.integers(0, 4000), st.integers(1, 255))
 def test_one_wrong_byte_raises_nothing(place: int, change: int) -> None:
     """A client's flight with one byte of it wrong ends TLS, or changes nothing that counts."""
