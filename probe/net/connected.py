@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from typing import Any
 
 from probe.model import Endpoint, Failure, Trouble
-from probe.net.ready import connect
+
+_UNDER_WAY = frozenset({0, errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR})
 
 
-async def connected(endpoint: Endpoint, source: str | None, until: float) -> socket.socket:
-    """A connected socket, by the loop's time ``until``, from the local address ``source`` where one is given.
+def connecting(endpoint: Endpoint, source: str | None) -> socket.socket:
+    """A socket that does not block, on its way to an address; from the local address ``source`` where one is given.
 
-    Raises OSError (TimeoutError included), or OverflowError for a port that is none.
+    Raises OSError for what is refused at once, OverflowError for a port that is none.
     """
     family, where = _place(endpoint.address or "", endpoint.port)
     sock = socket.socket(family, socket.SOCK_STREAM)
@@ -21,11 +23,16 @@ async def connected(endpoint: Endpoint, source: str | None, until: float) -> soc
         sock.setblocking(False)
         if source:
             sock.bind(_place(source, 0)[1])
-        await connect(sock, where, until)
+        _raise_for(sock.connect_ex(where))
     except BaseException:
         sock.close()
         raise
     return sock
+
+
+def _raise_for(number: int) -> None:
+    if number not in _UNDER_WAY:
+        raise OSError(number, os.strerror(number))
 
 
 def unconnected(error: OSError | OverflowError) -> Failure:

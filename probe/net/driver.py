@@ -6,8 +6,10 @@ Streams would cost half as much time again, threads more; the session does every
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from probe.model import Stage
@@ -22,23 +24,18 @@ CHUNK = 16 * 1024
 
 
 class Driver:
-    """One socket and one session, ours as a client's or as a server's.
+    """One socket and its session, ours as a client's or as a server's.
 
     ``began`` (zero of milliseconds) and ``until`` (total deadline) are loop times; ``enter`` is told of each stage.
+    ``session`` is None as long as there is no connection.
     """
 
     def __init__(
-        self,
-        sock: socket.socket,
-        session: Session | Sink,
-        *,
-        began: float,
-        until: float,
-        enter: Callable[[Stage], None] | None = None,
+        self, sock: socket.socket, *, began: float, until: float, enter: Callable[[Stage], None] | None = None
     ) -> None:
+        self.session: Session | Sink | None = None
         self._loop = asyncio.get_running_loop()
         self._sock = sock
-        self._session = session
         self._began = began
         self._until = until
         self._enter = enter
@@ -47,23 +44,58 @@ class Driver:
         self._unsent = b""
         self._deadline = -1.0
         self._stage = Stage.CONNECT
-        self._done: asyncio.Future[None] = self._loop.create_future()
+        self._done: asyncio.Future[OSError | None] = self._loop.create_future()
 
-    async def drive(self) -> None:
-        """Run until the session is done; the socket stays open, and nobody waits for it, however this ends."""
+    async def visit(self, begin: Callable[[], Session], due: float) -> OSError | None:
+        """Wait for the connection until that time of the loop, then run the session that ``begin`` makes.
+
+        Give why there was no connection, as TimeoutError where nobody answered.
+        """
+        sockets, number = self._sockets, self._number
+        sockets.watch(number, partial(self._arrive, begin), self._miss, receiving=False, sending=True)
+        sockets.until(number, due)
+        return await self._end()
+
+    async def drive(self, session: Session | Sink) -> None:
+        """Run a session over a socket that is connected."""
+        self._converse(session)
+        await self._end()
+
+    async def _end(self) -> OSError | None:
+        """Wait until it is done; the socket stays open, and nobody waits for it, however this ends."""
         try:
-            self._watch(sending=bool(self._unsent))
-            self._turn(self._session)
-            await self._done
+            return await self._done
         finally:
             self._sockets.forget(self._number)
+
+    def _arrive(self, begin: Callable[[], Session]) -> None:
+        try:
+            if number := self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                self._settle(OSError(number, os.strerror(number)))
+            else:
+                self._converse(begin())
+        except Exception as error:  # noqa: BLE001 - it is handed on to whoever waits for the end
+            self._give_up(error)
+
+    def _miss(self) -> None:
+        self._settle(TimeoutError())
+
+    def _settle(self, problem: OSError | None) -> None:
+        if not self._done.done():
+            self._done.set_result(problem)
+
+    def _converse(self, session: Session | Sink) -> None:
+        self.session = session
+        self._watch(sending=bool(self._unsent))
+        self._turn(session)
 
     def _watch(self, *, sending: bool) -> None:
         self._sockets.watch(self._number, self._receive, self._expire, receiving=True, sending=sending)
 
     def _receive(self) -> None:
         """Take what arrived, and do what follows of it."""
-        session = self._session
+        session = self.session
+        assert session  # noqa: S101 -- before that nobody waits for bytes
         try:
             try:
                 data = self._sock.recv(CHUNK)
@@ -78,16 +110,18 @@ class Driver:
                 else:
                     session.eof(ms)
             self._turn(session)
-        except Exception as error:  # noqa: BLE001 - it is handed on to whoever awaits drive()
+        except Exception as error:  # noqa: BLE001 - as above
             self._give_up(error)
 
     def _ms(self) -> float:
         return (self._loop.time() - self._began) * 1000
 
     def _expire(self) -> None:
+        session = self.session
+        assert session  # noqa: S101 -- before that _miss is called
         try:
-            self._session.expire(self._ms())
-            self._turn(self._session)
+            session.expire(self._ms())
+            self._turn(session)
         except Exception as error:  # noqa: BLE001 - as above
             self._give_up(error)
 
@@ -104,8 +138,7 @@ class Driver:
             if self._enter:
                 self._enter(self._stage)
         if session.done:
-            if not self._done.done():
-                self._done.set_result(None)
+            self._settle(None)
         elif (deadline := session.deadline) != self._deadline:
             self._deadline = deadline
             self._sockets.until(self._number, min(self._began + deadline / 1000, self._until))

@@ -159,7 +159,7 @@ async def _session(
     try:
         with sock:
             sock.setblocking(False)
-            await Driver(sock, sink, began=began, until=began + longest).drive()
+            await Driver(sock, began=began, until=began + longest).drive(sink)
         await visits.put(sink)
     finally:
         free.release()

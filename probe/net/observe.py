@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
+from functools import partial
 from math import inf
 from types import MappingProxyType
 
@@ -14,7 +15,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from probe.model import Endpoint, Exchange, Failure, Observation, Protocol, Stage, Target, Tls, Trouble
-from probe.net.connected import connected, literal, unconnected
+from probe.net.connected import connecting, literal, unconnected
 from probe.net.driver import Driver
 from probe.net.resolve import address_of, host_name
 from probe.wire.identity import Identity
@@ -218,23 +219,29 @@ async def _visit(run: Run, plan: _Plan) -> Observation:
     now = run.loop.time()
     record = Record((now - run.began) * 1000, plan.timing)
     try:
-        until = min(now + plan.connect_seconds, run.until)
-        sock = await connected(plan.endpoint, run.options.source, until)
-    except asyncio.CancelledError:
-        raise _broken(Stage.CONNECT, run.ms - record.entered) from None
+        sock = connecting(plan.endpoint, run.options.source)
     except (OSError, OverflowError) as error:
-        failure = unconnected(error)
-        _tell(record, run, plan.endpoint, failure.text)
-        return Observation(plan.endpoint, run.started, Stage.CONNECT, failure, **record.kept)
+        return _unreached(run, plan, record, error)
+    driver = Driver(sock, began=run.began, until=run.until, enter=run.options.on_stage)
     try:
-        _tell(record, run, plan.endpoint, "connected")
-        session = _session(run, plan, sock, record)
-        await Driver(sock, session, began=run.began, until=run.until, enter=run.options.on_stage).drive()
+        due = min(now + plan.connect_seconds, run.until)
+        problem = await driver.visit(partial(_session, run, plan, sock, record), due)
     except asyncio.CancelledError:
-        raise _broken(session.stage, run.ms - record.latest) from None
+        if driver.session:
+            raise _broken(driver.session.stage, run.ms - record.latest) from None
+        raise _broken(Stage.CONNECT, run.ms - record.entered) from None
     finally:
         sock.close()
-    return session.observation
+    if problem:
+        return _unreached(run, plan, record, problem)
+    assert driver.session  # noqa: S101 -- there was nothing else to end it
+    return driver.session.observation
+
+
+def _unreached(run: Run, plan: _Plan, record: Record, error: OSError | OverflowError) -> Observation:
+    failure = unconnected(error)
+    _tell(record, run, plan.endpoint, failure.text)
+    return Observation(plan.endpoint, run.started, Stage.CONNECT, failure, **record.kept)
 
 
 def _broken(stage: Stage, waited: float) -> Broken:
@@ -243,6 +250,7 @@ def _broken(stage: Stage, waited: float) -> Broken:
 
 
 def _session(run: Run, plan: _Plan, sock: socket.socket, record: Record) -> Session:
+    _tell(record, run, plan.endpoint, "connected")
     ehlo = run.options.ehlo or literal(sock.getsockname()[0])
     return Session(
         plan.endpoint,

@@ -8,18 +8,12 @@ table. Where the system has no epoll(7), asyncio's own readers do that part.
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import select
-import socket
 from collections.abc import Callable
 from math import inf
-from typing import Any
 
 AT_ONCE = 64
 """Events that are dealt with before the loop has its turn again."""
-
-_UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EINTR})
 
 
 class Ready:
@@ -109,38 +103,3 @@ def ready(loop: asyncio.AbstractEventLoop) -> Ready:
     if found is None:
         found = _KNOWN[loop] = Ready(loop)
     return found
-
-
-async def connect(sock: socket.socket, where: Any, due: float) -> None:
-    """Connect a socket that does not block, until that time of the loop.
-
-    Raises OSError, TimeoutError included, and OverflowError for a port that is none.
-    """
-    if (begun := sock.connect_ex(where)) not in _UNDER_WAY:
-        _raise_for(begun)
-        return
-    loop = asyncio.get_running_loop()
-    sockets, done, number = ready(loop), loop.create_future(), sock.fileno()
-    sockets.watch(
-        number, lambda: _settle(done, None), lambda: _settle(done, TimeoutError()), receiving=False, sending=True
-    )
-    sockets.until(number, due)
-    try:
-        await done
-        _raise_for(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
-    finally:
-        sockets.forget(number)
-
-
-def _raise_for(number: int) -> None:
-    if number:
-        raise OSError(number, os.strerror(number))
-
-
-def _settle(done: asyncio.Future[None], error: OSError | None) -> None:
-    if done.done():
-        return
-    if error:
-        done.set_exception(error)
-    else:
-        done.set_result(None)

@@ -278,7 +278,8 @@ def test_second_mistake_adds_nothing() -> None:
     async def run() -> None:
         ours, theirs = socket.socketpair()
         wrong: Any = Wrong()
-        driver = Driver(ours, wrong, began=0, until=0, enter=lambda _: None)
+        driver = Driver(ours, began=0, until=0)
+        driver.session = wrong
         with closing(ours), closing(theirs):
             driver._expire()
             driver._expire()
@@ -319,10 +320,11 @@ def test_server_that_does_not_read() -> None:
         theirs.setblocking(False)
         now = loop.time()
         talk: Any = session
-        driver = Driver(ours, talk, began=now, until=now + 4, enter=lambda _: None)
+        driver = Driver(ours, began=now, until=now + 4)
+        driver.session = talk
         driver._receive()  # a reader that was called for nothing
         assert b"" == session.heard
-        task = asyncio.create_task(driver.drive())
+        task = asyncio.create_task(driver.drive(talk))
         got = 0
         if count:
             theirs.send(b"wait, ")

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from fake_mta import scripts, serving
 
-from probe.model import Endpoint, Stage
+from probe.model import Endpoint, Failure, Stage, Trouble
 from probe.net.observe import ObserveOptions, begun, look
-from probe.net.ready import AT_ONCE, connect, ready
+from probe.net.ready import AT_ONCE, ready
 
 GOOD = next(script for script in scripts() if script.name == "good-starttls")
 
@@ -104,17 +104,13 @@ def test_a_look(epoll: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delattr(select, "epoll")
 
     async def run() -> Stage:
-        with pytest.raises(ConnectionRefusedError, match=os.strerror(111)):
-            await _refused()
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))  # nobody listens there
+            nobody = Endpoint("127.0.0.1", "127.0.0.1", taken.getsockname()[1])
+            failure = (await look(begun(ObserveOptions(timeout=4)), nobody)).failure
+        assert failure == Failure(Trouble.REFUSED, os.strerror(111))
         async with serving(GOOD) as port:
             there = Endpoint("127.0.0.1", "127.0.0.1", port, sni="mx.example")
             return (await look(begun(ObserveOptions(timeout=4)), there)).stage
 
     assert Stage.DONE == asyncio.run(run())
-
-
-async def _refused() -> None:
-    with socket.socket() as taken, socket.socket() as sock:
-        taken.bind(("127.0.0.1", 0))  # nobody listens there
-        sock.setblocking(False)
-        await connect(sock, taken.getsockname(), asyncio.get_running_loop().time() + 2)
