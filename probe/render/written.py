@@ -116,8 +116,10 @@ def _are_usual(times: Collection[float]) -> bool:
 
 def encoded(value: Any) -> str:
     """ASCII, one line, nothing between the tokens. DEL is the one control character that is left as it is."""
-    octets = _encode(value)
-    text = octets.decode() if octets.isascii() else _encode_rarely(value)
+    try:
+        text = str(_encode(value), "ascii")
+    except UnicodeError:
+        text = _encode_rarely(value)
     return text.replace("\x7f", "\\u007f") if "\x7f" in text else text
 
 

@@ -199,6 +199,14 @@ def test_text_that_is_none_stays_readable_for_strict_readers() -> None:
     assert facts(said="ü\udcff\ud800\x7f\u202e") == {"said": "ü\\xff\\ud800\x7f\u202e"}
 
 
+def test_a_target_is_what_the_user_typed() -> None:
+    """Be it no text: by its name a sweep that goes on knows what it has done."""
+    for name in ("bücher.example", "mx\udcff.example", "\ud800"):
+        written = report_json.text([replace(GOOD, target=replace(GOOD.target, name=name))])
+        assert written.isascii()
+        assert json.loads(written)["target"]["name"] == name
+
+
 def test_a_report_without_a_moment() -> None:
     """The library may leave it open."""
     document = read(Report(GOOD.target, (EndpointReport(GOOD.endpoints[0].observation),), at=None))
