@@ -13,6 +13,8 @@ from functools import lru_cache
 from itertools import chain, repeat
 from typing import Any, Protocol, TypeAlias
 
+import msgspec
+
 from probe.render.plain import text_of
 
 KEPT = 2048
@@ -84,7 +86,7 @@ class Parts:
         """Write each time; what stands behind it is said by a great many servers."""
         if lines and _are_usual(times):
             form = _form if max(map(len, lines)) <= SHORT else _form.__wrapped__
-            self._texts.append(f"[{', '.join(map(form, repeat(make), senders, lines))}]" % tuple(times))
+            self._texts.append(f"[{','.join(map(form, repeat(make), senders, lines))}]" % tuple(times))
         else:
             self._texts.append(encoded(WHOLE.timed(make, times, senders, lines)))
         return HOLE
@@ -113,24 +115,28 @@ def _are_usual(times: Collection[float]) -> bool:
 
 
 def encoded(value: Any) -> str:
-    """ASCII, one line. DEL is the one control character that json leaves as it is."""
-    text = _encode(value)
+    """ASCII, one line, nothing between the tokens. DEL is the one control character that is left as it is."""
+    try:
+        text = str(_encode(value), "ascii")
+    except UnicodeError:
+        text = _encode_rarely(value)
     return text.replace("\x7f", "\\u007f") if "\x7f" in text else text
 
 
 @lru_cache(maxsize=KEPT)
 def _form(make: Saying, sender: str, line: str) -> str:
     """One of ``timed``, its time left open."""
-    return '{"ms": %.1f, ' + encoded(make(sender, line))[1:].replace("%", "%%")
+    return '{"ms":%.1f,' + encoded(make(sender, line))[1:].replace("%", "%%")
 
 
 @lru_cache(maxsize=64)
 def _frame(names: tuple[str, ...]) -> str:
-    return "{" + ", ".join([encoded(text_of(name)).replace("%", "%%") + ": %.1f" for name in names]) + "}"
+    return "{" + ",".join([encoded(text_of(name)).replace("%", "%%") + ":%.1f" for name in names]) + "}"
 
 
 _kept: dict[Hashable, tuple[object, str]] = {}
-_encode = json.JSONEncoder(ensure_ascii=True, allow_nan=False, check_circular=False).encode
+_encode = msgspec.json.Encoder().encode
+_encode_rarely = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 WHOLE = Whole()
 HOLE: Document = {"": None}
 _HOLE = encoded(HOLE)

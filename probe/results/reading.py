@@ -20,7 +20,7 @@ SCHEMA = "smtp-chaincheck/1"
 LONGEST = 64 << 20
 """Bytes of a line; a report has some 20 KiB, that of a domain with many servers some MiB."""
 STATUS = frozenset({"ok", *Severity, "unreachable"})
-_BEGIN = b'{"schema": "smtp-chaincheck/1", "target": '
+_BEGIN = b'{"schema":"smtp-chaincheck/1","target":'
 _HEAD = re.compile(rb'\s*\{\s*"schema"\s*:\s*"smtp-chaincheck/1"\s*,\s*"target"\s*:\s*(?=\{)')
 _TARGET = 16 << 10
 """Bytes in which a target is complete."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta, timezone
 from importlib import resources
+from math import isfinite
 from typing import Any
 
 import jsonschema
@@ -10,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 from render.samples import ALL, EVIL, GOOD, HOSTILE, MISORDERED, MISSING, MX, R3, ROOT, UNREACHABLE, report
 
-from probe.model import EndpointReport, Finding, Report, Severity, Target
+from probe.model import EndpointReport, Exchange, Finding, Report, Severity, Stage, Target
 from probe.render import json as report_json
 
 SCHEMA = json.loads(resources.files("probe.render").joinpath("schema.json").read_text(encoding="utf-8"))
@@ -197,6 +198,32 @@ def test_facts_of_every_kind_become_json() -> None:
 def test_text_that_is_none_stays_readable_for_strict_readers() -> None:
     """Lone surrogates become visible escapes, every other character survives the trip."""
     assert facts(said="ü\udcff\ud800\x7f\u202e") == {"said": "ü\\xff\\ud800\x7f\u202e"}
+
+
+def test_a_target_is_what_the_user_typed() -> None:
+    """Be it no text: by its name a sweep that goes on knows what it has done."""
+    for name in ("bücher.example", "mx\udcff.example", "\ud800"):
+        written = report_json.text([replace(GOOD, target=replace(GOOD.target, name=name))])
+        assert written.isascii()
+        assert json.loads(written)["target"]["name"] == name
+
+
+@pytest.mark.parametrize("ms", [0, 7, 0.04, -0.04, 2.25, 1e8, 1e17, 1e300, float("inf"), float("nan")])
+@pytest.mark.parametrize("said", ["250 100 % sure", 'say "{\\"\\":null}" %.1f', "x" * 200])
+def test_a_line_is_what_text_is(ms: float, said: str) -> None:
+    """Whatever the times are and the server says, in a line of a sweep stands what stands in a document."""
+    seen = replace(
+        GOOD.endpoints[0].observation,
+        timing_ms={Stage.CONNECT: ms, Stage.EHLO: 1.25},
+        transcript=(Exchange(ms, "server", said), Exchange(12.35, "client", "EHLO a")),
+    )
+    one = Report(GOOD.target, (replace(GOOD.endpoints[0], observation=seen),))
+    assert report_json.line(one) == report_json.text([one])
+    endpoint = read(one)["endpoints"][0]
+    assert [said, "EHLO a"] == [exchange["line"] for exchange in endpoint["transcript"]]
+    assert (
+        endpoint["transcript"][0]["ms"] == (round(ms, 1) if isfinite(ms) else None) == endpoint["timing_ms"]["connect"]
+    )
 
 
 def test_a_report_without_a_moment() -> None:
