@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 import warnings
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
@@ -16,11 +17,24 @@ import pytest
 from probe import cli
 from probe.cli import main, mishap
 from probe.cli.arguments import VERBS
+from probe.demo.cases import CASES
+from probe.demo.server import serving
 
 TOP = Path(__file__).parents[2]
 QUICK = 4.0
 """How many times the start of a bare Python --help and --version may take."""
 TRIES = 9
+UNNEEDED = {
+    *("rich", "dns", "h11", "http", "sqlite3", "csv", "zstandard", "service_identity", "idna", "difflib", "tempfile"),
+    *("shutil", "zipfile", "certifi", "importlib.resources", "importlib.metadata", "dataclasses", "multiprocessing"),
+    *("probe.api", "probe.judge", "probe.message", "probe.documents", "probe.changes"),
+    *(f"probe.rules.{name}" for name in ("ids", "file", "listen", "disk", "domain", "policy", "sts", "looks")),
+    *(f"probe.wire.{name}" for name in ("programs", "sts", "saved", "sink")),
+    *(f"probe.net.{name}" for name in ("answers", "packet", "http", "policy", "issuers", "listen", "hosts", "overlap")),
+    *(f"probe.cli.{name}" for name in ("files", "chain_file", "identity", "outputs", "watching", "explaining")),
+    *(f"probe.render.{name}" for name in ("terminal", "nagios", "html", "table")),
+}
+UNNEEDED_ROOMS = ("probe.demo", "probe.lists", "probe.results", "probe.triage")
 
 
 def python(*words: str, **more: object) -> subprocess.CompletedProcess[str]:
@@ -42,6 +56,24 @@ def test_help_and_version_load_next_to_nothing(word: str) -> None:
     assert "argparse" in loaded
     heavy = {"rich", "dns", "OpenSSL", "cryptography", "asyncio", "idna", "json", "dataclasses", "tomllib", "ssl"}
     assert loaded & heavy == set()
+
+
+def test_one_host_loads_what_it_needs_and_looks_for_no_garbage() -> None:
+    """Most of the time of one probe goes into imports: a library or a room that it does not need stays away."""
+    ask = (
+        "import gc, sys; sys.argv[1:] = {words}; from probe.cli import main; before = gc.get_stats(); main();"
+        "ran = [now['collections'] - then['collections'] for now, then in zip(gc.get_stats(), before)];"
+        "print(sum(ran), *sys.modules, file=sys.stderr)"
+    )
+    with serving(next(case for case in CASES if case.id == "untrusted-root"), datetime.now(UTC)) as stand:
+        words = [stand.host, "--port", str(stand.port), "--name", stand.name, "--json", "--no-fetch"]
+        ran = python("-c", ask.format(words=words))
+    collected, *modules = ran.stderr.split()
+    assert json.loads(ran.stdout)["status"] == "error"
+    assert collected == "0"
+    assert {"probe.rules.structure", "OpenSSL.SSL", "asyncio"} <= {*modules}
+    assert UNNEEDED & {*modules} == set()
+    assert [name for name in modules if name.startswith(UNNEEDED_ROOMS)] == []
 
 
 @pytest.mark.parametrize("words", [(), *((verb,) for verb in VERBS)])
