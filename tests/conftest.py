@@ -39,7 +39,8 @@ _TRACERS: list[Any] = [None, None]
 """Those of coverage, where it is asked for: of this thread, and of each that begins."""
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
     """What importing runs is measured; from here on what a test does, and not what pytest does around it."""
     if sys.gettrace():
         for module in pkgutil.walk_packages(probe.__path__, "probe."):
