@@ -52,8 +52,11 @@ def pytest_collection() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """Measure the coverage of a test. A tracer halves the pace of all Python that runs meanwhile, pytest's own too."""
-    if pyfuncitem.get_closest_marker("unmeasured"):
+    """Measure the coverage of a test, unless it says otherwise or what it runs is hypothesis's choice.
+
+    A tracer halves the pace of all Python that runs meanwhile, pytest's own too.
+    """
+    if pyfuncitem.get_closest_marker("unmeasured") or getattr(pyfuncitem.obj, "is_hypothesis_test", False):
         return (yield)
     _trace(*_TRACERS)
     try:
