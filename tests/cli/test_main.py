@@ -20,7 +20,7 @@ from probe.cli.arguments import VERBS
 TOP = Path(__file__).parents[2]
 QUICK = 4.0
 """How many times the start of a bare Python --help and --version may take."""
-TRIES = 9
+TRIES = 5
 
 
 def python(*words: str, **more: object) -> subprocess.CompletedProcess[str]:
