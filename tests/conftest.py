@@ -39,7 +39,8 @@ _TRACERS: list[Any] = [None, None]
 """Those of coverage, where it is asked for: of this thread, and of each that begins."""
 
 
-def pytest_collection_finish() -> None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection() -> None:
     """What importing runs is measured; from here on what a test does, and not what pytest does around it."""
     if sys.gettrace():
         for module in pkgutil.walk_packages(probe.__path__, "probe."):
@@ -51,8 +52,11 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-    """Measure the coverage of a test. A tracer halves the pace of all Python that runs meanwhile, pytest's own too."""
-    if pyfuncitem.get_closest_marker("unmeasured"):
+    """Measure the coverage of a test, unless it says otherwise or what it runs is hypothesis's choice.
+
+    A tracer halves the pace of all Python that runs meanwhile, pytest's own too.
+    """
+    if pyfuncitem.get_closest_marker("unmeasured") or getattr(pyfuncitem.obj, "is_hypothesis_test", False):
         return (yield)
     _trace(*_TRACERS)
     try:

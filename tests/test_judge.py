@@ -103,7 +103,7 @@ def same(options: Options, surveys: list[Survey]) -> None:
 
 
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.id)
+@pytest.mark.parametrize("scene", share(SCENES, 2), ids=lambda scene: scene.id)
 def test_what_is_remembered_changes_no_report(scene: Scene) -> None:
     """Every scene, at different places and in different manners, alone and beside others."""
     sent, good = tuple(one.der for one in scene.act(CAST).sent), tuple(one.der for one in chain(1)[:-1])

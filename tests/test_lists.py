@@ -192,6 +192,7 @@ def test_quoted_fields_over_several_lines(tmp_path: Path, *, shuffle: bool) -> N
     assert sorted(found) == [f"mx{number}.example.com" for number in range(1, 6)]
 
 
+@pytest.mark.unmeasured
 def test_a_large_table_with_quoted_line_ends_is_not_divided(tmp_path: Path) -> None:
     """No place in it can be told from a line inside a field."""
     rows = "".join(f'"first\nfake{at}.example\nlast",mx{at}.example.com\n' for at in range(3000))

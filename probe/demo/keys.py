@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 
 from cryptography.hazmat.primitives import hashes
@@ -37,8 +37,8 @@ def pem(name: str) -> str:
 
 @cache
 def private(name: str) -> Key:
-    """Load the private key."""
-    key = load_pem_private_key(pem(name).encode(), None)
+    """Load the private key; what is committed here needs no test of its primes."""
+    key = load_pem_private_key(pem(name).encode(), None, unsafe_skip_rsa_key_validation=True)
     assert isinstance(key, Key)  # noqa: S101 - for the type checker: the folder holds no other kind
     return key
 
@@ -65,6 +65,7 @@ def algorithm(name: str, digest: str) -> bytes:
             return der.sequence(der.oid("1.3.101.112"))
 
 
+@lru_cache(maxsize=2048)
 def sign(name: str, digest: str, message: bytes) -> bytes:
     """Sign; the same arguments give the same bytes (ECDSA by RFC 6979)."""
     match private(name):

@@ -219,7 +219,6 @@ def test_a_value_is_no_option() -> None:
     assert commands(inside) == ["dig +short TLSA _-1._tcp.-x"]
 
 
-@pytest.mark.unmeasured
 @settings(max_examples=examples(40), deadline=None)
 @given(HOSTILE)
 @example("$")

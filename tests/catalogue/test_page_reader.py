@@ -110,7 +110,6 @@ def test_nearest_finds_words_and_spellings(text: str, first: str) -> None:
     assert len(near) == len(set(near)) <= 5
 
 
-@pytest.mark.unmeasured
 @settings(deadline=None)
 @given(st.text(max_size=40))
 def test_nearest_always_has_an_answer(text: str) -> None:

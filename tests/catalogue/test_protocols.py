@@ -58,6 +58,7 @@ def told(id_: str, case: str, protocol: Protocol) -> list[str]:
     ]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("protocol", PROGRAMS)
 def test_nothing_of_smtp_is_said_of_what_mail_programs_speak(protocol: Protocol) -> None:
     """Neither its words nor its ports, nor who delivers in spite of a fault."""

@@ -99,6 +99,7 @@ def _commands_lack(this: Recipe) -> Iterator[str]:
                 yield f"section {name!r}: more than {COLUMNS} columns: {command}"
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", ids())
 def test_a_recipe_lacks_nothing(name: str) -> None:
     """Every recipe has all headings, slots with defaults, sources, and commands that a shell can read."""
@@ -191,6 +192,7 @@ def harmless(tmp_path: Path) -> dict[str, str]:
     return {"PATH": f"{tmp_path}/bin:/usr/bin:/bin"}
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", ids())
 def test_every_slot_of_every_recipe_is_quoted(name: str, tmp_path: Path, harmless: dict[str, str]) -> None:
     """With the worst value in every slot a shell reads each command, and runs nothing that the value says."""
@@ -204,6 +206,7 @@ def test_every_slot_of_every_recipe_is_quoted(name: str, tmp_path: Path, harmles
     assert (tmp_path / "pwned").exists()  # the last block, which says what the values say
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", sorted({*BY_FILE} - {"sendmail", "qmail"}))
 @pytest.mark.parametrize("kept", ["", KEY])
 def test_the_bundle_takes_the_place_of_the_old_certificates_and_a_key_stays(
@@ -273,6 +276,7 @@ FAILED: dict[str, tuple[str | None, str | None]] = {
 """What makes a step fail → the server's file and the bundle, or None where there is no such file."""
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(("why", "name"), share(product(FAILED, BY_FILE), 4))
 def test_after_a_step_that_failed_nothing_is_changed_and_that_is_said(why: str, name: str, tmp_path: Path) -> None:
     """No file is emptied, made or copied, nothing is built, and the words are on standard error."""

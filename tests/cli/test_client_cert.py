@@ -62,6 +62,7 @@ def words(stand: Stand, file: Path, *more: str) -> list[str]:
     return [*place, "--client-cert", str(file), *more]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("tune", "case", "code"),
     [

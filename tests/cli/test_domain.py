@@ -131,6 +131,7 @@ CASES: dict[str, tuple[Mapping[str, Case], Zone, int, set[str]]] = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", CASES)
 def test_exit_code_and_findings(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As JSON, and in words: the same code, and every finding is named."""
@@ -151,6 +152,7 @@ def test_exit_code_and_findings(name: str, tmp_path: Path, capsys: pytest.Captur
     assert target["exit_code"] == code
 
 
+@pytest.mark.unmeasured
 def test_what_was_saved_is_judged_alike(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A survey with all of its looks, its domain, and what was left out."""
     seen = str(tmp_path / "seen.json")

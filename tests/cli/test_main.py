@@ -23,7 +23,7 @@ from probe.demo.server import serving
 TOP = Path(__file__).parents[2]
 QUICK = 4.0
 """How many times the start of a bare Python --help and --version may take."""
-TRIES = 9
+TRIES = 5
 UNNEEDED = {
     *("rich", "dns", "h11", "http", "sqlite3", "csv", "zstandard", "service_identity", "idna", "difflib", "tempfile"),
     *("shutil", "zipfile", "certifi", "importlib.resources", "importlib.metadata", "dataclasses", "multiprocessing"),

@@ -47,6 +47,7 @@ def probed(script: Script, capsys: pytest.CaptureFixture[str], *words: str) -> t
     return code, document["endpoints"][0]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("name", "ours", "last"),
     [

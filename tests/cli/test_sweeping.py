@@ -49,6 +49,7 @@ def named(out: str) -> list[str]:
 # --- manners
 
 
+@pytest.mark.unmeasured
 def test_an_operator_is_called_as_often_at_once_as_was_said(tmp_path: Path) -> None:
     """Two connections to a /24 at a time, one to an address, six in all; and a name that servers see."""
     with crowd(30, 3, delay=0.03) as here:
@@ -89,6 +90,7 @@ def test_a_rate_is_kept(tmp_path: Path) -> None:
     assert all(later - moment >= 0.2 for moment, later in zip(moments, moments[5:], strict=False))
 
 
+@pytest.mark.unmeasured
 def test_no_more_than_the_concurrency_are_open(tmp_path: Path) -> None:
     """As many as was said, and not fewer where there is enough to do."""
     with crowd(40, 4, delay=0.03) as here:
@@ -137,6 +139,7 @@ def test_a_mail_host_of_fifty_domains_is_called_once(tmp_path: Path) -> None:
     assert {report["endpoints"][0]["host"] for report in reports(out)} == {"mx.provider.test"}
 
 
+@pytest.mark.unmeasured
 def test_the_order_is_mixed_unless_it_is_not_to_be(tmp_path: Path) -> None:
     """With one connection at a time the order of calls is the order of targets."""
     orders = []

@@ -100,6 +100,7 @@ def test_a_pause_of_the_users_own_never_shrinks() -> None:
     assert hours.rests == [600, 600]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("limit", [1.0, 59.0, 60.0, 3600.0, 86400.0])
 def test_the_watch_never_outlasts_its_limit(limit: float) -> None:
     """Nor does it look twice within a pause."""

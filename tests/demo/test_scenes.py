@@ -50,6 +50,7 @@ def readable(der: bytes) -> bool:
     return True
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("scene", SCENES, ids=lambda scene: scene.id)
 def test_openssl_says_what_the_scene_says(scene: Scene) -> None:
     """Accepted, or refused with this very number, on the day of the fixtures."""

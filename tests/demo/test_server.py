@@ -30,6 +30,7 @@ BY_HAND = [case for case in CHAINS if case.moves]
 """Chain cases that no TLS library would play."""
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("case", [case for case in CHAINS if not case.moves], ids=lambda case: case.id)
 def test_a_chain_is_presented_as_the_case_says(case: Case, connect: Connect) -> None:
     """The list arrives byte for byte, in its order, and SMTP goes on inside TLS."""

@@ -167,7 +167,6 @@ def test_sixty_four_thousand_octets_of_pointers() -> None:
     assert time.process_time() - began < 1
 
 
-@pytest.mark.unmeasured
 @settings(max_examples=300)
 @given(st.sampled_from(sorted(RECORDS)), st.data())
 def test_no_packet_hurts(kind: str, data: st.DataObject) -> None:

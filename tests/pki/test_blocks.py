@@ -112,7 +112,6 @@ def test_what_openssl_does_not_read_we_call_wrong(name: str) -> None:
 PUT = st.binary(max_size=2).filter(lambda put: b"\0" not in put) | st.sampled_from([b"\n", b"\r", b"-", b":", b"="])
 
 
-@pytest.mark.unmeasured
 @example(at=28, cut=0, put=b"\x0b")  # white space to Python, and none to OpenSSL
 @given(st.integers(0, len(GOOD)), st.integers(0, 3), PUT)
 @settings(max_examples=examples(1000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -167,6 +167,7 @@ def test_one_unparsable_certificate_does_not_hide_its_neighbours() -> None:
     assert path_of(found) == digests(LEAF, UPPER, LOWER, ROOT)
 
 
+@pytest.mark.unmeasured
 def test_a_mesh_of_cross_signatures_is_bounded() -> None:
     """Eight CAs that all signed one another have thousands of paths: a bounded number is kept, quickly."""
     keys = ("issuing", "issuing-2", "issuing-3")

@@ -51,6 +51,7 @@ def test_what_is_on_the_screen() -> None:
     assert shown(between(MISSING, MISORDERED)) == SCREEN
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", ALL)
 def test_every_change_keeps_the_contract(name: str) -> None:
     """Between any report and any other."""

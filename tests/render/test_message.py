@@ -264,7 +264,6 @@ def poisoned(message: Message, poison: list[str]) -> Message:
     )
 
 
-@pytest.mark.unmeasured
 @given(st.lists(HOSTILE, min_size=3, max_size=3), st.sampled_from([MESSAGE, UNKNOWN]))
 @settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_only_text_and_our_colours_come_out(poison: list[str], message: Message) -> None:

@@ -38,6 +38,7 @@ def test_a_usual_sweep_fits_on_a_screen() -> None:
     assert max(map(len, lines)) <= 80
 
 
+@pytest.mark.unmeasured
 def test_verbose_leaves_nothing_out() -> None:
     """Notes, and every group."""
     assert "root-included" not in shown(usual())

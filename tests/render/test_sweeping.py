@@ -67,6 +67,7 @@ def test_a_resumed_sweep_counts_its_own_rate() -> None:
     assert lines(progress)[0].startswith("1 001 of 2 000 (50.0%), 0.1/s (0.1/s overall)")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("width", [20, 40, 80])
 def test_a_line_is_cut_not_broken(width: int) -> None:
     """Else the terminal could not take it back."""

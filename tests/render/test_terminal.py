@@ -96,6 +96,7 @@ def _without_sgr(text: str) -> str:
     return first + "".join(part.partition("m")[2] for part in rest if set(part.partition("m")[0]) <= set("0123456789;"))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", [name for name in EVERY if name != "hostile"])
 def test_nothing_but_commands_is_wider_than_the_screen(name: str) -> None:
     """80 columns; commands and addresses are never broken."""
@@ -442,7 +443,6 @@ FIXED = {
 """Words of ours, by which things are told apart."""
 
 
-@pytest.mark.unmeasured
 @given(st.lists(HOSTILE_TEXT, min_size=3, max_size=3), st.sampled_from(sorted(POISONED)), st.booleans())
 @settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_a_report_holds_only_text_and_our_colours_come_out(

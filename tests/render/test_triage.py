@@ -206,7 +206,6 @@ def test_the_largest_answer_is_quick_to_read() -> None:
     assert all(f" x ✗ t{number}; " in rows or f" x ✗ t{number}\n" in rows for number in range(GROUPS))
 
 
-@pytest.mark.unmeasured
 @given(st.lists(HOSTILE, min_size=3, max_size=3), st.sampled_from([FOUND, UNKNOWN]), st.booleans())
 @settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_only_text_and_our_colours_come_out(poison: list[str], message: Message, full: bool) -> None:

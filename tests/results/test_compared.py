@@ -121,7 +121,6 @@ def test_the_document_keeps_to_the_contract(both: tuple[Path, Path]) -> None:
     ]
 
 
-@pytest.mark.unmeasured
 @given(VERDICTS, VERDICTS, st.randoms(use_true_random=False))
 def test_the_order_of_reports_does_not_matter(
     before: dict[str, str], after: dict[str, str], chance: random.Random

@@ -242,6 +242,7 @@ def test_a_last_line_torn_at_any_byte_is_cut_off(tmp_path: Path) -> None:
     assert keys(path) == HOSTS[:2]
 
 
+@pytest.mark.unmeasured
 def test_a_first_line_torn_at_any_byte_is_cut_off(tmp_path: Path) -> None:
     """Nothing is left of it, and --force takes it as well."""
     path = tmp_path / "results.jsonl"

@@ -201,6 +201,7 @@ def test_attached_mail_that_is_no_bounce_is_no_diagnosis() -> None:
     assert (delivery.recipient, delivery.text) == ("bob@example.net", "no TLS")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("end", [b"\r\n", b"\r", b"\r\r\n"])
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_line_ends_do_not_matter(file: Path, end: bytes) -> None:

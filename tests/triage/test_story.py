@@ -181,6 +181,7 @@ PACKED: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("kind", PACKED)
 def test_the_wrapping_does_not_matter(kind: str) -> None:
     """The same messages come out of it; a bounce and a report may be packed as well."""
@@ -211,6 +212,7 @@ HARMLESS = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("raw", HARMLESS.values(), ids=HARMLESS)
 def test_tls_is_never_guessed(raw: bytes) -> None:
     """What says nothing of TLS that failed gets no page about it, and nobody is accused."""

@@ -24,6 +24,7 @@ LISTS = {
 }
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("listed", LISTS.values(), ids=LISTS)
 @pytest.mark.parametrize("size", [1, 100, 16000])
 def test_old_list(listed: tuple[bytes, ...], size: int) -> None:

@@ -88,6 +88,7 @@ def test_round_trip(seen: tuple[Observation, ...]) -> None:
     assert saved.isascii()
 
 
+@pytest.mark.unmeasured
 def test_round_trip_of_real_observations() -> None:
     """The scripted servers, all of them."""
     seen = tuple(rehearse(script) for script in scripts())

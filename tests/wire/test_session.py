@@ -174,6 +174,7 @@ def test_endless_session_tickets_are_cut() -> None:
     assert Trouble.OVERSIZE is new.observation.failure.trouble
 
 
+@pytest.mark.unmeasured
 def test_large_list_is_read_to_its_end() -> None:
     """OpenSSL gives up at the head of a list above 100 KB; the session goes on reading, and then sends the alert."""
     listed = tuple(chain(1)[0].der + bytes(3000) for _ in range(50))

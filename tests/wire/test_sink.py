@@ -64,6 +64,7 @@ def said(client: Handshake, to: Sink, line: bytes, size: int = 0) -> bytes:
     return client.receive(told(to, client.take(), size))
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("size", [0, 1, 7])
 @pytest.mark.parametrize("cap", [None, TLS12])
 def test_a_whole_session(cap: str | None, size: int) -> None:
@@ -209,7 +210,6 @@ def test_a_sender_that_leaves_at_once_after_tls() -> None:
     assert PRESENTING.chain == seen.presented
 
 
-@pytest.mark.unmeasured
 @settings(max_examples=examples(200), deadline=None)
 @given(
     st.lists(

@@ -79,6 +79,7 @@ def shaken(client: Handshake | Verifier, size: int = 1 << 16) -> Welcome:
     return welcome
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("size", [1, 1 << 16])
 @pytest.mark.parametrize("cap", [None, TLS12])
 @pytest.mark.parametrize("order", LISTS.values(), ids=LISTS)
@@ -178,7 +179,6 @@ def test_plain_text_is_told() -> None:
     assert welcome.failure == Failure(Trouble.NOT_TLS, "EHLO again", ())
 
 
-@pytest.mark.unmeasured
 @settings(max_examples=examples(150), deadline=None)
 @given(
     st.lists(st.binary(min_size=1, max_size=300), max_size=6),
@@ -196,7 +196,6 @@ def test_hostile_bytes_raise_nothing(pieces: list[bytes], begin: bytes) -> None:
     assert welcome.learned()["presented"] is None
 
 
-@pytest.mark.unmeasured
 @settings(max_examples=examples(60), deadline=None)
 @given(st.integers(0, 4000), st.integers(1, 255))
 def test_one_wrong_byte_raises_nothing(place: int, change: int) -> None:
