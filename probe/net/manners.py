@@ -20,7 +20,7 @@ AT_ONCE = 32
 AHEAD = 4
 """In a sweep: targets in hand for each connection. Those that wait for a busy operator must keep no others waiting."""
 
-RESERVE = 4
+RESERVE = 16
 """In a sweep nothing is begun while more than one target for so many places could call at once."""
 
 PER_OPERATOR = 4

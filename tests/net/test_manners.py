@@ -103,7 +103,7 @@ def empty(manners: Manners) -> bool:
 
 
 def test_who_waits_for_a_busy_operator_is_no_supply() -> None:
-    """Enough are at hand when a quarter of the places could be filled at once; not when all wait for one network."""
+    """Enough are at hand when some could call at once; not when all wait for one network."""
 
     async def story() -> None:
         told = list[bool]()
