@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import pkgutil
@@ -48,6 +49,11 @@ def pytest_collection() -> None:
                 importlib.import_module(module.name)
     _TRACERS[:] = sys.gettrace(), threading.gettrace()
     _trace(None, None)
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays: no search for garbage has to walk through it again."""
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

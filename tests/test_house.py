@@ -87,7 +87,7 @@ def _imports(path: Path) -> Iterator[str]:
     for_annotations = {
         id(node)
         for branch in nodes(path)
-        if isinstance(branch, ast.If) and ast.unparse(branch.test) == "TYPE_CHECKING"
+        if isinstance(branch, ast.If) and isinstance(branch.test, ast.Name) and branch.test.id == "TYPE_CHECKING"
         for node in ast.walk(branch)
     }
     for node in nodes(path):
