@@ -12,10 +12,11 @@ from probe.garbage import YOUNG, searched_seldom
 
 @pytest.fixture(autouse=True)
 def _as_it_was() -> Iterator[None]:
-    before = gc.get_threshold()
+    before, frozen = gc.get_threshold(), gc.get_freeze_count()
+    gc.unfreeze()
     yield
     gc.set_threshold(*before)
-    gc.unfreeze()
+    (gc.freeze if frozen else gc.unfreeze)()
 
 
 def test_the_last_sweep_puts_things_back() -> None:
