@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from shared import shared
+from shared import examples, shared
 
 from probe.catalogue.recognise import LINE, LINES, QUOTE, Pattern, _patterns, recognise
 from probe.model import Confidence, Endpoint, Mta, Observation, Protocol, Reply, Stage
@@ -303,7 +303,7 @@ def test_no_words_make_a_traceback(greeting: list[str], hello: list[str], code: 
 
 
 @pytest.mark.parametrize("pattern", [one for one in _patterns() if one.core], ids=lambda one: one.says)
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(data=st.data())
 def test_the_core_stands_in_every_line_that_an_expression_fits(pattern: Pattern, data: st.DataObject) -> None:
     """Without it nobody would look whether the expression fits."""
