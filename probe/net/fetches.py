@@ -24,6 +24,8 @@ class _Answer(NamedTuple):
     fetch: Fetch
     until: float
     """The loop's time when it is to be forgotten."""
+    poor: bool
+    """The chain for which it was asked had too few requests left."""
 
 
 class Fetches(Once[str, _Answer]):
@@ -48,10 +50,13 @@ class Fetches(Once[str, _Answer]):
         if budget.spent:
             return Fetch(url, problem=budget.spent)
         loop, question = asyncio.get_running_loop(), Budget(hops=budget.hops)
-        began, share = loop.time(), budget.share(sharers)
+        began, share, ask = loop.time(), budget.share(sharers), partial(self._asked, url, question)
         try:
             async with asyncio.timeout(share):
-                fetch = (await self.answer(url, partial(self._asked, url, question), _is_lost)).fetch
+                answer = await self.answer(url, ask, _is_lost)
+                if answer.poor and question.hops == budget.hops:  # it was asked for a chain with less left than ours
+                    answer = await self.answer(url, ask, _is_lost)
+            fetch = answer.fetch
         except TimeoutError:
             fetch = too_slow(url, share)
         budget.seconds -= loop.time() - began
@@ -63,9 +68,8 @@ class Fetches(Once[str, _Answer]):
     async def _asked(self, url: str, question: Budget) -> _Answer:
         """Ask it, with five whole seconds: the answer is good for all, unless the chain had too few requests left."""
         (fetch,) = await fetch_issuers((url,), allow_private=self._allow_private, budget=question)
-        now = asyncio.get_running_loop().time()
-        failed_until = now if question.hops < 0 else now + AGAIN
-        return _Answer(fetch, failed_until if fetch.problem else inf)
+        now, poor = asyncio.get_running_loop().time(), question.hops < 0
+        return _Answer(fetch, inf if not fetch.problem else now if poor else now + AGAIN, poor)
 
 
 def _is_lost(task: asyncio.Task[_Answer]) -> bool:

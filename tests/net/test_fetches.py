@@ -123,6 +123,21 @@ def test_what_failed_for_one_chain_alone_is_asked_again_for_the_next(web: Web) -
     assert web.asked == {ONE: 1, TWO: 2}
 
 
+def test_who_waits_for_the_question_of_a_poorer_chain_asks_again(web: Web) -> None:
+    """Once for all who wait; what that chain had left settles nothing for them."""
+    web.hops, web.gives = {ONE: 2}, {ONE: (b"one",)}
+
+    async def run() -> None:
+        async with Fetches(allow_private=False) as fetches:
+            chains = (Budget(hops=1), Budget(), Budget())
+            (poor,), *others = await asyncio.gather(*(fetches.of((ONE,), budget) for budget in chains))
+            assert (poor.problem, others) == ("gone", [(Fetch(ONE, (b"one",)),)] * 2)
+            assert [budget.hops for budget in chains] == [0, HOPS - 2, HOPS]
+
+    played(run())
+    assert web.asked == {ONE: 2}
+
+
 def test_a_chain_waits_as_long_as_one_may(web: Web) -> None:
     """Each address has its share; a question goes on for others: who is silent for five seconds is known for it."""
     web.silent, web.gives = {ONE}, {TWO: (b"two",)}
