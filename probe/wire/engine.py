@@ -19,10 +19,11 @@ _SMALL = 4 * 1024
 
 _LIB: Any = getattr(SSL, "_lib", None)
 _FFI: Any = getattr(SSL, "_ffi", None)
-_FUNCTIONS = (
+_NAMES = (
     "BIO_get_mem_data",
     "BIO_read",
     "BIO_write",
+    "SSL_ERROR_WANT_READ",
     "SSL_do_handshake",
     "SSL_get_error",
     "SSL_pending",
@@ -126,7 +127,7 @@ class Quick:
         return False
 
 
-_KNOWN = _FFI is not None and all(hasattr(_LIB, name) for name in _FUNCTIONS)
+_KNOWN = _FFI is not None and all(hasattr(_LIB, name) for name in _NAMES)
 _WANT_READ = getattr(_LIB, "SSL_ERROR_WANT_READ", None)
 _ROOM = _Room() if _KNOWN else None
 
