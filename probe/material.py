@@ -66,11 +66,6 @@ class Place(Struct, frozen=True):
     unknown_users: tuple[str, ...] = ()
     """Users of the mail server at hand that this computer does not have."""
 
-    @property
-    def is_link(self) -> bool:
-        """The path leads to the file by a link."""
-        return self.path != self.target
-
 
 class Habits(Struct, frozen=True):
     """What one mail server wants of its certificate file."""

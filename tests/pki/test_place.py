@@ -51,7 +51,7 @@ def test_owner_group_and_mode_are_those_of_the_target(key: Path, tmp_path: Path)
     link = tmp_path / "link.pem"
     link.symlink_to(key)
     place = place_of(link)
-    assert (place.path, place.target, place.mode, place.is_link) == (str(link), str(key), 0o640, True)
+    assert (place.path, place.target, place.mode) == (str(link), str(key), 0o640)
     assert (place.owner, place.group) == (pwd.getpwuid(os.getuid())[0], grp.getgrgid(os.getgid())[0])
 
 
