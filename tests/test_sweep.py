@@ -165,7 +165,7 @@ def test_a_dead_resolver_is_no_report() -> None:
 
     with resolver({}) as names:
         port = names.port
-    with pytest.raises(Halted, match="The resolver answers no more"):
+    with pytest.raises(Halted, match="The resolver does not answer: "):
         asyncio.run(run())
 
 

@@ -84,14 +84,20 @@ def add_sweep(parser: ArgumentParser) -> None:
     add("--column", metavar="NAME|N", help="of a CSV file: the column that holds them, by its heading or its number")
     add("--exclude", metavar="FILE", help="never call these addresses and networks, one on each line")
     add("--no-shuffle", action="store_true", help="keep the order of the list (default: a random one)")
-    add = parser.add_argument_group("the results").add_argument
+    results = parser.add_argument_group("the results")
+    add = results.add_argument
     add("-o", "--output", metavar="RESULTS", help="one report on each line; a database where the name ends in .db")
-    add(
+    there = results.add_mutually_exclusive_group()
+    there.add_argument(
         "--resume",
         action="store_true",
         help="go on with these results: a target that is in them is not looked at again",
     )
-    add("--force", action="store_true", help="begin anew, and overwrite these results")
+    there.add_argument(
+        "--force",
+        action="store_true",
+        help="begin anew, and overwrite RESULTS, the summary and the table of an earlier sweep; no other file",
+    )
     add("--summary", metavar="FILE", help="write the summary as an HTML page, too")
     add("--csv", metavar="FILE", help="write a table for spreadsheets, too: a row for each address")
     add = parser.add_argument_group("politeness").add_argument

@@ -79,7 +79,7 @@ def sweep(words: Sequence[str]) -> int:
 
 
 def _arguments(words: Sequence[str]) -> Namespace:
-    parser = Parser(usage=USAGE, description="Probes every mail server of a list, politely.", epilog=EXAMPLES)
+    parser = Parser("sweep", usage=USAGE, description="Probes every mail server of a list, politely.", epilog=EXAMPLES)
     parser.add_argument("list", nargs="?", metavar="TARGETS", help="- reads standard input")
     add_sweep(parser)
     add_connection(parser, many=True)
@@ -102,7 +102,7 @@ def _manners(arguments: Namespace) -> Manners:
 
     most = room(arguments.concurrency)
     if most < arguments.concurrency:
-        say(f"This system lets us open few files (ulimit -n): {most} connections at a time.")
+        say(f"At most {most} connections at a time: this system lets us open no more files (ulimit -n).")
     return Manners(
         most,
         per_operator=arguments.per_operator,
@@ -128,7 +128,10 @@ def _excluded(name: str | None) -> tuple[Network, ...]:
         return ()
     if not name:
         raise ValueError("--exclude wants the name of a file, and it is empty.")
-    text = files.read(Path(name), EXCLUDED)
+    try:
+        text = files.read(Path(name), EXCLUDED)
+    except ValueError as mistake:
+        raise ValueError(f"--exclude wants a file with addresses and networks, one a line. {mistake}") from None
     try:
         return networks(text)
     except ValueError as mistake:

@@ -33,6 +33,7 @@ _CUT = f"This line is longer than {LONGEST >> 10} KiB: its target was taken, and
 _UNREADABLE = (OSError, EOFError, zlib.error)
 _GZIP = b"\x1f\x8b"
 _REFUSED = {
+    b"{": "JSON, such as results of a sweep, and no list",
     b"PK\x03\x04": "a zip archive or a spreadsheet: unpack it with unzip -p, or save the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "a spreadsheet: save it as CSV",
     b"%PDF": "a PDF: a list is text, a host a line",

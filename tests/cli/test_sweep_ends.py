@@ -268,7 +268,7 @@ def test_few_descriptors_make_a_smaller_crowd(tmp_path: Path) -> None:
         words = (*listed(here, tmp_path), *QUIET, "--concurrency", 500, "-o", results)
         code, _, err = ended(begun(*words, preexec_fn=descriptors(100, 100)))
         assert code == 1
-        assert err == "This system lets us open few files (ulimit -n): 36 connections at a time."
+        assert err == "At most 36 connections at a time: this system lets us open no more files (ulimit -n)."
         assert sorted(kept(results)) == sorted(here.addresses)
         assert here.most[""] == 36
         code, _, err = ended(begun(*words, "--force", preexec_fn=descriptors(100, 1000)))

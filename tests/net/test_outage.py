@@ -97,10 +97,10 @@ def test_a_resolver_is_asked_whether_it_is_there(survey: Survey, monkeypatch: py
         assert set(there.asked) == {"udp . NS"}
     with resolver({".": Says(rcode="REFUSED")}) as there:
         assert judged(survey, there.port) == ""
-    assert judged(survey, there.port).startswith("The resolver answers no more: ")
+    assert judged(survey, there.port).startswith("The resolver does not answer: ")
     monkeypatch.setattr(module, "RESOLVER_SECONDS", 0.3)
     with resolver({".": Says(manner="silence")}) as there:
-        assert judged(survey, there.port).startswith("The resolver answers no more: ")
+        assert judged(survey, there.port).startswith("The resolver does not answer: ")
 
 
 @pytest.mark.parametrize(
