@@ -123,7 +123,9 @@ class Parser(argparse.ArgumentParser):
     """argparse with our width, and with mistakes as exceptions, which name the help of the verb."""
 
     def __init__(self, verb: str = "", *, usage: str, description: str, epilog: str = "") -> None:
-        super().__init__(f"smtp-chaincheck {verb}".rstrip(), usage, description, epilog, add_help=False, allow_abbrev=False)
+        super().__init__(
+            f"smtp-chaincheck {verb}".rstrip(), usage, description, epilog, add_help=False, allow_abbrev=False
+        )
         self.formatter_class = _Help
         self.color = False
         self.add_argument("-h", "--help", action="help", help="this text")

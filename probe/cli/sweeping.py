@@ -89,7 +89,7 @@ def _arguments(words: Sequence[str]) -> Namespace:
     add("--verbose", action="store_true", help="the whole summary: every finding, CA and mail server")
     add("--no-color", action="store_true", help="no colours (so do NO_COLOR, TERM=dumb and a pipe)")
     unused = {key: value for key, value in UNCONNECTED.items() if key not in _OWN}
-    parser.set_defaults(**unused, json=False)
+    parser.set_defaults(**unused, json=False, words=tuple(words))
     arguments = parser.parse_intermixed_args(list(words))
     if arguments.list is None:
         raise UsageError(FIRST)

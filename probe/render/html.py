@@ -27,6 +27,13 @@ GROUPS = 50
 SEVERITIES = {"error": "error", "warning": "warning", "info": "note"}
 KINDS = {"For example": "words", "Most often": "words", "Findings": "words", "Share": "share", "Not right": "share"}
 """Heading → class of its column; the others hold numbers."""
+BEGIN = """\
+<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8">
+<meta name="generator" content="smtp-chaincheck">
+"""
+"""How every page of ours begins."""
 _STYLE = Path(__file__).with_name("page.css")
 
 Cell = str
@@ -37,11 +44,8 @@ def page(tally: Tally, about: About, title: Title) -> str:
     """Write the page; ``title`` gives the title of a finding's page."""
     name = f"Sweep of {_text(about.source)}"
     body = (*_heading(name, tally, about), *_sections(tally, title), *_foot(about))
-    return "\n".join(
+    return BEGIN + "\n".join(
         (
-            "<!doctype html>",
-            '<html lang="en">',
-            '<head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="light dark">',
