@@ -102,8 +102,8 @@ exit codes:
 
 To probe a host that is called like a verb: smtp-chaincheck -- demo
 No file is overwritten without --force or --backup, and with them only
-certificates in PEM, what --save wrote and what a sweep wrote; a file that holds
-a private key only with --backup, and only where the new one holds that key, too.
+certificates in PEM, what --save wrote and what a sweep wrote; a file with a
+private key only with --backup, and only where the new one holds that key, too.
 """
 
 

@@ -100,6 +100,13 @@ def add_sweep(parser: ArgumentParser) -> None:
     )
     add("--summary", metavar="FILE", help="write the summary as an HTML page, too")
     add("--csv", metavar="FILE", help="write a table for spreadsheets, too: a row for each address")
+    _add_politeness(parser)
+    add = parser.add_argument_group("DNS").add_argument
+    add("--resolver", metavar="ADDRESS", help="ask this DNS server (default: those of the system)")
+    add("--trust-ad", action="store_true", help="believe that resolver's word on DNSSEC, though it is not on loopback")
+
+
+def _add_politeness(parser: ArgumentParser) -> None:
     add = parser.add_argument_group("politeness").add_argument
     add("--concurrency", type=_crowd, default=200, metavar="N", help="connections at a time (default: 200)")
     add(
@@ -117,9 +124,6 @@ def add_sweep(parser: ArgumentParser) -> None:
         help="after each one, before the next there (default: 0.1)",
     )
     add("--rate", type=_rate, metavar="N", help="new connections a second, in all (default: no limit)")
-    add = parser.add_argument_group("DNS").add_argument
-    add("--resolver", metavar="ADDRESS", help="ask this DNS server (default: those of the system)")
-    add("--trust-ad", action="store_true", help="believe that resolver's word on DNSSEC, though it is not on loopback")
 
 
 def add_judgement(parser: ArgumentParser, private: str = "fetch from private addresses, too") -> None:

@@ -189,7 +189,7 @@ class Run(Struct):
             say(f"{source} has no target in it: nothing was looked at.")
         elif (others := self.already - self.again) > 0:
             results = named(self.arguments.output)
-            say(f"{source} lacks {others} or more targets that {results} has from before. They count all the same.")
+            say(f"{source} lacks at least {others} targets that {results} has from before. They count all the same.")
 
     def _page(self, about: About, code: int) -> int:
         from probe.cli.explaining import title

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 
-from probe.cli.mishap import say
+from probe.cli.mishap import LONGEST, say
 from probe.render.clean import clean
 from probe.results.tally import About, Tally, called
 
@@ -70,7 +70,7 @@ def kept_until(tally: Tally, arguments: Namespace) -> str:
     if arguments.output is None:
         return " With -o FILE, --resume could go on."
     same = " with the same list on standard input" if arguments.list == "-" else ""
-    return f" What was done is kept; this goes on from there{same}:\n  {clean(_resumed(arguments.words))}"
+    return f" What was done is kept; this goes on from there{same}:\n  {clean(_resumed(arguments.words), LONGEST)}"
 
 
 def _resumed(words: Sequence[str]) -> str:

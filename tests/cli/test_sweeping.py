@@ -340,6 +340,59 @@ def test_a_terminal_shows_progress_and_a_line_a_target(tmp_path: Path) -> None:
     assert "4 under way" in err
 
 
+def test_a_pipe_behind_the_sweep_has_the_screen_for_itself(tmp_path: Path) -> None:
+    """``sweep … | jq`` writes to the screen on which progress would be drawn; with -o nobody else does."""
+    for more, moves in ((), False), (("-o", tmp_path / "r.jsonl"), True):
+        errors, terminal = pty.openpty()
+        with crowd(40, delay=0.1) as here:
+            words = command(*listed(here, tmp_path), "--ehlo", "probe.example", "--concurrency", 4, *more)
+            environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+            with subprocess.Popen(words, cwd=TOP, env=environment, stdout=subprocess.PIPE, stderr=terminal) as process:
+                os.close(terminal)
+                assert process.stdout
+                out = process.stdout.read().decode()
+                (err,) = drained(errors)
+        assert process.returncode == 1
+        assert ("under way" in err) is moves
+        assert "40 targets" in (out if more else err)
+
+
+def test_a_keyboard_is_told_what_is_waited_for(tmp_path: Path) -> None:
+    """And how its list ends; a pipe is told nothing."""
+    keyboard, terminal = pty.openpty()
+    with crowd(1) as here:
+        words = command("-", "--port", here.port, *HASTY, *QUIET, "-o", tmp_path / "r.jsonl")
+        with subprocess.Popen(words, cwd=TOP, stdin=terminal, stderr=subprocess.PIPE, text=True) as process:
+            os.close(terminal)
+            assert process.stderr
+            said = process.stderr.readline()
+            os.write(keyboard, f"{here.addresses[0]}\n\4".encode())
+            assert process.wait(LONGEST) == 1
+        os.close(keyboard)
+    assert said == "Reading targets from the keyboard; Ctrl-D ends them.\n"
+    assert kept(tmp_path / "r.jsonl") == [here.addresses[0]]
+
+
+def test_results_of_another_list_are_told_of(tmp_path: Path) -> None:
+    """With --resume they count; a longer list is what it is for, and a shorter one is said."""
+    with crowd(5) as here:
+        words = (*listed(here, tmp_path)[1:], *QUIET, "-o", tmp_path / "r.jsonl")
+        for few, err in ((slice(0, 3), ""), (slice(0, 4), ""), (slice(3, 5), "lacks at least 3 targets that ")):
+            path = a_list(tmp_path, "".join(f"{address}\n" for address in here.addresses[few]))
+            code, _, said = swept(path, *words, "--resume")
+            assert (code, err in " ".join(said.split()), bool(said)) == (1, True, bool(err))
+    assert set(here.connections.values()) == {1}
+
+
+def test_the_command_that_looks_at_one_repeats_the_options(tmp_path: Path) -> None:
+    """What the sweep was told about names, trust and protocols holds there, too; where to write does not."""
+    with crowd(1) as here:
+        words = (*listed(here, tmp_path), "--protocol", "imap", "--tls", "implicit", "--name", "mx.test")
+        _, out, _ = swept(*words, "-o", tmp_path / "r.jsonl")
+    again = "--name mx.test --protocol imap --tls implicit --trust none --no-fetch --no-cache --allow-private"
+    assert f"  smtp-chaincheck {again} {here.addresses[0]}:{here.port}\n" in out
+
+
 def drained(*terminals: int) -> tuple[str, ...]:
     """Read terminals until nobody writes there any more."""
     import select

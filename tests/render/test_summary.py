@@ -8,15 +8,17 @@ from render.tallies import ABOUT, hostile, row, title, usual
 
 from probe.render.counts import duration, milliseconds, number, share
 from probe.render.sheet import console
-from probe.render.summary import show
+from probe.render.summary import Again, show
 from probe.results.row import Row
 from probe.results.tally import About, Tally
 
 
-def shown(tally: Tally, about: About = ABOUT, *, verbose: bool = False, encoding: str = "utf-8") -> str:
+def shown(
+    tally: Tally, about: About = ABOUT, *, verbose: bool = False, encoding: str = "utf-8", again: Again = ((), None)
+) -> str:
     """The summary as a pipe gets it."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="")
-    show(tally, about, console(stream), title=title, verbose=verbose)
+    show(tally, about, console(stream), title=title, verbose=verbose, again=again)
     stream.seek(0)
     return stream.read()
 
@@ -75,6 +77,9 @@ def test_a_mail_domain_is_given_back_with_its_option() -> None:
     tally = Tally()
     tally.add(Row("domain example.org 25 smtp", "error", 1, (("no-mx", "error"),), ()))
     assert "  smtp-chaincheck --mx example.org " in shown(tally)
+    told = shown(tally, again=(("--resolver", "127.0.0.1:5353"), 2604))
+    assert "  smtp-chaincheck --mx --port 2604 --resolver 127.0.0.1:5353 example.org\n" in told
+    assert "  smtp-chaincheck explain no-mx  what it means" in told
 
 
 def test_other_encodings_get_other_letters() -> None:
