@@ -66,7 +66,7 @@ def _refuse_to_overwrite(path: Path, option: str, *, there: bool) -> None:
             "choose another name."
         )
     if not there:
-        raise ValueError(f"{clean(str(path))} exists already. Say --force to overwrite it, or choose another name.")
+        raise ValueError(f"{clean(str(path))} exists already: --resume goes on with it, --force begins anew.")
 
 
 def _try(name: str) -> None:

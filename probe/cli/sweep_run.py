@@ -173,7 +173,7 @@ class Run(Struct):
         seconds = time.monotonic() - self.clock
         about = About(self.arguments.list, self.began, seconds, __version__, stores, not why, self.already)
         self.mistakes.end()
-        if not self.arguments.quiet and (self.tally.targets or why):
+        if self.tally.targets and not self.arguments.quiet:
             show(self.tally, about, self.arguments, options.words)
         code = self._page(about, code)
         if why:
