@@ -169,6 +169,12 @@ def test_a_dead_resolver_is_no_report() -> None:
         asyncio.run(run())
 
 
+def test_a_string_is_no_list() -> None:
+    """Its letters are no hosts."""
+    with pytest.raises(TypeError, match="a list of hosts, not a string"):
+        asyncio.run(anext(sweep("mx.example.com")))
+
+
 def test_private_addresses_want_leave() -> None:
     """By ``allow_private`` of the options, where no manners are given."""
 

@@ -22,7 +22,10 @@ CODE = 8
 HEXADECIMAL = frozenset("0123456789abcdef")
 TEXTS = frozenset({"eml", "log", "txt", "csv", "json", "jsonl", "gz", "xz", "zst", "mbox", "msg"})
 """Endings of files that ``triage`` or ``sweep`` reads; none is a top-level domain."""
-NUMBERS = frozenset({"--timeout", "--greeting-timeout", "--warn-days", "--port", "--every", "--watch-limit"})
+NUMBERS = frozenset(
+    {"--timeout", "--greeting-timeout", "--warn-days", "--port", "--every", "--watch-limit"}
+    | {"--rate", "--pause", "--concurrency", "--per-operator"}
+)
 """Options whose value may begin with a minus sign by mistake; argparse would take it for an option."""
 
 

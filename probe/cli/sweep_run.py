@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import ExitStack, aclosing
 from datetime import UTC, datetime
 from functools import partial
@@ -18,14 +16,15 @@ from msgspec import Struct, field
 
 from probe.cli.mishap import INTERRUPTED, WRONG_USAGE, ended_by_signals, say, uninterrupted
 from probe.cli.sweep_files import refuse_missing, refuse_others, replace, table_of
+from probe.cli.sweep_list import Wanted
 from probe.cli.sweep_words import Mistakes, is_read_along, kept_until, named, short, show
-from probe.lists import Listing, open_list, unique
+from probe.lists import open_list
 from probe.net.manners import AHEAD
 from probe.net.outage import Halted
 from probe.render.clean import clean
 from probe.results.file import KeepingError
 from probe.results.keeping import kept
-from probe.results.row import Row, key_of, row_of
+from probe.results.row import Row, row_of
 from probe.results.seen import Seen
 from probe.results.tally import About, Tally
 
@@ -45,9 +44,8 @@ class Run(Struct):
     """What is open while a sweep runs."""
 
     arguments: Namespace
-    listing: Listing
+    wanted: Wanted
     results: Lines | Tables
-    seen: Seen
     table: TextIO | None
     stack: ExitStack
     tally: Tally = field(default_factory=Tally)
@@ -55,10 +53,6 @@ class Run(Struct):
     mistakes: Mistakes = field(default_factory=Mistakes)
     told: bool = False
     """It was said that there are targets of which no address may be called."""
-    already: int = 0
-    """Targets that an earlier run has done."""
-    again: int = 0
-    """Targets of the list that were done already, or stood there before."""
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     clock: float = field(default_factory=time.monotonic)
 
@@ -95,14 +89,15 @@ class Run(Struct):
         from probe.pipeline import sweep
         from probe.render.sweeping import sweeping
 
-        expected, already = self.listing.how_many(), self.tally.targets
         shown = not (self.arguments.quiet or (self.arguments.output is None and is_read_along()))
-        reports = sweep(self._targets(), options, manners, self.arguments.concurrency * AHEAD)
+        shuffle = not self.arguments.no_shuffle
+        targets = self.wanted.targets(self.arguments.list, self._mistaken, _understood(self.arguments), shuffle=shuffle)
+        reports = sweep(targets, options, manners, self.arguments.concurrency * AHEAD)
         async with aclosing(reports):
-            with sweeping(sys.stderr, expected, already=already, shown=shown) as progress:
+            with sweeping(sys.stderr, self.wanted.expected, already=self.wanted.earlier, shown=shown) as progress:
                 async for report in reports:
                     self._take(report)
-                    progress.update(self.tally, manners.under_way, manners.waiting)
+                    progress.update(self.tally, manners.under_way, manners.waiting, held_up=manners.held_up)
 
     def _take(self, report: Report) -> None:
         """Keep a report, then count it: what is counted is kept."""
@@ -135,29 +130,6 @@ class Run(Struct):
         except OSError as problem:
             raise Halted(f"{clean(self.arguments.csv)} cannot be written any more: {problem.strerror}.") from problem
 
-    def _targets(self) -> Iterable[Target] | AsyncIterable[Target]:
-        from probe.net.feed import fed
-
-        shuffle = not self.arguments.no_shuffle
-        every = self.listing.targets(self._mistaken, _understood(self.arguments), shuffle=shuffle)
-        if os.path.isfile(self.arguments.list):  # noqa: PTH113 -- pathlib's raises on odd names
-            return unique(every, self.add, key_of)
-        return self._new(fed(every))
-
-    def add(self, key: str) -> bool:
-        """Take note of a target; True if it is new. Raises Halted."""
-        try:
-            new = self.seen.add(key)
-        except OSError as problem:
-            raise Halted(str(problem)) from problem
-        self.again += not new
-        return new
-
-    async def _new(self, targets: AsyncIterator[Target]) -> AsyncIterator[Target]:
-        async for target in targets:
-            if self.add(key_of(target)):
-                yield target
-
     def _mistaken(self, number: int, text: str, why: str) -> None:
         if not text:  # the list itself, not a line of it
             self.codes.add(WRONG_USAGE)
@@ -171,7 +143,8 @@ class Run(Struct):
 
         stores = tuple(f"{store.name} ({store.date})" for store in options.anchors.stores)
         seconds = time.monotonic() - self.clock
-        about = About(self.arguments.list, self.began, seconds, __version__, stores, not why, self.already)
+        counts = self.wanted.earlier, self.wanted.repeated
+        about = About(self.arguments.list, self.began, seconds, __version__, stores, not why, *counts)
         self.mistakes.end()
         if self.tally.targets and not self.arguments.quiet:
             show(self.tally, about, self.arguments, options.words)
@@ -187,9 +160,10 @@ class Run(Struct):
         source = "Standard input" if self.arguments.list == "-" else clean(self.arguments.list)
         if not self.tally.targets:
             say(f"{source} has no target in it: nothing was looked at.")
-        elif (others := self.already - self.again) > 0:
+        elif others := self.wanted.missing:
             results = named(self.arguments.output)
-            say(f"{source} lacks at least {others} targets that {results} has from before. They count all the same.")
+            many = "" if others == 1 else "s"
+            say(f"{source} lacks {others} target{many} that {results} has from before. What it has counts.")
 
     def _page(self, about: About, code: int) -> int:
         from probe.cli.explaining import title
@@ -214,6 +188,8 @@ def prepared(arguments: Namespace) -> Run:
         say("Reading targets from the keyboard; Ctrl-D ends them.")
     with ExitStack() as stack:
         listing = stack.enter_context(open_list(arguments.list, _standard_input(), arguments.column))
+        if listing.lends_no_port and not arguments.quiet:
+            say("A port in a field of its own is not read: write host:port, or say --port.")
         try:
             results = kept(path, resume=arguments.resume, force=arguments.force)
         except ValueError as problem:
@@ -223,7 +199,7 @@ def prepared(arguments: Namespace) -> Run:
             say(f"{named(arguments.output)}: {told}.")
         seen = Seen()
         stack.callback(seen.close)
-        run = Run(arguments, listing, results, seen, table_of(arguments, stack), stack.pop_all())
+        run = Run(arguments, Wanted(listing, seen), results, table_of(arguments, stack), stack.pop_all())
         try:
             _remember(run)
         except BaseException:
@@ -246,9 +222,8 @@ def _remember(run: Run) -> None:
         return
     try:
         for row in run.results.rows():
-            run.add(row.key)
+            run.wanted.done(row.key)
             run.count(row)
-        run.already = run.tally.targets
     except ValueError as problem:
         raise ValueError(f"{named(run.arguments.output)} {problem}.") from None
     except Halted as problem:

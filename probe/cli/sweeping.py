@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from probe.cli import mistakes
 from probe.cli.arguments import UNCONNECTED, Parser, UsageError
 from probe.cli.mishap import say
 from probe.cli.options import add_connection, add_judgement, add_sweep
@@ -90,7 +91,7 @@ def _arguments(words: Sequence[str]) -> Namespace:
     add("--no-color", action="store_true", help="no colours (so do NO_COLOR, TERM=dumb and a pipe)")
     unused = {key: value for key, value in UNCONNECTED.items() if key not in _OWN}
     parser.set_defaults(**unused, json=False, words=tuple(words))
-    arguments = parser.parse_intermixed_args(list(words))
+    arguments = parser.parse_intermixed_args(mistakes.joined(words))
     if arguments.list is None:
         raise UsageError(FIRST)
     return arguments

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from probe.lists.fields import Column, Understood, column_of, in_column, in_line, is_blank, is_header
+from probe.lists.fields import Column, Understood, column_of, has_port_beside, in_column, in_line, is_blank, is_header
 from probe.lists.file import File
 from probe.lists.lines import LONGEST, Line, Stream, lines, records
 from probe.lists.order import in_turn, mixed
@@ -157,6 +157,11 @@ class Listing(Struct, frozen=True):
             return self._told(self._start.lines, mistake, understood)
         chance = Random(seed)  # noqa: S311 -- an order, no secret
         return mixed(self._in_turn(mistake, understood, chance), WINDOW, chance)
+
+    @property
+    def lends_no_port(self) -> bool:
+        """Its first line seems to have a port in a field of its own, which is not read."""
+        return has_port_beside(self._start.first.text)
 
     def how_many(self) -> int | None:
         """Give the number of lines that may hold a target, for a file above ``COUNTED`` bytes an estimate.

@@ -15,7 +15,8 @@ from probe.render.clean import clean
 from probe.render.counts import WORDS, how_many, milliseconds, number, share, took
 from probe.render.facts import software_name
 from probe.render.sheet import MARKS
-from probe.results.tally import STATUSES, About, Group, Tally, frequent, largest
+from probe.results.reading import STATUS
+from probe.results.tally import About, Group, Tally, frequent, largest
 
 if TYPE_CHECKING:
     from probe.render.finding import Title
@@ -62,19 +63,19 @@ def page(tally: Tally, about: About, title: Title) -> str:
 def _heading(name: str, tally: Tally, about: About) -> Iterator[str]:
     yield f"<header><h1>{name}</h1>"
     began = f'<time datetime="{about.began:%Y-%m-%dT%H:%M:%SZ}">{about.began:%Y-%m-%d %H:%M} UTC</time>'
-    yield f"<p>{how_many(tally)}, {began}, {took(tally, about)}.</p>"
+    yield f"<p>{began}: {how_many(tally)}{took(tally, about)}.</p>"
     if not about.finished:
         yield "<p><strong>The sweep was not finished: these are the targets that were reached.</strong></p>"
     yield "</header><main>"
     yield '<ul class="tiles" aria-label="What became of the targets">'
-    for status in STATUSES:
-        count = tally.statuses[status]
-        yield (
-            f'<li class="{status}"><b>{number(count)}</b> <span>{MARKS[status]} {WORDS[status]}</span> '
-            f"<small>{share(count, tally.targets)}</small></li>"
-        )
+    for outcome, count in tally.outcomes.items():
+        if count or outcome in STATUS:
+            yield (
+                f'<li class="{outcome}"><b>{number(count)}</b> <span>{MARKS[outcome]} {WORDS[outcome]}</span> '
+                f"<small>{share(count, tally.targets)}</small></li>"
+            )
     yield "</ul>"
-    yield _bar([(status, tally.statuses[status]) for status in STATUSES], tally.targets)
+    yield _bar([*tally.outcomes.items()], tally.targets)
 
 
 def _sections(tally: Tally, title: Title) -> Iterator[str]:
@@ -87,7 +88,7 @@ def _sections(tally: Tally, title: Title) -> Iterator[str]:
     yield from _table("tls", "TLS versions", ("Version", "Targets", "Share"), _versions(tally))
     slow = ("Stage", "Reached", "Half within", "95% within", "Longest", "Of the time")
     yield from _table("stages", "Where the time goes", slow, _stages(tally))
-    more = tally.statuses["error"] - len(tally.worst)
+    more = tally.outcomes["error"] - len(tally.worst)
     caption = f"Targets that are wrong (the first {number(len(tally.worst))})" if more > 0 else "Targets that are wrong"
     yield from _table("wrong", caption, ("Target", "Findings"), _wrong(tally))
 

@@ -11,7 +11,7 @@ from probe.render.clean import clean
 from probe.render.counts import WORDS, how_many, milliseconds, number, share, took
 from probe.render.facts import software_name
 from probe.render.sheet import MARKS, Sheet, write
-from probe.results.tally import STATUSES, About, Found, Group, Tally, frequent, largest
+from probe.results.tally import About, Found, Group, Tally, frequent, largest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,11 +52,11 @@ def show(
 
 def _add_verdict(sheet: Sheet, tally: Tally, about: About) -> None:
     left = "" if about.finished else "; not finished"
-    sheet.say((f"{how_many(tally)} {took(tally, about)}{left}", "strong"))
-    for status in STATUSES:
-        if count := tally.statuses[status]:
-            part = f"{number(count):>{COUNT}}  {share(count, tally.targets):>6}"
-            sheet.say((MARKS[status], status), f"{part}  {WORDS[status]}", first="  ")
+    sheet.say((f"{how_many(tally)}{took(tally, about)}{left}", "strong"))
+    for outcome, words in WORDS.items():
+        if count := tally.outcomes[outcome]:
+            part = f"{number(count):>{COUNT}}  {share(count, tally.targets):>6}  "
+            sheet.say((MARKS[outcome], outcome), part + words, first="  ", rest=" " * (3 + len(part)))
 
 
 def _add_findings(sheet: Sheet, tally: Tally, title: Title, *, verbose: bool) -> None:

@@ -138,7 +138,7 @@ def _is_sound(row: Row) -> bool:
     return (
         row.status in STATUS
         and type(row.exit_code) is int
-        and all(isinstance(word, str) for word in (*more, *(id_ for id_, _ in named)))
+        and all(isinstance(word, str) for word in (*more, *row.left_out, *(id_ for id_, _ in named)))
         and all(word is None or isinstance(word, str) for word in words)
         and all(type(place.port) is int and place.status in STATUS for place in row.places)
         and all(isinstance(place.timing_ms, Mapping) for place in row.places)
