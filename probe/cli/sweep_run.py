@@ -106,7 +106,7 @@ class Run(Struct):
         row = row_of(report)
         if report.left_out and not (report.endpoints or report.domain or self.told):
             self.told = True
-            say(f"{clean(report.left_out[0])}. Such targets are not called, and count as unreachable.")
+            say(f"{clean(report.left_out[0])}. Such targets are not called, and their status is unreachable.")
         if self._on_screen:
             sys.stdout.write(short(row))
         else:

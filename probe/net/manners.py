@@ -67,8 +67,8 @@ class Manners:
 
     @property
     def held_up(self) -> bool:
-        """Most places are free, and whoever waits does so for an operator or for the rate."""
-        return self.under_way < self._at_once // 2 and self.waiting > self.under_way
+        """Half of the places are free, and most wait all the same: for an operator, or for the rate."""
+        return 2 * self.under_way <= self._at_once and self.waiting > self.under_way
 
     @property
     def supplied(self) -> bool:
