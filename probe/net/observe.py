@@ -81,7 +81,7 @@ class ObserveOptions(Struct, frozen=True):
     """Called as each stage begins."""
 
 
-class Run(Struct):
+class Run(Struct, frozen=True):
     """What all connections of one probe share: the wish, the clock, the total deadline."""
 
     options: ObserveOptions
@@ -123,7 +123,7 @@ class Run(Struct):
             self.options.on_stage(stage)
 
 
-class _Plan(Struct):
+class _Plan(Struct, frozen=True):
     """One connection: where to, and how it differs from what was asked."""
 
     endpoint: Endpoint

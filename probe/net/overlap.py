@@ -13,6 +13,9 @@ Outcome = TypeVar("Outcome")
 STARTED = 64
 """Things begun in one go, before what is under way has its turn."""
 
+AGAIN = 0.05
+"""Seconds after which it is asked again whether there still is enough to do."""
+
 
 async def overlapped(
     items: Iterable[Item] | AsyncIterable[Item],
@@ -23,10 +26,9 @@ async def overlapped(
     """Yield what ``work`` makes of each item, in the order in which it is done.
 
     Back-pressure: never more than ``most`` items are taken that nobody has been given the outcome of, and none while
-    there is ``enough`` to do, which may not be said when nothing is under way. ``items`` is read
-    as it is needed; what it raises is raised here once everything that it gave is done. What ``work`` raises is raised
-    after the outcomes that were there before, and ends everything, as closing the generator does: all work is
-    cancelled, and has ended.
+    there is ``enough`` to do. ``items`` is read as it is needed; what it raises is raised here once everything that it
+    gave is done. What ``work`` raises is raised after the outcomes that were there before, and ends everything, as
+    closing the generator does: all work is cancelled, and has ended.
     """
     crew: _Crew[Item, Outcome] = _Crew(items, work, most, enough)
     try:
@@ -65,6 +67,7 @@ class _Crew(Generic[Item, Outcome]):
         self._problem: BaseException | None = None
         self._unread: Exception | None = None
         self._moved = asyncio.Event()
+        self._alarm: asyncio.TimerHandle | None = None
 
     @property
     def finished(self) -> bool:
@@ -74,10 +77,20 @@ class _Crew(Generic[Item, Outcome]):
     def begin(self) -> None:
         """Take up what there is room for."""
         for _ in range(min(self._most - len(self._tasks) - len(self.outcomes), STARTED - self._fresh)):
-            if self._exhausted or self._problem or self._enough() or not self._take():
+            if self._exhausted or self._problem:
+                return
+            if self._enough():
+                self._alarm = self._alarm or asyncio.get_running_loop().call_later(AGAIN, self._wake)
+                return
+            if not self._take():
                 return
         if len(self._tasks) + len(self.outcomes) < self._most:
             self._moved.set()
+
+    def _wake(self) -> None:
+        """What there was to do may be begun by now, and none of it be done for long."""
+        self._alarm = None
+        self._moved.set()
 
     def _take(self) -> bool:
         """Begin one more; False where the next item is not there yet, or none is left."""
@@ -136,6 +149,8 @@ class _Crew(Generic[Item, Outcome]):
 
     async def dismiss(self) -> None:
         """Cancel what is under way, and wait until it has ended."""
+        if self._alarm:
+            self._alarm.cancel()
         every = [*self._tasks, *([self._next] if self._next else [])]
         for task in every:
             task.cancel()

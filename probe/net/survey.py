@@ -61,7 +61,7 @@ UNWELCOME = frozenset({421, 554})
 """Greetings after which a polite client does not come again (RFC 5321 §3.1, §3.8)."""
 
 
-class _Tour(Struct):
+class _Tour(Struct, frozen=True):
     """What the looks of one survey share."""
 
     run: Run

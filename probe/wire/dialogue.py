@@ -30,14 +30,14 @@ from probe.wire.replies import CODED, Form
 from probe.wire.verbs import Answer, Verbs
 
 
-class Listen(Struct):
+class Listen(Struct, frozen=True):
     """Wait for a reply of this form; the stage has begun."""
 
     stage: Stage
     form: Form = CODED
 
 
-class Say(Struct):
+class Say(Struct, frozen=True):
     """Send the line, then wait for its reply."""
 
     stage: Stage
@@ -45,7 +45,7 @@ class Say(Struct):
     form: Form = CODED
 
 
-class Upgrade(Struct):
+class Upgrade(Struct, frozen=True):
     """Hand over to TLS; nothing is sent back into the dialogue until it is there."""
 
     stage: Stage = Stage.HANDSHAKE

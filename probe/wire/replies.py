@@ -38,8 +38,8 @@ QUOTED = 200
 _CONTROL = re.compile(rb"[^\t\r -\xff]")
 _LITERAL = re.compile(rb"\{([0-9]{1,9})\+?\}\r?\Z")
 _LITERAL_LENGTH = len(b"{123456789+}\r")
-_USUAL = re.compile(rb"(?:[0-9]{3}-[\t -~]*\r?\n)*[0-9]{3}(?: [\t -~]*)?\r?\n")
-"""A whole SMTP reply, as nearly all are: printable ASCII, and all of it here."""
+_USUAL = re.compile(rb"(?:[0-9]{3}-[\t -~]*\r?\n)*(?!000)[0-9]{3}(?: [\t -~]*)?\r?\n")
+"""A whole SMTP reply, as nearly all are: printable ASCII, and all of it here; 000 is no code (RFC 5321 §4.2)."""
 
 
 class Form(Struct, frozen=True):

@@ -80,6 +80,26 @@ def test_no_more_is_begun_than_there_is_room_for() -> None:
     assert 20 < shop.most <= 20 + STARTED
 
 
+def test_more_is_begun_when_it_is_not_enough_any_longer() -> None:
+    """What is under way may use up what there was to do long before any of it is done."""
+    many = STARTED + 1
+
+    async def play() -> list[int]:
+        waiting, all_begun = list[int](), asyncio.Event()
+
+        async def work(number: int) -> int:
+            waiting.append(number)
+            asyncio.get_running_loop().call_soon(waiting.remove, number)
+            if number == many - 1:
+                all_begun.set()
+            await all_begun.wait()
+            return number
+
+        return [n async for n in overlapped(range(many), work, many, lambda: bool(waiting))]
+
+    assert sorted(asyncio.run(asyncio.wait_for(play(), 20))) == list(range(many))
+
+
 def test_nothing_comes_of_nothing() -> None:
     """An empty list ends at once."""
     shop = Workshop()

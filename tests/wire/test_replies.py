@@ -26,6 +26,7 @@ TABLE = [
     (b"250-first\r\n220 last code counts\r\n", Reply(220, ("first", "last code counts"))),
     (b"220 inner\rreturn\r\n", Reply(220, ("inner\rreturn",))),
     (b"999 any three digits\r\n", Reply(999, ("any three digits",))),
+    (b"000 no code\r\n", Reply(0, ("000 no code",))),
     (b"220  two spaces - and a dash\r\n", Reply(220, (" two spaces - and a dash",))),
 ]
 BAD = [
