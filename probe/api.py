@@ -61,14 +61,18 @@ async def sweep(
 
     ``targets`` are what ``check`` takes; they are read as they are needed, and nothing is begun while four times
     ``concurrency`` reports are under way or wait to be taken. One connection at a time goes to an address, four to an
-    operator, a tenth of a second apart, unless ``manners`` say otherwise. Closing the generator ends everything that is
+    operator, a tenth of a second apart, and none to loopback and private addresses, unless ``manners`` or
+    ``options.allow_private`` say otherwise. Closing the generator ends everything that is
     under way. Raises ValueError for a target that is none, once those before it are done, and
-    ``probe.net.outage.Halted`` where this computer, its network or its resolver fails.
+    ``probe.net.outage.Halted`` where this computer, its network or its resolver fails; TypeError where ``targets`` is a
+    string.
     """
     from probe.judgement import Options
     from probe.net.manners import AHEAD, PAUSE, PER_OPERATOR, Manners
     from probe.pipeline import sweep as swept
 
+    if isinstance(targets, str):
+        raise TypeError(f"Give a list of hosts, not a string: [{targets!r}]")
     chosen = options or Options()
     polite = manners or Manners(
         concurrency,

@@ -777,6 +777,10 @@ class EndpointReport(Struct, frozen=True):
         return _worst(self.findings) if self.examined else "unreachable"
 
 
+NOT_CALLED = {"excluded": "which is excluded", "private": "--allow-private lifts this"}
+"""Why an address must not be called → how the sentence about it ends (``Report.left_out``)."""
+
+
 class Report(Struct, frozen=True):
     """The answer to one target."""
 

@@ -154,6 +154,32 @@ def test_a_column_without_header_and_with_empty_first_fields(tmp_path: Path) -> 
     assert read(listed(tmp_path, "\tmx1.example.com\n\tmx2.example.com\n"), 2) == ["mx1.example.com", "mx2.example.com"]
 
 
+def test_a_comment_ends_a_field(tmp_path: Path) -> None:
+    """As it ends a line without columns."""
+    assert read(listed(tmp_path, "mx1.example.com  # old\nmx2.example.com\n"), 1) == [
+        "mx1.example.com",
+        "mx2.example.com",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "lent"),
+    [
+        ("mx.example.com;2603\n", True),
+        ("host,port\nmx.example.com,25\n", True),
+        ("1,mx.example.com\n", False),
+        ("mx.example.com\n", False),
+        ("mx.example.com,25,old\n", False),
+        ("host,rank\nmx.example.com,25\n", False),
+    ],
+)
+def test_a_port_in_a_field_of_its_own_is_noticed(tmp_path: Path, content: str, lent: bool) -> None:
+    """It is not read, and a rank is none."""
+    with open_list(str(listed(tmp_path, content)), stdin()) as listing:
+        assert listing.lends_no_port is lent
+    assert read(listed(tmp_path, content)) == ["mx.example.com"]
+
+
 def test_a_column_that_is_called_by_a_number(tmp_path: Path) -> None:
     """The header goes before the count."""
     assert read(listed(tmp_path, "2024,2\nmx1.example.com,mx2.example.com\n"), "2024") == ["mx1.example.com"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import re
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ from probe.model import (
     Mx,
     Observation,
     PolicyFetch,
+    Protocol,
     Reply,
     Report,
     Stage,
@@ -34,9 +37,11 @@ from probe.model import (
 from probe.pki import anchors
 from probe.pki.certificate import parse
 from probe.pki.dane import proposed
+from probe.render.json import text
 from probe.render.sheet import console
 from probe.render.terminal import show
 from probe.rules.ids import IDS
+from probe.targets import target_of
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 AIA = "http://r3.example.test/r3.der"
@@ -136,6 +141,27 @@ def test_everyday_commands_are_understood(line: str) -> None:
     words = shlex.split(line)
     if words[0] not in VERBS:
         assert probe_arguments(words).hosts
+
+
+def test_the_sample_of_a_sweep_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    """As it is pasted; of loopback it leaves out all, so that no test calls anybody."""
+    (sample,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "sweep(" in block]
+    exec(sample.replace("mx.example.com", "127.0.0.1").replace("mx.example.net", "127.0.0.2"), {})  # noqa: S102 -- ours
+    assert sorted(capsys.readouterr().out.splitlines()) == ["127.0.0.1 unreachable", "127.0.0.2 unreachable"]
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="jq is not here")
+def test_what_did_not_answer_becomes_a_list() -> None:
+    """The command of docs/sweep.md names each target as it was: IPv6, and a domain."""
+    (program,) = re.findall(r"jq -r '([^']*)'", (Path(__file__).parents[1] / "docs/sweep.md").read_text("utf-8"))
+    every = [
+        Target("mx.example.com", 587, Protocol.SUBMISSION),
+        Target("::1", 2699),
+        Target("example.org", 2604, kind=Kind.DOMAIN),
+    ]
+    lines = "".join(text([Report(target, left_out=("all",))]) for target in every)
+    listed = subprocess.run(["jq", "-r", program], input=lines, capture_output=True, text=True, check=True).stdout
+    assert [*map(target_of, listed.split())] == every
 
 
 def test_set_up_is_two_commands() -> None:

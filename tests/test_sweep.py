@@ -165,8 +165,14 @@ def test_a_dead_resolver_is_no_report() -> None:
 
     with resolver({}) as names:
         port = names.port
-    with pytest.raises(Halted, match="The resolver answers no more"):
+    with pytest.raises(Halted, match="The resolver does not answer: "):
         asyncio.run(run())
+
+
+def test_a_string_is_no_list() -> None:
+    """Its letters are no hosts."""
+    with pytest.raises(TypeError, match="a list of hosts, not a string"):
+        asyncio.run(anext(sweep("mx.example.com")))
 
 
 def test_private_addresses_want_leave() -> None:

@@ -102,8 +102,8 @@ exit codes:
 
 To probe a host that is called like a verb: smtp-chaincheck -- demo
 No file is overwritten without --force or --backup, and with them only
-certificates in PEM and what --save wrote; a file that holds a private key only
-with --backup, and only where the new one holds that key, too.
+certificates in PEM, what --save wrote and what a sweep wrote; a file with a
+private key only with --backup, and only where the new one holds that key, too.
 """
 
 
@@ -120,10 +120,12 @@ class UsageError(Exception):
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse with our width, and with mistakes as exceptions."""
+    """argparse with our width, and with mistakes as exceptions, which name the help of the verb."""
 
-    def __init__(self, *, usage: str, description: str, epilog: str = "") -> None:
-        super().__init__("smtp-chaincheck", usage, description, epilog, add_help=False, allow_abbrev=False)
+    def __init__(self, verb: str = "", *, usage: str, description: str, epilog: str = "") -> None:
+        super().__init__(
+            f"smtp-chaincheck {verb}".rstrip(), usage, description, epilog, add_help=False, allow_abbrev=False
+        )
         self.formatter_class = _Help
         self.color = False
         self.add_argument("-h", "--help", action="help", help="this text")

@@ -78,7 +78,9 @@ def _tell(arguments: Namespace, before: list[Document], after: list[Document]) -
 
 
 def _arguments(words: Sequence[str]) -> Namespace:
-    parser = Parser(usage=USAGE, description="Says what changed between two reports, or two sweeps.", epilog=EXAMPLES)
+    parser = Parser(
+        "diff", usage=USAGE, description="Says what changed between two reports, or two sweeps.", epilog=EXAMPLES
+    )
     parser.add_argument("files", nargs="*", metavar="FILE", help="what --json wrote; - reads standard input")
     add_output(parser)
     arguments = parser.parse_intermixed_args(list(words))

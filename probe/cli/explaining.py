@@ -40,7 +40,10 @@ LONGEST_NAME = 255
 def explain(words: Sequence[str]) -> int:
     """Explain what stands on the command line, or list all pages; returns the exit code."""
     parser = Parser(
-        usage=USAGE, description="Explains an error code, a log line, a finding or a recipe.", epilog=EXAMPLES
+        "explain",
+        usage=USAGE,
+        description="Explains an error code, a log line, a finding or a recipe.",
+        epilog=EXAMPLES,
     )
     parser.add_argument("text", nargs="*", metavar="TEXT", help="what you have in hand; - reads standard input")
     parser.add_argument("--list", action="store_true", help="all pages and mail servers")

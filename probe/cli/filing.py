@@ -80,7 +80,7 @@ def _asked(arguments: Namespace, reports: Sequence[Report]) -> ChainFile | None:
 
 
 def _arguments(words: Sequence[str]) -> Namespace:
-    parser = Parser(usage=USAGE, description="Says what is wrong with a certificate file.", epilog=EXAMPLES)
+    parser = Parser("file", usage=USAGE, description="Says what is wrong with a certificate file.", epilog=EXAMPLES)
     parser.add_argument("paths", nargs="*", metavar="PATH", help="- reads standard input")
     add = parser.add_argument_group("the file").add_argument
     add("--as", dest="purpose", choices=("server", "client", "both"), default="server", help="(default: server)")

@@ -68,7 +68,9 @@ def listen(words: Sequence[str]) -> int:
 
 
 def _arguments(words: Sequence[str]) -> Namespace:
-    parser = Parser(usage=USAGE, description="Reports the certificate of whoever sends mail here.", epilog=EXAMPLES)
+    parser = Parser(
+        "listen", usage=USAGE, description="Reports the certificate of whoever sends mail here.", epilog=EXAMPLES
+    )
     parser.set_defaults(**UNCONNECTED)
     parser.add_argument("place", nargs="?", default="", metavar="[ADDRESS][:PORT]", help="default: 127.0.0.1:2525")
     add = parser.add_argument_group("the listener").add_argument

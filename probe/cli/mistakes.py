@@ -20,9 +20,12 @@ ALIKE = 0.75
 CODE = 8
 """Digits of a packed error code or an HRESULT."""
 HEXADECIMAL = frozenset("0123456789abcdef")
-TEXTS = frozenset({"eml", "log", "txt", "json", "gz", "xz", "zst", "mbox", "msg"})
-"""Endings of files that ``triage`` reads; none is a top-level domain."""
-NUMBERS = frozenset({"--timeout", "--greeting-timeout", "--warn-days", "--port", "--every", "--watch-limit"})
+TEXTS = frozenset({"eml", "log", "txt", "csv", "json", "jsonl", "gz", "xz", "zst", "mbox", "msg"})
+"""Endings of files that ``triage`` or ``sweep`` reads; none is a top-level domain."""
+NUMBERS = frozenset(
+    {"--timeout", "--greeting-timeout", "--warn-days", "--port", "--every", "--watch-limit"}
+    | {"--rate", "--pause", "--concurrency", "--per-operator"}
+)
 """Options whose value may begin with a minus sign by mistake; argparse would take it for an option."""
 
 
@@ -33,23 +36,29 @@ def about_host(words: Sequence[str], position: int) -> str | None:
         host = words[position - 1]
         shown = f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host
         return f"{word} is no host. To name a port write {shown}:{word}"
-    if verb := _verb_for(word):
-        return f"{verb} {word}\nFor a host of that name: {PROGRAM} -- {word}"
+    if instead := _instead(word):
+        return f"{instead}\nFor a host of that name: {PROGRAM} -- {word}"
     meant = _verb(word)
     if meant:
         return f"Did you mean: {INSTEAD[meant]}\nFor a host of the name {word}: {PROGRAM} -- {word}"
     return None
 
 
-def _verb_for(word: str) -> str:
+def _instead(word: str) -> str:
     """What to type for an error code or a file that stands where a host belongs; "" for anything else."""
     digits = word.lower().removeprefix("0x")
     if len(digits) == CODE and not set(digits) - HEXADECIMAL and not digits.isalpha():
-        return f"That looks like an error code: {PROGRAM} explain"
+        return f"That looks like an error code: {PROGRAM} explain {word}"
     if word.rpartition(".")[2] in TEXTS:
         import os.path
+        import shlex
 
-        return f"That is a file: {PROGRAM} triage" if os.path.isfile(word) else ""  # noqa: PTH113 -- as cheap as can be
+        if os.path.isfile(word):  # noqa: PTH113 -- as cheap as can be
+            name = shlex.quote(word)
+            return (
+                f"That is a file. With a list of servers in it: {PROGRAM} sweep {name}\n"
+                f"With a log or a bounce in it: {PROGRAM} triage {name}"
+            )
     return ""
 
 

@@ -84,16 +84,29 @@ def add_sweep(parser: ArgumentParser) -> None:
     add("--column", metavar="NAME|N", help="of a CSV file: the column that holds them, by its heading or its number")
     add("--exclude", metavar="FILE", help="never call these addresses and networks, one on each line")
     add("--no-shuffle", action="store_true", help="keep the order of the list (default: a random one)")
-    add = parser.add_argument_group("the results").add_argument
+    results = parser.add_argument_group("the results")
+    add = results.add_argument
     add("-o", "--output", metavar="RESULTS", help="one report on each line; a database where the name ends in .db")
-    add(
+    there = results.add_mutually_exclusive_group()
+    there.add_argument(
         "--resume",
         action="store_true",
         help="go on with these results: a target that is in them is not looked at again",
     )
-    add("--force", action="store_true", help="begin anew, and overwrite these results")
+    there.add_argument(
+        "--force",
+        action="store_true",
+        help="begin anew, and overwrite RESULTS, the summary and the table of an earlier sweep; no other file",
+    )
     add("--summary", metavar="FILE", help="write the summary as an HTML page, too")
     add("--csv", metavar="FILE", help="write a table for spreadsheets, too: a row for each address")
+    _add_politeness(parser)
+    add = parser.add_argument_group("DNS").add_argument
+    add("--resolver", metavar="ADDRESS", help="ask this DNS server (default: those of the system)")
+    add("--trust-ad", action="store_true", help="believe that resolver's word on DNSSEC, though it is not on loopback")
+
+
+def _add_politeness(parser: ArgumentParser) -> None:
     add = parser.add_argument_group("politeness").add_argument
     add("--concurrency", type=_crowd, default=200, metavar="N", help="connections at a time (default: 200)")
     add(
@@ -111,9 +124,6 @@ def add_sweep(parser: ArgumentParser) -> None:
         help="after each one, before the next there (default: 0.1)",
     )
     add("--rate", type=_rate, metavar="N", help="new connections a second, in all (default: no limit)")
-    add = parser.add_argument_group("DNS").add_argument
-    add("--resolver", metavar="ADDRESS", help="ask this DNS server (default: those of the system)")
-    add("--trust-ad", action="store_true", help="believe that resolver's word on DNSSEC, though it is not on loopback")
 
 
 def add_judgement(parser: ArgumentParser, private: str = "fetch from private addresses, too") -> None:

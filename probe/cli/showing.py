@@ -60,7 +60,9 @@ def demo(words: Sequence[str]) -> int:
 
 
 def _parsed(words: Sequence[str]) -> Namespace:
-    parser = Parser(usage=USAGE, description="Shows what the program does, on this computer alone.", epilog=EXAMPLES)
+    parser = Parser(
+        "demo", usage=USAGE, description="Shows what the program does, on this computer alone.", epilog=EXAMPLES
+    )
     add = parser.add_argument
     add("case", nargs="?", metavar="CASE", help="what is broken (default: missing-intermediate)")
     add("--list", action="store_true", help="name the cases")

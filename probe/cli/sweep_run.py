@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
-from collections.abc import AsyncIterable, AsyncIterator, Iterable
 from contextlib import ExitStack, aclosing
 from datetime import UTC, datetime
 from functools import partial
@@ -17,16 +15,18 @@ from typing import TYPE_CHECKING, Self, TextIO, cast
 from msgspec import Struct, field
 
 from probe.cli.mishap import INTERRUPTED, WRONG_USAGE, ended_by_signals, say, uninterrupted
-from probe.cli.sweep_files import refuse_others, replace, table_of
-from probe.lists import Listing, open_list, unique
+from probe.cli.sweep_files import refuse_missing, refuse_others, replace, table_of
+from probe.cli.sweep_list import Wanted
+from probe.cli.sweep_words import Mistakes, is_read_along, kept_until, named, short, show
+from probe.lists import open_list
 from probe.net.manners import AHEAD
 from probe.net.outage import Halted
 from probe.render.clean import clean
 from probe.results.file import KeepingError
 from probe.results.keeping import kept
-from probe.results.row import Row, key_of, row_of
+from probe.results.row import Row, row_of
 from probe.results.seen import Seen
-from probe.results.tally import About, Tally, called
+from probe.results.tally import About, Tally
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -38,27 +38,21 @@ if TYPE_CHECKING:
     from probe.results.lines import Lines
 
 UNREACHABLE = 3
-TOLD = 10
-"""Lines that are no targets and are quoted."""
-QUOTED = 60
 
 
 class Run(Struct):
     """What is open while a sweep runs."""
 
     arguments: Namespace
-    listing: Listing
+    wanted: Wanted
     results: Lines | Tables
-    seen: Seen
     table: TextIO | None
     stack: ExitStack
     tally: Tally = field(default_factory=Tally)
     codes: set[int] = field(default_factory=set)
-    mistakes: int = 0
+    mistakes: Mistakes = field(default_factory=Mistakes)
     told: bool = False
     """It was said that there are targets of which no address may be called."""
-    already: int = 0
-    """Targets that an earlier run has done."""
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     clock: float = field(default_factory=time.monotonic)
 
@@ -82,28 +76,28 @@ class Run(Struct):
         except KeepingError as stop:
             if isinstance(stop.__cause__, BrokenPipeError):
                 raise BrokenPipeError from None
-            say(f"{_named(self.arguments.output)} {stop}.")
+            say(f"{named(self.arguments.output)} {stop}.")
             return WRONG_USAGE
         return self._ended(options, self._verdict)
 
     @property
     def _verdict(self) -> int:
-        """The exit code of what was done: the worst of all; a list of mistakes alone is one."""
-        nobody = WRONG_USAGE if self.mistakes else 0
-        return max(self.codes - {UNREACHABLE}, default=UNREACHABLE if self.codes else nobody)
+        """The exit code of what was done: the worst of all; a list without targets is a mistake."""
+        return max(self.codes - {UNREACHABLE}, default=UNREACHABLE if self.codes else WRONG_USAGE)
 
     async def _swept(self, options: Options, manners: Manners) -> None:
         from probe.pipeline import sweep
         from probe.render.sweeping import sweeping
 
-        expected, already = self.listing.how_many(), self.tally.targets
-        shown = not self.arguments.quiet
-        reports = sweep(self._targets(), options, manners, self.arguments.concurrency * AHEAD)
+        shown = not (self.arguments.quiet or (self.arguments.output is None and is_read_along()))
+        shuffle = not self.arguments.no_shuffle
+        targets = self.wanted.targets(self.arguments.list, self._mistaken, _understood(self.arguments), shuffle=shuffle)
+        reports = sweep(targets, options, manners, self.arguments.concurrency * AHEAD)
         async with aclosing(reports):
-            with sweeping(sys.stderr, expected, already=already, shown=shown) as progress:
+            with sweeping(sys.stderr, self.wanted.expected, already=self.wanted.earlier, shown=shown) as progress:
                 async for report in reports:
                     self._take(report)
-                    progress.update(self.tally, manners.under_way, manners.waiting)
+                    progress.update(self.tally, manners.under_way, manners.waiting, held_up=manners.held_up)
 
     def _take(self, report: Report) -> None:
         """Keep a report, then count it: what is counted is kept."""
@@ -112,9 +106,9 @@ class Run(Struct):
         row = row_of(report)
         if report.left_out and not (report.endpoints or report.domain or self.told):
             self.told = True
-            say(f"{clean(report.left_out[0])}. Such targets are not called, and count as unreachable.")
+            say(f"{clean(report.left_out[0])}. Such targets are not called, and their status is unreachable.")
         if self._on_screen:
-            sys.stdout.write(_short(row))
+            sys.stdout.write(short(row))
         else:
             self.results.add(row, line(report))
         self.count(row)
@@ -136,35 +130,12 @@ class Run(Struct):
         except OSError as problem:
             raise Halted(f"{clean(self.arguments.csv)} cannot be written any more: {problem.strerror}.") from problem
 
-    def _targets(self) -> Iterable[Target] | AsyncIterable[Target]:
-        from probe.net.feed import fed
-
-        shuffle = not self.arguments.no_shuffle
-        every = self.listing.targets(self._mistaken, _understood(self.arguments), shuffle=shuffle)
-        if os.path.isfile(self.arguments.list):  # noqa: PTH113 -- pathlib's raises on odd names
-            return unique(every, self.add, key_of)
-        return self._new(fed(every))
-
-    def add(self, key: str) -> bool:
-        """Take note of a target; True if it is new. Raises Halted."""
-        try:
-            return self.seen.add(key)
-        except OSError as problem:
-            raise Halted(str(problem)) from problem
-
-    async def _new(self, targets: AsyncIterator[Target]) -> AsyncIterator[Target]:
-        async for target in targets:
-            if self.add(key_of(target)):
-                yield target
-
     def _mistaken(self, number: int, text: str, why: str) -> None:
         if not text:  # the list itself, not a line of it
             self.codes.add(WRONG_USAGE)
             say(f"Line {number}: {clean(why[:400])}")
             return
-        self.mistakes += 1
-        if self.mistakes <= TOLD:
-            say(f'Line {number} "{clean(text[:QUOTED])}" is left out. {clean(why[:400])}')
+        self.mistakes.add(number, text, why)
 
     def _ended(self, options: Options, code: int, why: str = "") -> int:
         """Say what came of it, and write the page."""
@@ -172,16 +143,27 @@ class Run(Struct):
 
         stores = tuple(f"{store.name} ({store.date})" for store in options.anchors.stores)
         seconds = time.monotonic() - self.clock
-        about = About(self.arguments.list, self.began, seconds, __version__, stores, not why, self.already)
-        if self.mistakes > TOLD:
-            say(f"{self.mistakes} lines of the list are no targets and were left out.")
-        if not self.arguments.quiet:
-            _show(self.tally, about, self.arguments)
+        counts = self.wanted.earlier, self.wanted.repeated
+        about = About(self.arguments.list, self.began, seconds, __version__, stores, not why, *counts)
+        self.mistakes.end()
+        if self.tally.targets and not self.arguments.quiet:
+            show(self.tally, about, self.arguments, options.words)
         code = self._page(about, code)
         if why:
-            kept = "What was done is kept; --resume goes on from there."
-            say(f"{clean(why)} {kept if self.arguments.output else 'With -o FILE, --resume could go on.'}")
+            say(f"{clean(why)}{kept_until(self.tally, self.arguments)}")
+        else:
+            self._tell_of_the_list()
         return code
+
+    def _tell_of_the_list(self) -> None:
+        """Say where nothing was in it, or not all that is in the results."""
+        source = "Standard input" if self.arguments.list == "-" else clean(self.arguments.list)
+        if not self.tally.targets:
+            say(f"{source} has no target in it: nothing was looked at.")
+        elif others := self.wanted.missing:
+            results = named(self.arguments.output)
+            many = "" if others == 1 else "s"
+            say(f"{source} lacks {others} target{many} that {results} has from before. What it has counts.")
 
     def _page(self, about: About, code: int) -> int:
         from probe.cli.explaining import title
@@ -200,19 +182,24 @@ class Run(Struct):
 def prepared(arguments: Namespace) -> Run:
     """Open the list and the results. Raises ValueError with a sentence where one of them cannot be used."""
     path = "-" if arguments.output is None else arguments.output
+    refuse_missing(arguments.list)
     refuse_others(arguments)
+    if arguments.list == "-" and sys.stdin.isatty():
+        say("Reading targets from the keyboard; Ctrl-D ends them.")
     with ExitStack() as stack:
         listing = stack.enter_context(open_list(arguments.list, _standard_input(), arguments.column))
+        if listing.lends_no_port and not arguments.quiet:
+            say("A port in a field of its own is not read: write host:port, or say --port.")
         try:
             results = kept(path, resume=arguments.resume, force=arguments.force)
         except ValueError as problem:
-            raise ValueError(f"{_named(arguments.output)} {problem}.") from None
+            raise ValueError(f"{named(arguments.output)} {problem}.") from None
         stack.enter_context(results)
         for told in results.told:
-            say(f"{_named(arguments.output)}: {told}.")
+            say(f"{named(arguments.output)}: {told}.")
         seen = Seen()
         stack.callback(seen.close)
-        run = Run(arguments, listing, results, seen, table_of(arguments, stack), stack.pop_all())
+        run = Run(arguments, Wanted(listing, seen), results, table_of(arguments, stack), stack.pop_all())
         try:
             _remember(run)
         except BaseException:
@@ -235,11 +222,10 @@ def _remember(run: Run) -> None:
         return
     try:
         for row in run.results.rows():
-            run.add(row.key)
+            run.wanted.done(row.key)
             run.count(row)
-        run.already = run.tally.targets
     except ValueError as problem:
-        raise ValueError(f"{_named(run.arguments.output)} {problem}.") from None
+        raise ValueError(f"{named(run.arguments.output)} {problem}.") from None
     except Halted as problem:
         raise ValueError(str(problem)) from None
 
@@ -251,22 +237,3 @@ def _understood(arguments: Namespace) -> partial[Target]:
     protocol = Protocol(arguments.protocol) if arguments.protocol else None
     tls = Tls(arguments.tls) if arguments.tls else None
     return partial(target_of, port=arguments.port, protocol=protocol, tls=tls, mx=arguments.mx)
-
-
-def _named(output: str | None) -> str:
-    return "Standard output" if output is None else clean(output)
-
-
-def _short(row: Row) -> str:
-    """A target in one line, for a person."""
-    grave = [name for name, severity in sorted(row.every) if severity != "info"]
-    return f"{row.status:<12} {clean(called(row.key))}{'  ' if grave else ''}{', '.join(grave)}\n"
-
-
-def _show(tally: Tally, about: About, arguments: Namespace) -> None:
-    from probe.cli.explaining import title
-    from probe.render.sheet import console
-    from probe.render.summary import show
-
-    stream = sys.stderr if arguments.output is None and not sys.stdout.isatty() else sys.stdout
-    show(tally, about, console(stream, no_color=arguments.no_color), title=title, verbose=arguments.verbose)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from probe.cli import mistakes
 from probe.cli.arguments import UNCONNECTED, Parser, UsageError
 from probe.cli.mishap import say
 from probe.cli.options import add_connection, add_judgement, add_sweep
@@ -79,7 +80,7 @@ def sweep(words: Sequence[str]) -> int:
 
 
 def _arguments(words: Sequence[str]) -> Namespace:
-    parser = Parser(usage=USAGE, description="Probes every mail server of a list, politely.", epilog=EXAMPLES)
+    parser = Parser("sweep", usage=USAGE, description="Probes every mail server of a list, politely.", epilog=EXAMPLES)
     parser.add_argument("list", nargs="?", metavar="TARGETS", help="- reads standard input")
     add_sweep(parser)
     add_connection(parser, many=True)
@@ -89,8 +90,8 @@ def _arguments(words: Sequence[str]) -> Namespace:
     add("--verbose", action="store_true", help="the whole summary: every finding, CA and mail server")
     add("--no-color", action="store_true", help="no colours (so do NO_COLOR, TERM=dumb and a pipe)")
     unused = {key: value for key, value in UNCONNECTED.items() if key not in _OWN}
-    parser.set_defaults(**unused, json=False)
-    arguments = parser.parse_intermixed_args(list(words))
+    parser.set_defaults(**unused, json=False, words=tuple(words))
+    arguments = parser.parse_intermixed_args(mistakes.joined(words))
     if arguments.list is None:
         raise UsageError(FIRST)
     return arguments
@@ -102,7 +103,7 @@ def _manners(arguments: Namespace) -> Manners:
 
     most = room(arguments.concurrency)
     if most < arguments.concurrency:
-        say(f"This system lets us open few files (ulimit -n): {most} connections at a time.")
+        say(f"At most {most} connections at a time: this system lets us open no more files (ulimit -n).")
     return Manners(
         most,
         per_operator=arguments.per_operator,
@@ -128,7 +129,10 @@ def _excluded(name: str | None) -> tuple[Network, ...]:
         return ()
     if not name:
         raise ValueError("--exclude wants the name of a file, and it is empty.")
-    text = files.read(Path(name), EXCLUDED)
+    try:
+        text = files.read(Path(name), EXCLUDED)
+    except ValueError as mistake:
+        raise ValueError(f"--exclude wants a file with addresses and networks, one a line. {mistake}") from None
     try:
         return networks(text)
     except ValueError as mistake:

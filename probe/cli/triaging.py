@@ -67,7 +67,9 @@ def triage(words: Sequence[str]) -> int:
 
 
 def _arguments(words: Sequence[str]) -> Namespace:
-    parser = Parser(usage=USAGE, description="Finds TLS problems in bounces, logs and reports.", epilog=EXAMPLES)
+    parser = Parser(
+        "triage", usage=USAGE, description="Finds TLS problems in bounces, logs and reports.", epilog=EXAMPLES
+    )
     parser.add_argument("files", nargs="+", metavar="FILE", help="- reads standard input")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     parser.add_argument("--quiet", action="store_true", help="the table only, and no progress")

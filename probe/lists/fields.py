@@ -46,6 +46,12 @@ def is_header(text: str) -> bool:
     return any(map(_HEADINGS.fullmatch, words)) and not re.search(r"[.:@]", text)
 
 
+def has_port_beside(text: str) -> bool:
+    """Tell whether the first line seems to give a port a field of its own: by its heading, or behind a lone host."""
+    names = [field.strip().lower() for field in fields(text, _delimiter(text))]
+    return "port" in names or (len(names) == 2 and not names[0].isdecimal() and names[1].isdecimal())
+
+
 def column_of(wanted: str | int, first: str) -> tuple[Column, bool]:
     """Find a column by its name in the header, else by its number from 1, and tell whether it was by name.
 
@@ -77,7 +83,7 @@ def in_column(text: str, column: Column, understood: Understood) -> Target:
     found = fields(text, column.delimiter)
     if column.at >= len(found):
         raise ValueError(f"This line has no column {column.at + 1}.")
-    if not (field := found[column.at].strip()):
+    if not (field := _COMMENT.sub("", found[column.at]).strip()):
         raise ValueError(f"Column {column.at + 1} of this line is empty.")
     return _bounded(field, understood)
 

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from probe.lists.fields import Column, Understood, column_of, in_column, in_line, is_blank, is_header
+from probe.lists.fields import Column, Understood, column_of, has_port_beside, in_column, in_line, is_blank, is_header
 from probe.lists.file import File
 from probe.lists.lines import LONGEST, Line, Stream, lines, records
 from probe.lists.order import in_turn, mixed
@@ -33,6 +33,7 @@ _CUT = f"This line is longer than {LONGEST >> 10} KiB: its target was taken, and
 _UNREADABLE = (OSError, EOFError, zlib.error)
 _GZIP = b"\x1f\x8b"
 _REFUSED = {
+    b"{": "JSON, such as results of a sweep, and no list",
     b"PK\x03\x04": "a zip archive or a spreadsheet: unpack it with unzip -p, or save the sheet as CSV",
     b"\xd0\xcf\x11\xe0": "a spreadsheet: save it as CSV",
     b"%PDF": "a PDF: a list is text, a host a line",
@@ -156,6 +157,11 @@ class Listing(Struct, frozen=True):
             return self._told(self._start.lines, mistake, understood)
         chance = Random(seed)  # noqa: S311 -- an order, no secret
         return mixed(self._in_turn(mistake, understood, chance), WINDOW, chance)
+
+    @property
+    def lends_no_port(self) -> bool:
+        """Its first line seems to have a port in a field of its own, which is not read."""
+        return has_port_beside(self._start.first.text)
 
     def how_many(self) -> int | None:
         """Give the number of lines that may hold a target, for a file above ``COUNTED`` bytes an estimate.

@@ -80,6 +80,8 @@ class Answers:
         """With the time of the loop when each came; what was last asked for stands last."""
         self._coming: dict[Key, Coming] = {}
         self._turn = asyncio.Semaphore(AT_ONCE)
+        self.heard = False
+        """A server has answered, whatever it said."""
 
     async def of(self, name: str, kind: str, seconds: float) -> Answer:
         """The records of this kind, within so many seconds once it has its turn. Raises nothing for the network."""
@@ -97,8 +99,7 @@ class Answers:
         """Whether any server answers, whatever it says. It holds for two seconds, and all who wonder ask but once."""
         coming = self._at_hand(ROOT, FRESH_LIFE) or self._begin(ROOT, seconds)
         answer = await coming.within(asyncio.get_running_loop().time() + seconds + GRACE)
-        failure = (answer or _too_late(*ROOT, seconds)).failure
-        return failure is None or NO_ANSWER not in failure.symptoms
+        return answer is not None and _is_said(answer)
 
     async def end(self) -> None:
         """Cancel the questions that are on their way, and wait until they have ended."""
@@ -137,6 +138,7 @@ class Answers:
     async def _ask(self, key: Key, seconds: float, coming: Coming, turn: asyncio.Semaphore | None) -> None:
         try:
             coming.answer = await self.resolvers.answer(*key, seconds)
+            self.heard |= _is_said(coming.answer)
             self._keep(key, coming.answer)
         finally:
             del self._coming[key]
@@ -149,6 +151,11 @@ class Answers:
         self._known.move_to_end(key)
         while len(self._known) > MOST_KEPT:
             self._known.popitem(last=False)
+
+
+def _is_said(answer: Answer) -> bool:
+    """It came from a server, be it a refusal."""
+    return answer.failure is None or NO_ANSWER not in answer.failure.symptoms
 
 
 def _too_late(name: str, kind: str, seconds: float) -> Answer:

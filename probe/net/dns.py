@@ -68,6 +68,11 @@ class Dns:
         """Whether any server answers at all, whatever it says."""
         return await self.answers.alive(seconds)
 
+    @property
+    def heard(self) -> bool:
+        """Whether any server has answered so far, whatever it said."""
+        return self.answers.heard
+
     def _clock(self, seconds: float) -> Callable[[], float]:
         """Tell how many of these seconds are left; in a sweep each question has all of them, from its turn on."""
         if self.options.direct:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 
-from probe.model import Endpoint, Observation
+from probe.model import NOT_CALLED, Endpoint, Observation
 from probe.net.addresses import refusal
 from probe.net.excluded import Excluded, Network
 from probe.net.operators import machine, operators, reception
@@ -66,6 +66,11 @@ class Manners:
         return self._queue.under_way
 
     @property
+    def held_up(self) -> bool:
+        """Half of the places are free, and most wait all the same: for an operator, or for the rate."""
+        return 2 * self.under_way <= self._at_once and self.waiting > self.under_way
+
+    @property
     def supplied(self) -> bool:
         """So many wait for nothing but a place that further ones would only lie in memory."""
         return self._queue.ready > self._at_once // RESERVE
@@ -74,10 +79,10 @@ class Manners:
         """Say why this address is not called at all, for people; None = it may be."""
         address = endpoint.address or "::"
         if network := self._excluded.covering(address):
-            return f"{address} is in {network}, which is excluded"
+            return f"{address} is in {network}, {NOT_CALLED['excluded']}"
         if self._allow_private or not (why := refusal(address)):
             return None
-        return f"{why}; --allow-private lifts this"
+        return f"{why}; {NOT_CALLED['private']}"
 
     def turn(self, endpoint: Endpoint) -> AbstractAsyncContextManager[None]:
         """Wait until this address may be called, and hold the place."""

@@ -67,7 +67,8 @@ class Outage:
             if self._connected and failure.trouble in CUT_OFF and not routed():
                 raise Halted("This computer has lost its network: no way leads out of it any more.")
             if NO_ANSWER in failure.symptoms and not await self._dns.alive(RESOLVER_SECONDS):
-                raise Halted(f"The resolver answers no more: {failure.text}.")
+                silent = "answers no more" if self._dns.heard else "does not answer"
+                raise Halted(f"The resolver {silent}: {failure.text}.")
 
 
 def routed() -> bool:

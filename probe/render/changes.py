@@ -141,7 +141,8 @@ def _called(endpoint: Part) -> str:
     """Where it is and how it was asked, in one line."""
     address = endpoint["address"] or "no address"
     asked = f"asked for {endpoint['sni']}" if endpoint["sni"] else "asked for no name"
-    words = [endpoint["host"], address, f"port {endpoint['port']}", asked, endpoint["offered_key"]]
+    host = endpoint["host"] if endpoint["host"] != address else None
+    words = [host, address, f"port {endpoint['port']}", asked, endpoint["offered_key"]]
     return ", ".join(word for word in (*words, endpoint["offered_tls"]) if word)
 
 

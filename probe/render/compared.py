@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from probe.model import Kind, Target
 from probe.render.changes import GONE, NEW, OTHER, VERDICTS
+from probe.render.counts import number
 from probe.render.json import SCHEMA, written
 from probe.render.plain import plain
 from probe.render.sheet import MARKS, Sheet
@@ -23,11 +24,11 @@ HEADS = {
     "broke": (MARKS["error"], "error", "broke"),
     "worse": (MARKS["error"], "error", "got worse"),
     "unreachable": (MARKS["unreachable"], "unreachable", "no answer any more"),
-    "gone": (GONE, "warning", "gone from the list"),
+    "gone": (GONE, "warning", "not in the second"),
     "mended": (MARKS["ok"], "ok", "mended"),
     "better": (OTHER, "ok", "got better"),
     "back": (NEW, "ok", "answers again"),
-    "new": (NEW, "info", "new in the list"),
+    "new": (NEW, "info", "not in the first"),
     "otherwise": (OTHER, "warning", "same verdict, for other reasons"),
 }
 """Kind → sign, style, and what it is called on the screen."""
@@ -49,7 +50,7 @@ def code(compared: Compared) -> int:
 def show(sheet: Sheet, compared: Compared, *, verbose: bool = False, quiet: bool = False) -> None:
     """Add who broke, who was mended and the rest, the findings that moved, and whose CA and software it was."""
     before, after, both = compared.sizes()
-    sheet.say(f"{before:,} targets before, {after:,} after, {both:,} in both.")
+    sheet.say(f"{number(before)} targets before, {number(after)} after, {number(both)} in both.")
     counts = compared.counts()
     if not any(counts.values()):
         sheet.line((f"{MARKS['ok']} ", "ok"), "nothing that matters has changed")
@@ -68,7 +69,7 @@ def _show_kind(sheet: Sheet, compared: Compared, kind: str, count: int, told: in
     mark, style, words = HEADS[kind]
     if told:
         sheet.blank()
-    sheet.line((f"{mark} ", style), (f"{words}: {count:,}", "strong"))
+    sheet.line((f"{mark} ", style), (f"{words}: {number(count)}", "strong"))
     for move in islice(compared.moves(kind), told):
         sheet.say(_said(move), first="    ", rest="      ")
     if told:
@@ -77,7 +78,7 @@ def _show_kind(sheet: Sheet, compared: Compared, kind: str, count: int, told: in
 
 def _say_more(sheet: Sheet, more: int) -> None:
     if more > 0:
-        sheet.say(f"… and {more:,} more (--verbose shows all)", first="    ")
+        sheet.say(f"… and {number(more)} more (--verbose shows all)", first="    ")
 
 
 def _said(move: Move) -> str:
@@ -98,7 +99,7 @@ def _show_findings(sheet: Sheet, findings: Sequence[Moved], *, verbose: bool) ->
     sheet.blank()
     sheet.line(_cells(sheet, "findings of how many targets", ("before", "after", "came", "went")))
     for moved in findings if verbose else findings[:TOLD]:
-        counts = (f"{count:,}" for count in (moved.before, moved.after, moved.came, moved.went))
+        counts = (number(count) for count in (moved.before, moved.after, moved.came, moved.went))
         sheet.line((f"  {MARKS[moved.severity]} ", moved.severity), _cells(sheet, moved.id, tuple(counts), _NAME))
     if not verbose and len(findings) > TOLD:
         sheet.say("… and more (--verbose shows all)", first="    ")
@@ -115,7 +116,7 @@ def _show_groups(sheet: Sheet, head: str, groups: Sequence[Group], *, verbose: b
     sheet.line((head, "strong"))
     told = len(groups) if verbose else GROUPS
     for group in groups[:told]:
-        counts = ", ".join(f"{HEADS[kind][2]} {group.counts[kind]:,}" for kind in HEADS if group.counts[kind])
+        counts = ", ".join(f"{HEADS[kind][2]} {number(group.counts[kind])}" for kind in HEADS if group.counts[kind])
         sheet.say(f"{sheet.shown(group.name, 40)}: {counts}", first="    ", rest="      ")
     _say_more(sheet, len(groups) - told)
 

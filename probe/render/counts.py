@@ -10,8 +10,11 @@ WORDS = {
     "warning": "with warnings",
     "error": "wrong",
     "unreachable": "unreachable",
+    "no-mail": "take no mail, by their null MX",
+    "excluded": "not called: excluded (--exclude)",
+    "private": "not called: loopback or private (see --allow-private)",
 }
-"""Status → what is said of so many targets."""
+"""Outcome → what is said of so many targets."""
 MINUTE, HOUR = 60, 3600
 
 
@@ -45,6 +48,11 @@ def milliseconds(ms: float) -> str:
     return f"{ms / 1000:.1f} s" if ms < 10_000 else f"{ms / 1000:.0f} s"
 
 
+def rate(value: float) -> str:
+    """Write how many a second, in two digits at least."""
+    return number(round(value)) if value >= 10 else f"{value:.1f}"
+
+
 def how_many(tally: Tally) -> str:
     """Say how many targets there were, and endpoints where those are not the same."""
     words = f"{number(tally.targets)} target{'' if tally.targets == 1 else 's'}"
@@ -54,7 +62,16 @@ def how_many(tally: Tally) -> str:
 
 
 def took(tally: Tally, about: About) -> str:
-    """Say how long it took, and how fast it was."""
-    rate = (tally.targets - about.already) / about.seconds if about.seconds else 0
-    speed = f"{rate:.0f} a second" if rate >= 10 else f"{rate * MINUTE:.0f} a minute"
-    return f"in {duration(about.seconds)}" + (f", {speed}" if rate else "")
+    """Say how long it took, and how fast it was: what follows ``how_many``."""
+    now = tally.targets - about.already
+    before = f"; {number(about.already)} were done before, {number(now)} now" if about.already else ""
+    many = "line names" if about.repeated == 1 else "lines name"
+    again = f"; {number(about.repeated)} {many} one of them again" if about.repeated else ""
+    return before + (_speed(now, about.seconds) if now or not before else "") + again
+
+
+def _speed(count: int, seconds: float) -> str:
+    time = f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
+    a_second = count / seconds if seconds else 0
+    speed = f"{rate(a_second)} a second" if a_second >= 1 else f"{rate(a_second * MINUTE)} a minute"
+    return f" in {time}" + (f", {speed}" if a_second else "")

@@ -18,6 +18,8 @@ COLUMNS = (
     *("target", "host", "address", "port", "status", "stage", "tls", "ca", "mta"),
     *("errors", "warnings", "notes"),
 )
+BEGIN = ",".join(COLUMNS[:6])
+"""How every table of ours begins."""
 CELL = 2000
 """Characters of a cell: all findings of one endpoint have room."""
 _FORMULA = re.compile(r"(?:^|(?<=;))(?=[\s'\"]*[=+\-@＝＋－＠﹦﹢﹣﹫])")

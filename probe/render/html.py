@@ -15,7 +15,8 @@ from probe.render.clean import clean
 from probe.render.counts import WORDS, how_many, milliseconds, number, share, took
 from probe.render.facts import software_name
 from probe.render.sheet import MARKS
-from probe.results.tally import STATUSES, About, Group, Tally, frequent, largest
+from probe.results.reading import STATUS
+from probe.results.tally import About, Group, Tally, frequent, largest
 
 if TYPE_CHECKING:
     from probe.render.finding import Title
@@ -27,6 +28,13 @@ GROUPS = 50
 SEVERITIES = {"error": "error", "warning": "warning", "info": "note"}
 KINDS = {"For example": "words", "Most often": "words", "Findings": "words", "Share": "share", "Not right": "share"}
 """Heading → class of its column; the others hold numbers."""
+BEGIN = """\
+<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8">
+<meta name="generator" content="smtp-chaincheck">
+"""
+"""How every page of ours begins."""
 _STYLE = Path(__file__).with_name("page.css")
 
 Cell = str
@@ -37,11 +45,8 @@ def page(tally: Tally, about: About, title: Title) -> str:
     """Write the page; ``title`` gives the title of a finding's page."""
     name = f"Sweep of {_text(about.source)}"
     body = (*_heading(name, tally, about), *_sections(tally, title), *_foot(about))
-    return "\n".join(
+    return BEGIN + "\n".join(
         (
-            "<!doctype html>",
-            '<html lang="en">',
-            '<head><meta charset="utf-8">',
             f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="light dark">',
@@ -58,19 +63,19 @@ def page(tally: Tally, about: About, title: Title) -> str:
 def _heading(name: str, tally: Tally, about: About) -> Iterator[str]:
     yield f"<header><h1>{name}</h1>"
     began = f'<time datetime="{about.began:%Y-%m-%dT%H:%M:%SZ}">{about.began:%Y-%m-%d %H:%M} UTC</time>'
-    yield f"<p>{how_many(tally)}, {began}, {took(tally, about)}.</p>"
+    yield f"<p>{began}: {how_many(tally)}{took(tally, about)}.</p>"
     if not about.finished:
         yield "<p><strong>The sweep was not finished: these are the targets that were reached.</strong></p>"
     yield "</header><main>"
     yield '<ul class="tiles" aria-label="What became of the targets">'
-    for status in STATUSES:
-        count = tally.statuses[status]
-        yield (
-            f'<li class="{status}"><b>{number(count)}</b> <span>{MARKS[status]} {WORDS[status]}</span> '
-            f"<small>{share(count, tally.targets)}</small></li>"
-        )
+    for outcome, count in tally.outcomes.items():
+        if count or outcome in STATUS:
+            yield (
+                f'<li class="{outcome}"><b>{number(count)}</b> <span>{MARKS[outcome]} {WORDS[outcome]}</span> '
+                f"<small>{share(count, tally.targets)}</small></li>"
+            )
     yield "</ul>"
-    yield _bar([(status, tally.statuses[status]) for status in STATUSES], tally.targets)
+    yield _bar([*tally.outcomes.items()], tally.targets)
 
 
 def _sections(tally: Tally, title: Title) -> Iterator[str]:
@@ -83,7 +88,7 @@ def _sections(tally: Tally, title: Title) -> Iterator[str]:
     yield from _table("tls", "TLS versions", ("Version", "Targets", "Share"), _versions(tally))
     slow = ("Stage", "Reached", "Half within", "95% within", "Longest", "Of the time")
     yield from _table("stages", "Where the time goes", slow, _stages(tally))
-    more = tally.statuses["error"] - len(tally.worst)
+    more = tally.outcomes["error"] - len(tally.worst)
     caption = f"Targets that are wrong (the first {number(len(tally.worst))})" if more > 0 else "Targets that are wrong"
     yield from _table("wrong", caption, ("Target", "Findings"), _wrong(tally))
 

@@ -17,7 +17,7 @@ from probe.model import Stage, Target
 from probe.render.clean import clean
 
 if TYPE_CHECKING:
-    from rich.console import RichCast
+    from rich.console import RenderableType
     from rich.text import Text
 
 REDRAWS = 8
@@ -95,7 +95,7 @@ def waiting(
 
 @contextmanager
 def drawn(
-    line: RichCast, stream: TextIO, *, shown: bool, redraws: int = REDRAWS, above: bool = False
+    line: RenderableType, stream: TextIO, *, shown: bool, redraws: int = REDRAWS, above: bool = False
 ) -> Iterator[bool]:
     """Draw a line that changes, on a terminal alone; yields whether it is drawn.
 

@@ -39,9 +39,13 @@ STYLES = {
     "strong": "bold",
     "command": "bold cyan",
     "plain": "",
+    "no-mail": "",
+    "excluded": "",
+    "private": "",
 }
 MARKS = {"error": "✗", "warning": "!", "info": "i", "ok": "✓", "unreachable": "✗", "anchor": "◆"}
-"""Status → the sign in front; colour only repeats it."""
+MARKS |= dict.fromkeys(("no-mail", "excluded", "private"), "-")
+"""Status, or outcome in a sweep → the sign in front; colour only repeats it."""
 _PLAINER = str.maketrans(
     {
         "✗": "x", "✓": "+", "◆": "=", "—": "-", "–": "-", "…": "...", "→": "->", "≤": "<=", "≥": ">=",

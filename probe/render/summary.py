@@ -11,7 +11,7 @@ from probe.render.clean import clean
 from probe.render.counts import WORDS, how_many, milliseconds, number, share, took
 from probe.render.facts import software_name
 from probe.render.sheet import MARKS, Sheet, write
-from probe.results.tally import STATUSES, About, Found, Group, Tally, frequent, largest
+from probe.results.tally import About, Found, Group, Tally, frequent, largest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +26,17 @@ GROUPS = 4
 NAME = 28
 """Cells of the name of a CA or a mail server: the four numbers behind it keep within 80."""
 COUNT = 8
+COMMAND = 56
+"""Cells of a command that has room for words behind it."""
 
 
-def show(tally: Tally, about: About, console: Console, *, title: Title, verbose: bool = False) -> None:
+Again = tuple["Sequence[str]", int | None]
+"""The options of a command that looks as the sweep did; and the port of its domains, if it was named."""
+
+
+def show(
+    tally: Tally, about: About, console: Console, *, title: Title, verbose: bool = False, again: Again = ((), None)
+) -> None:
     """Write the summary; ``title`` gives the title of a finding's page."""
     sheet = Sheet(console.width, console.encoding)
     _add_verdict(sheet, tally, about)
@@ -38,17 +46,17 @@ def show(tally: Tally, about: About, console: Console, *, title: Title, verbose:
         software = [(software_name(name), group) for name, group in largest(tally.software)]
         _add_groups(sheet, "By mail server", software, verbose=verbose)
         _add_rest(sheet, tally)
-        _add_next(sheet, tally)
+        _add_next(sheet, tally, again)
     write(sheet, console)
 
 
 def _add_verdict(sheet: Sheet, tally: Tally, about: About) -> None:
     left = "" if about.finished else "; not finished"
-    sheet.say((f"{how_many(tally)} {took(tally, about)}{left}", "strong"))
-    for status in STATUSES:
-        if count := tally.statuses[status]:
-            part = f"{number(count):>{COUNT}}  {share(count, tally.targets):>6}"
-            sheet.say((MARKS[status], status), f"{part}  {WORDS[status]}", first="  ")
+    sheet.say((f"{how_many(tally)}{took(tally, about)}{left}", "strong"))
+    for outcome, words in WORDS.items():
+        if count := tally.outcomes[outcome]:
+            part = f"{number(count):>{COUNT}}  {share(count, tally.targets):>6}  "
+            sheet.say((MARKS[outcome], outcome), part + words, first="  ", rest=" " * (3 + len(part)))
 
 
 def _add_findings(sheet: Sheet, tally: Tally, title: Title, *, verbose: bool) -> None:
@@ -97,7 +105,7 @@ def _add_rest(sheet: Sheet, tally: Tally) -> None:
         sheet.say(f"{name}, {part}; {times}, at most {milliseconds(one.longest)}", first="Slowest stage: ")
 
 
-def _add_next(sheet: Sheet, tally: Tally) -> None:
+def _add_next(sheet: Sheet, tally: Tally, again: Again) -> None:
     """Name the commands that go on from here, for the first thing that is wrong."""
     found = tally.ranked(notes=False)
     if not found:
@@ -105,12 +113,21 @@ def _add_next(sheet: Sheet, tally: Tally) -> None:
     name, one = found[0]
     rows = [(f"smtp-chaincheck explain {shlex.quote(clean(name))}", "what it means, and what mends it")]
     if one.examples:
-        how = "--mx " * one.of_domain + "-- " * one.examples[0].startswith("-")
-        rows.insert(0, (f"smtp-chaincheck {how}{shlex.quote(clean(one.examples[0]))}", "one of them in full"))
-    room = max(cell_len(command) for command, _ in rows)
+        rows.insert(0, (_look(one.examples[0], again, of_domain=one.of_domain), "one of them in full"))
+    lengths = [cell_len(command) for command, _ in rows]
+    room = max((length for length in lengths if length <= COMMAND), default=0)
     sheet.blank()
-    for command, words in rows:
-        sheet.line("  ", (command, "command"), " " * (room - cell_len(command) + 2), words)
+    for (command, words), length in zip(rows, lengths, strict=True):
+        beside = " " * (room - length + 2) + words if length <= room else ""
+        sheet.line("  ", (command, "command"), beside)
+
+
+def _look(example: str, again: Again, *, of_domain: bool) -> str:
+    """The command that looks at it; a host has its port in its name."""
+    words, port = again
+    domain = ("--mx", *(("--port", str(port)) if port else ())) if of_domain else ()
+    end = ("--",) if example.startswith("-") else ()
+    return shlex.join(map(clean, ("smtp-chaincheck", *domain, *words, *end, example)))
 
 
 def _head(sheet: Sheet, words: str) -> None:

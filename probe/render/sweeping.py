@@ -10,11 +10,12 @@ from heapq import nlargest
 from typing import TYPE_CHECKING, TextIO
 
 from probe.render.clean import clean
-from probe.render.counts import WORDS, duration, number, share
+from probe.render.counts import WORDS, duration, number, rate, share
 from probe.render.progress import drawn
-from probe.results.tally import STATUSES, Tally
+from probe.results.tally import Tally
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions
     from rich.text import Text
 
 REDRAWS = 4
@@ -22,6 +23,7 @@ REDRAWS = 4
 WINDOW = 10
 """Seconds over which "now" is measured: shorter ones jump."""
 FINDINGS = 3
+HELD_UP = "the others wait for their operator (--per-operator, --pause) or for --rate"
 LEAST = 2
 """Seconds before a rate, or a time that is left, is more than a guess."""
 
@@ -29,38 +31,43 @@ LEAST = 2
 class Progress:
     """How far a sweep is. It is told of each target, which costs three assignments, and drawn a few times a second.
 
-    ``expected``: how many targets there are, with those that were done ``already``; None while nobody knows, and to be
-    set as soon as somebody does.
+    ``expected`` is asked how many targets there are, with those that were done ``already``; None while nobody knows.
     """
 
-    def __init__(self, expected: int | None, clock: Callable[[], float], already: int = 0) -> None:
-        self.expected = expected
+    def __init__(self, expected: Callable[[], int | None], clock: Callable[[], float], already: int = 0) -> None:
+        self._expected = expected
         self._clock, self._began, self._already = clock, clock(), already
         self._seen = deque([(self._began, already)])
-        self._tally, self._under_way, self._waiting = Tally(), 0, 0
+        self._tally, self._under_way, self._waiting, self._held_up = Tally(), 0, 0, False
 
-    def update(self, tally: Tally, under_way: int, waiting: int) -> None:
-        """Take note of what is counted, and how many targets are begun, and known but not begun."""
-        self._tally, self._under_way, self._waiting = tally, under_way, waiting
+    def update(self, tally: Tally, under_way: int, waiting: int, *, held_up: bool = False) -> None:
+        """Take note of what is counted, and how many targets are begun, and known but not begun.
 
-    def __rich__(self) -> Text:
+        ``held_up``: those wait for somebody else than us.
+        """
+        self._tally, self._under_way, self._waiting, self._held_up = tally, under_way, waiting, held_up
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
         from rich.text import Text
 
-        lines = (self._pace(), self._statuses(), self._found())
-        return Text("\n".join(line for line in lines if line), no_wrap=True, overflow="ellipsis")
+        lines = (self._pace(options.max_width), HELD_UP if self._held_up else "", self._statuses(), self._found())
+        yield Text("\n".join(line for line in lines if line), no_wrap=True, overflow="ellipsis")
 
-    def _pace(self) -> str:
+    def _pace(self, room: int) -> str:
+        """How far and how fast; of that the rate of all of it goes without saying where there is no room."""
         now, done = self._clock(), max(self._tally.targets, self._already)
-        recent = self._recent(now, done)
-        overall = (done - self._already) / max(now - self._began, 1e-3)
-        of = f" of {number(self.expected)} ({share(done, self.expected)})" if self.expected else ""
-        words = f"{number(done)}{of}"
+        expected = max(known, done) if (known := self._expected()) else 0
+        recent, overall = self._recent(now, done), (done - self._already) / max(now - self._began, 1e-3)
+        far = number(done) + (f" of {number(expected)} ({share(done, expected)})" if expected else "")
+        fast = whole = rest = ""
         if now - self._began >= LEAST:
-            words += f", {_rate(recent)}/s ({_rate(overall)}/s overall)"
-            rest = self.expected - done if self.expected is not None else 0
-            words += f", {duration(rest / overall)} left" if rest > 0 and overall else ""
+            fast = f", {rate(recent)}/s"
+            whole = f" ({rate(overall)}/s overall)" if rate(overall) != rate(recent) else ""
+            rest = f", {duration((expected - done) / overall)} left" if expected > done and overall else ""
         waiting = f", {number(self._waiting)} waiting" if self._waiting else ""
-        return f"{words}; {number(self._under_way)} under way{waiting}"
+        rest += f"; {number(self._under_way)} under way{waiting}"
+        line = far + fast + whole + rest
+        return line if len(line) <= room else far + fast + rest
 
     def _recent(self, now: float, done: int) -> float:
         """Targets a second over the last seconds."""
@@ -71,8 +78,8 @@ class Progress:
         return (done - before) / max(now - since, 1e-3)
 
     def _statuses(self) -> str:
-        counts = [(self._tally.statuses[status], WORDS[status]) for status in STATUSES]
-        return ", ".join(f"{number(count)} {word}" for count, word in counts if count)
+        counts = self._tally.outcomes
+        return ", ".join(f"{number(counts[one])} {word}" for one, word in WORDS.items() if counts[one])
 
     def _found(self) -> str:
         """The most frequent errors and warnings, and where the time goes.
@@ -86,14 +93,10 @@ class Progress:
         return ", ".join(parts)
 
 
-def _rate(value: float) -> str:
-    return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
-
-
 @contextmanager
 def sweeping(
     stream: TextIO,
-    expected: int | None = None,
+    expected: Callable[[], int | None],
     *,
     already: int = 0,
     shown: bool = True,

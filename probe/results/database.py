@@ -130,6 +130,8 @@ def _linked(path: str, handle: int, *, new: bool) -> sqlite3.Connection:
         _ready(link, new=new)
     except sqlite3.Error as problem:
         link.close()
+        if (number := _as_os(problem).errno) == errno.ENOSPC:
+            raise ValueError(f"cannot be written: {os.strerror(number)}") from None
         raise ValueError(f"cannot be used as a database: {problem}") from None
     except BaseException:
         link.close()

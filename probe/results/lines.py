@@ -7,6 +7,7 @@ goes on, and its target is looked at again.
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from collections.abc import Iterator
 from types import TracebackType
@@ -18,6 +19,7 @@ from probe.results.row import Row
 
 STDOUT = "-"
 TORN = "its last line was not whole and was cut off"
+GONE = "Nothing can go on from there: with -o FILE, --resume could"
 BLOCK = 1 << 16
 
 
@@ -73,7 +75,11 @@ class Lines:
     def rows(self) -> Iterator[Row]:
         """Give what counts of each report in it; raises as ``keys``."""
         with self._read() as stream:
-            yield from reading.rows(stream)
+            try:
+                yield from reading.rows(stream)
+            except reading.NoReportError as problem:
+                command = f"sed -i {problem.line}d {shlex.quote(self._path)}"
+                raise ValueError(f"{problem}: {command} takes it out, and its target is looked at again") from None
 
     def close(self) -> None:
         """Wait until all is on the disk. Raises KeepingError."""
@@ -98,7 +104,9 @@ class Lines:
         return open(self._path if self._is_file else os.devnull, "rb")  # noqa: PTH123 -- its name is a string
 
     def _failed(self, problem: OSError) -> KeepingError:
-        return KeepingError(problem) if self._is_file else KeepingError(problem, "It is no file: nothing can go on")
+        if self._is_file:
+            return KeepingError(problem)
+        return KeepingError(problem, GONE if self._path == STDOUT else "It is no file: nothing can go on")
 
 
 def _stdout() -> int:

@@ -28,6 +28,14 @@ _DECODER = json.JSONDecoder()
 _WRONG = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
+class NoReportError(ValueError):
+    """A line is none of ours; ``line`` is its number."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(f"line {line} is no report of a sweep")
+        self.line = line
+
+
 def lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Give each line with its number, those that are empty left out."""
     for number in count(1):
@@ -63,7 +71,7 @@ def key_of_line(line: bytes, number: int = 1) -> str:
     try:
         return key_read(_target(line))
     except _WRONG:
-        raise _none(number) from None
+        raise NoReportError(number) from None
 
 
 def row_of_line(line: bytes, number: int) -> Row:
@@ -75,7 +83,7 @@ def row_of_line(line: bytes, number: int) -> Row:
     except _WRONG:
         sound = False
     if not sound:
-        raise _none(number)
+        raise NoReportError(number)
     return row
 
 
@@ -97,10 +105,6 @@ def begins_like_ours(line: bytes) -> bool:
     with suppress(ValueError):
         return bool(key_of_line(line))
     return False
-
-
-def _none(number: int) -> ValueError:
-    return ValueError(f"line {number} is no report of a sweep")
 
 
 def _target(line: bytes) -> Mapping[str, Any]:
@@ -134,7 +138,7 @@ def _is_sound(row: Row) -> bool:
     return (
         row.status in STATUS
         and type(row.exit_code) is int
-        and all(isinstance(word, str) for word in (*more, *(id_ for id_, _ in named)))
+        and all(isinstance(word, str) for word in (*more, *row.left_out, *(id_ for id_, _ in named)))
         and all(word is None or isinstance(word, str) for word in words)
         and all(type(place.port) is int and place.status in STATUS for place in row.places)
         and all(isinstance(place.timing_ms, Mapping) for place in row.places)

@@ -9,8 +9,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from probe.model import EndpointReport, Finding, Report, Severity, Target
+from probe.model import NOT_CALLED, EndpointReport, Finding, Report, Severity, Target
 
+OUTCOMES = ("ok", "info", "warning", "error", "unreachable", "no-mail", *NOT_CALLED)
+"""What may become of a target, as ``Row.outcome``: the statuses, the best first, then why nobody was called."""
 _ORGANISATION = re.compile(r"(?:^|,)(?:O|CN)=((?:[^,\\]|\\.)*)")
 _ESCAPED = re.compile(r"\\([0-9A-Fa-f]{2}|.)")
 
@@ -43,6 +45,17 @@ class Row(Struct, frozen=True):
     findings: tuple[tuple[str, str], ...]
     """(id, severity) of what is said of no single endpoint."""
     places: tuple[Place, ...]
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def outcome(self) -> str:
+        """One of ``OUTCOMES``: "unreachable" is parted by whether it is so by somebody's wish."""
+        if self.status != "unreachable":
+            return self.status
+        if any(name == "null-mx" for name, _ in self.every):
+            return "no-mail"
+        wishes = () if self.places else NOT_CALLED.items()
+        return next((why for why, end in wishes if any(one.endswith(end) for one in self.left_out)), self.status)
 
     @property
     def every(self) -> frozenset[tuple[str, str]]:
@@ -75,6 +88,7 @@ def row_of(report: Report) -> Row:
         report.exit_code,
         _named(report.findings),
         tuple(map(_place, report.endpoints)),
+        report.left_out,
     )
 
 
@@ -86,6 +100,7 @@ def row_of_document(document: Mapping[str, Any]) -> Row:
         document["exit_code"],
         _read(document["findings"]),
         tuple(map(_place_read, document["endpoints"])),
+        tuple(document["left_out"]),
     )
 
 

@@ -9,10 +9,8 @@ from datetime import datetime
 from msgspec import Struct, field
 
 from probe.model import Severity
-from probe.results.row import Place, Row
+from probe.results.row import OUTCOMES, Place, Row
 
-STATUSES = ("ok", "info", "warning", "error", "unreachable")
-"""What becomes of a target, the best first."""
 EXAMPLES = 3
 """Hosts that are named for a finding."""
 WORST = 1000
@@ -48,6 +46,8 @@ class About(Struct, frozen=True):
     """False where targets were left."""
     already: int = 0
     """Of the targets, how many earlier runs have done."""
+    repeated: int = 0
+    """Lines of the list that name a target again."""
 
 
 class Found(Struct):
@@ -136,7 +136,7 @@ class Tally(Struct):
 
     targets: int = 0
     endpoints: int = 0
-    statuses: dict[str, int] = field(default_factory=lambda: dict.fromkeys(STATUSES, 0))
+    outcomes: dict[str, int] = field(default_factory=lambda: dict.fromkeys(OUTCOMES, 0))
     findings: dict[str, Found] = field(default_factory=dict)
     authorities: dict[str, Group] = field(default_factory=dict)
     """Organisation that issued the server's certificate → targets."""
@@ -152,7 +152,7 @@ class Tally(Struct):
         """Count one target."""
         self.targets += 1
         self.endpoints += len(row.places)
-        self.statuses[row.status] += 1
+        self.outcomes[row.outcome] += 1
         found = _found(row)
         for one, (severity, host) in found.items():
             if (known := self.findings.get(one)) is None:

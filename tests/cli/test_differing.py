@@ -157,10 +157,20 @@ def test_every_kind_fits_the_screen(tmp_path: Path, capsys: pytest.CaptureFixtur
         "broke: 2",
         "got worse: 1",
         "answer any more: 3",
-        "gone from the list: 1",
+        "not in the second: 1",
         "mended: 2",
         "answers again: 3",
     ):
         assert words in out
     assert "new:25  is right\n" in out
     assert [line for line in out.splitlines() if len(line) > 80 and long not in line] == []
+
+
+def test_numbers_are_written_as_in_a_sweep(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands apart, and no comma."""
+    monkeypatch.setattr("probe.results.compared.Compared.sizes", lambda _: (1234, 5678, 1000))
+    files = [sweep(tmp_path / name, {"mx.example.com": "ok"}) for name in ("before.db", "after.db")]
+    assert main(["diff", *map(str, files)]) == 0
+    assert capsys.readouterr().out.startswith("1 234 targets before, 5 678 after, 1 000 in both.\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import resource
+import shlex
 import signal
 import subprocess
 import time
@@ -79,7 +80,7 @@ def test_twenty_kills_lose_nothing(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", share([signal.SIGTERM, signal.SIGINT], 2))
 def test_an_interrupted_sweep_says_how_to_go_on(number: int, tmp_path: Path) -> None:
     """What was done is whole, and summed up."""
-    results, page = tmp_path / "results.jsonl", tmp_path / "page.html"
+    results, page = tmp_path / "my results.jsonl", tmp_path / "page.html"
     with crowd(120, delay=0.05) as here:
         words = (*listed(here, tmp_path), "--concurrency", 8, "-o", results, "--summary", page)
         process = begun(*words)
@@ -88,12 +89,15 @@ def test_an_interrupted_sweep_says_how_to_go_on(number: int, tmp_path: Path) -> 
         code, out, err = ended(process)
         done = kept(results)
         assert code == 130
-        assert "Interrupted before the end. What was done is kept; --resume goes on from there." in err
+        said, _, command = err.partition("this goes on from there: ")
+        assert said.endswith("Interrupted before the end. What was done is kept; ")
         assert "Traceback" not in err
         assert 10 <= len(done) < 120
         assert f"{len(done)} targets" in out
         assert "no-starttls" in page.read_text(encoding="utf-8")
-        code, _, err = swept(*words, "--resume")
+        program, verb, *again = shlex.split(command)
+        assert (program, verb) == ("smtp-chaincheck", "sweep")
+        code, _, err = swept(*again)
     assert (code, "Interrupted" in err) == (1, False)
     assert sorted(kept(results)) == sorted(here.addresses)
 
@@ -153,7 +157,10 @@ def test_a_device_without_room_is_said(tmp_path: Path) -> None:
     assert (named[0], stdout[0]) == (2, 2)
     full_already = "/dev/full cannot be written any more: No space left on device. It is no file: nothing can go on."
     assert " ".join(named[2].split()) == full_already
-    assert stdout[2].startswith("Standard output cannot be written any more: No space left on device.")
+    assert stdout[2] == (
+        "Standard output cannot be written any more: No space left on device. Nothing can go on from there: "
+        "with -o FILE, --resume could."
+    )
 
 
 def test_a_table_without_room_is_said(tmp_path: Path) -> None:
@@ -180,7 +187,7 @@ def test_a_temporary_folder_without_room_is_said(tmp_path: Path, monkeypatch: py
     (tmp_path / "list.txt").write_text("".join(f"host{n}.invalid\n" for n in range(1000)), encoding="utf-8")
     code, _, err = swept(tmp_path / "list.txt", *QUIET, "-o", tmp_path / "results.jsonl")
     assert code == 2
-    assert "The temporary folder cannot be written (full). What was done is kept;" in " ".join(err.split())
+    assert " ".join(err.split()) == "The temporary folder cannot be written (full)."
 
 
 @pytest.mark.parametrize("name", share(["results.jsonl", "results.db"], 2))
@@ -230,7 +237,7 @@ def test_a_resolver_that_dies_ends_the_sweep_and_not_the_hosts(tmp_path: Path) -
         done = kept(results)
         assert code == 2
         assert "The resolver answers no more: " in err
-        assert "What was done is kept; --resume goes on from there." in err
+        assert "What was done is kept; this goes on from there: smtp-chaincheck sweep --resume " in err
         assert 8 <= len(done) < 60
         assert all("no-starttls" in line for line in results.read_text(encoding="utf-8").splitlines())
         with resolver(zone, port=port) as again:
@@ -268,7 +275,7 @@ def test_few_descriptors_make_a_smaller_crowd(tmp_path: Path) -> None:
         words = (*listed(here, tmp_path), *QUIET, "--concurrency", 500, "-o", results)
         code, _, err = ended(begun(*words, preexec_fn=descriptors(100, 100)))
         assert code == 1
-        assert err == "This system lets us open few files (ulimit -n): 36 connections at a time."
+        assert err == "At most 36 connections at a time: this system lets us open no more files (ulimit -n)."
         assert sorted(kept(results)) == sorted(here.addresses)
         assert here.most[""] == 36
         code, _, err = ended(begun(*words, "--force", preexec_fn=descriptors(100, 1000)))
@@ -286,9 +293,9 @@ def test_no_descriptors_in_the_middle_are_said(tmp_path: Path) -> None:
         resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (20, 20))
         code, _, err = ended(process)
         assert code == 2
-        assert err == (
-            "This computer can open no more connections: Too many open files. What was done is kept; --resume goes on "
-            "from there."
+        assert err.startswith(
+            "This computer can open no more connections: Too many open files. What was done is kept; this goes on from "
+            "there: smtp-chaincheck sweep --resume "
         )
         assert all("no-starttls" in line for line in results.read_text(encoding="utf-8").splitlines())
         assert swept(*words, "--resume")[0] == 1

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import gzip
+import io
 import json
 import os
 import pty
 import re
 import subprocess
 from collections import Counter
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,10 @@ from cli.test_domain import MX1, MX2, ONE, TWO, VALIDATOR, place, server
 from net.fake_dns import resolver
 
 from probe.cli import main
+from probe.cli.sweep_list import Wanted
+from probe.lists import open_list
+from probe.results.seen import Seen
+from probe.targets import target_of
 
 QUIET = ("--quiet", "--ehlo", "probe.example")
 PATIENT = ("--allow-private", "--no-fetch", "--no-cache", "--trust", "none")
@@ -109,6 +115,20 @@ def test_excluded_networks_are_never_called(tmp_path: Path) -> None:
     (report,) = [each for each in reports(out) if each["target"]["name"] == out_of_it]
     assert (report["endpoints"], report["status"]) == ([], "unreachable")
     assert "which is excluded" in report["left_out"][0]
+
+
+def test_who_is_not_called_is_counted_apart(tmp_path: Path) -> None:
+    """Also where the results of an earlier run are read back."""
+    here = addresses(3)
+    (tmp_path / "never").write_text(f"{here[0]}\n", encoding="utf-8")
+    results = tmp_path / "r.jsonl"
+    words = (a_list(tmp_path, "\n".join(here)), "-o", results, "--exclude", tmp_path / "never", "--ehlo", "h.example")
+    for more in ((), ("--resume",)):
+        code, out, _ = swept(*words, *more)
+        assert code == 3
+        assert "1   33.3%  not called: excluded" in out
+        assert "2   66.7%  not called: loopback or private" in out
+        assert "unreachable" not in out
 
 
 def test_private_addresses_want_leave(tmp_path: Path) -> None:
@@ -257,6 +277,39 @@ def test_a_list_that_breaks_off_is_not_well(tmp_path: Path) -> None:
     assert "The list cannot be read from here on: " in err.replace("\n", " ")
 
 
+def test_a_port_that_is_not_read_is_told(tmp_path: Path) -> None:
+    """Else another port would be called without a word."""
+    here = addresses(1)
+    path = a_list(tmp_path, f"{here[0]};2603\n")
+    assert "write host:port" in swept(path, "--ehlo", "h.example", "--trust", "none")[2]
+    assert "write host:port" not in swept(path, *QUIET, "--trust", "none")[2]
+
+
+@pytest.mark.parametrize("option", ["--rate", "--pause", "--concurrency", "--per-operator"])
+def test_a_number_below_nothing_is_refused_as_one(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """And not taken for an option."""
+    assert main(["sweep", "hosts.txt", option, "-1"]) == 2
+    assert "not '-1'" in " ".join(capsys.readouterr().err.split())
+
+
+def test_lines_are_not_targets(tmp_path: Path) -> None:
+    """Who stands there twice, a comment and a mistake count for none; an earlier run's work is no repetition."""
+    path = a_list(tmp_path, "# mine\na.example\nb.example\na.example\nno host\nc.example\n")
+    told: list[int] = []
+
+    def mistaken(number: int, *_: str) -> None:
+        told.append(number)
+
+    with open_list(path, io.BufferedReader(io.BytesIO())) as listing, closing(Seen()) as seen:
+        wanted = Wanted(listing, seen)
+        wanted.done("host b.example 25 smtp")
+        assert wanted.expected() is None
+        targets = iter(wanted.targets(path, mistaken, target_of, shuffle=False))  # type: ignore[arg-type]
+        assert [next(targets).name, wanted.expected()] == ["a.example", 6]
+        assert [target.name for target in targets] == ["c.example"]
+        assert (wanted.expected(), wanted.repeated, wanted.missing, told) == (3, 1, 0, [5])
+
+
 # --- results
 
 
@@ -297,6 +350,7 @@ def test_all_that_is_written_holds_each_target_once_after_resume(tmp_path: Path)
     assert set(here.connections.values()) == {1}
     assert "24 targets" in out
     assert again[0] == 1
+    assert "24 targets; 24 were done before, 0 now\n" in again[1]
     with table.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.reader(stream))
     assert len(rows) == 1 + 24
@@ -338,6 +392,59 @@ def test_a_terminal_shows_progress_and_a_line_a_target(tmp_path: Path) -> None:
     assert '"schema"' not in out
     assert re.search(r"\d+ of 40 \(\d+%\)", err)
     assert "4 under way" in err
+
+
+def test_a_pipe_behind_the_sweep_has_the_screen_for_itself(tmp_path: Path) -> None:
+    """``sweep … | jq`` writes to the screen on which progress would be drawn; with -o nobody else does."""
+    for more, moves in ((), False), (("-o", tmp_path / "r.jsonl"), True):
+        errors, terminal = pty.openpty()
+        with crowd(40, delay=0.1) as here:
+            words = command(*listed(here, tmp_path), "--ehlo", "probe.example", "--concurrency", 4, *more)
+            environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+            with subprocess.Popen(words, cwd=TOP, env=environment, stdout=subprocess.PIPE, stderr=terminal) as process:
+                os.close(terminal)
+                assert process.stdout
+                out = process.stdout.read().decode()
+                (err,) = drained(errors)
+        assert process.returncode == 1
+        assert ("under way" in err) is moves
+        assert "40 targets" in (out if more else err)
+
+
+def test_a_keyboard_is_told_what_is_waited_for(tmp_path: Path) -> None:
+    """And how its list ends; a pipe is told nothing."""
+    keyboard, terminal = pty.openpty()
+    with crowd(1) as here:
+        words = command("-", "--port", here.port, *HASTY, *QUIET, "-o", tmp_path / "r.jsonl")
+        with subprocess.Popen(words, cwd=TOP, stdin=terminal, stderr=subprocess.PIPE, text=True) as process:
+            os.close(terminal)
+            assert process.stderr
+            said = process.stderr.readline()
+            os.write(keyboard, f"{here.addresses[0]}\n\4".encode())
+            assert process.wait(LONGEST) == 1
+        os.close(keyboard)
+    assert said == "Reading targets from the keyboard; Ctrl-D ends them.\n"
+    assert kept(tmp_path / "r.jsonl") == [here.addresses[0]]
+
+
+def test_results_of_another_list_are_told_of(tmp_path: Path) -> None:
+    """With --resume they count; a longer list is what it is for, and a shorter one is said."""
+    with crowd(5) as here:
+        words = (*listed(here, tmp_path)[1:], *QUIET, "-o", tmp_path / "r.jsonl")
+        for few, err in ((slice(0, 3), ""), (slice(0, 4), ""), (slice(3, 5), "lacks 3 targets that ")):
+            path = a_list(tmp_path, "".join(f"{address}\n" for address in here.addresses[few]))
+            code, _, said = swept(path, *words, "--resume")
+            assert (code, err in " ".join(said.split()), bool(said)) == (1, True, bool(err))
+    assert set(here.connections.values()) == {1}
+
+
+def test_the_command_that_looks_at_one_repeats_the_options(tmp_path: Path) -> None:
+    """What the sweep was told about names, trust and protocols holds there, too; where to write does not."""
+    with crowd(1) as here:
+        words = (*listed(here, tmp_path), "--protocol", "imap", "--tls", "implicit", "--name", "mx.test")
+        _, out, _ = swept(*words, "-o", tmp_path / "r.jsonl")
+    again = "--name mx.test --protocol imap --tls implicit --trust none --no-fetch --no-cache --allow-private"
+    assert f"  smtp-chaincheck {again} {here.addresses[0]}:{here.port}\n" in out
 
 
 def drained(*terminals: int) -> tuple[str, ...]:

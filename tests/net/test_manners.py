@@ -106,15 +106,17 @@ def test_who_waits_for_a_busy_operator_is_no_supply() -> None:
     """Enough are at hand when some could call at once; not when all wait for one network."""
 
     async def story() -> None:
-        told = list[bool]()
+        told, held_up = list[bool](), list[bool]()
         for places in ([f"192.0.2.{n}" for n in range(40)], [f"192.0.{n}.1" for n in range(40)]):
             town = Town(Manners(8, per_operator=4))
             looks = asyncio.ensure_future(town.looks([at(one) for one in places]))
             await asyncio.sleep(0.5)
             told.append(town.manners.supplied)
+            held_up.append(town.manners.held_up)
             await looks
             told.append(town.manners.supplied)
         assert [False, False, True, False] == told
+        assert held_up == [True, False]
 
     played(story())
 

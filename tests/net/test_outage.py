@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from datetime import UTC, datetime
 
 import pytest
@@ -97,10 +98,25 @@ def test_a_resolver_is_asked_whether_it_is_there(survey: Survey, monkeypatch: py
         assert set(there.asked) == {"udp . NS"}
     with resolver({".": Says(rcode="REFUSED")}) as there:
         assert judged(survey, there.port) == ""
-    assert judged(survey, there.port).startswith("The resolver answers no more: ")
+    assert judged(survey, there.port).startswith("The resolver does not answer: ")
     monkeypatch.setattr(module, "RESOLVER_SECONDS", 0.3)
     with resolver({".": Says(manner="silence")}) as there:
-        assert judged(survey, there.port).startswith("The resolver answers no more: ")
+        assert judged(survey, there.port).startswith("The resolver does not answer: ")
+
+
+def test_a_resolver_that_was_there_answers_no_more() -> None:
+    """One that never was is called by another word: most likely its address is wrong."""
+
+    async def run() -> None:
+        with ExitStack() as stack:
+            port = stack.enter_context(resolver({})).port
+            async with Dns(DnsOptions((("127.0.0.1", port),))) as dns:
+                await dns.mail_hosts("example.com", 5)
+                stack.close()
+                await Outage(dns).refuse(OF_DOMAIN)
+
+    with pytest.raises(Halted, match=r"^The resolver answers no more: none\.$"):
+        asyncio.run(run())
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,13 @@ def test_what_is_on_the_screen() -> None:
     assert shown(between(MISSING, MISORDERED)) == SCREEN
 
 
+def test_an_address_is_named_once() -> None:
+    """Where it is the host as well."""
+    told = [change for change in between(MISSING, MISORDERED) if isinstance(change.endpoint, dict)]
+    bare = tuple(replace(change, endpoint=change.endpoint | {"host": "192.0.2.25"}) for change in told)
+    assert "  192.0.2.25, port 25, asked for mx.example.com\n" in shown(bare)
+
+
 @pytest.mark.unmeasured
 @pytest.mark.parametrize("name", ALL)
 def test_every_change_keeps_the_contract(name: str) -> None:

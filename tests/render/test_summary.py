@@ -6,17 +6,20 @@ import pytest
 from msgspec.structs import replace
 from render.tallies import ABOUT, hostile, row, title, usual
 
-from probe.render.counts import duration, milliseconds, number, share
+from probe.model import NOT_CALLED
+from probe.render.counts import duration, how_many, milliseconds, number, share, took
 from probe.render.sheet import console
-from probe.render.summary import show
+from probe.render.summary import Again, show
 from probe.results.row import Row
 from probe.results.tally import About, Tally
 
 
-def shown(tally: Tally, about: About = ABOUT, *, verbose: bool = False, encoding: str = "utf-8") -> str:
+def shown(
+    tally: Tally, about: About = ABOUT, *, verbose: bool = False, encoding: str = "utf-8", again: Again = ((), None)
+) -> str:
     """The summary as a pipe gets it."""
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, newline="")
-    show(tally, about, console(stream), title=title, verbose=verbose)
+    show(tally, about, console(stream), title=title, verbose=verbose, again=again)
     stream.seek(0)
     return stream.read()
 
@@ -24,7 +27,7 @@ def shown(tally: Tally, about: About = ABOUT, *, verbose: bool = False, encoding
 def test_a_usual_sweep_fits_on_a_screen() -> None:
     """Within 80 columns and 40 lines, with what is wrong at the top."""
     lines = shown(usual()).splitlines()
-    assert lines[0] == "1 000 targets in 2 min 5 s, 480 a minute"
+    assert lines[0] == "1 000 targets in 2 min 5 s, 8.0 a second"
     assert lines[1:6] == [
         "  ✓     836   83.6%  right",
         "  i      68    6.8%  with notes",
@@ -59,7 +62,36 @@ def test_a_sweep_without_faults_is_short() -> None:
 
 def test_an_unfinished_sweep_says_so() -> None:
     """Else its numbers would be taken for all."""
-    assert shown(usual(), replace(ABOUT, finished=False)).startswith("1 000 targets in 2 min 5 s, 480 a minute; not")
+    assert shown(usual(), replace(ABOUT, finished=False)).startswith("1 000 targets in 2 min 5 s, 8.0 a second; not")
+
+
+@pytest.mark.parametrize(
+    ("about", "words"),
+    [
+        (replace(ABOUT, seconds=0.2), "1 000 targets in 0.2 s, 5 000 a second"),
+        (replace(ABOUT, seconds=4000.0), "1 000 targets in 1 h 6 min, 15 a minute"),
+        (replace(ABOUT, already=900), "1 000 targets; 900 were done before, 100 now in 2 min 5 s, 48 a minute"),
+        (replace(ABOUT, already=1000), "1 000 targets; 1 000 were done before, 0 now"),
+        (replace(ABOUT, repeated=1), "1 000 targets in 2 min 5 s, 8.0 a second; 1 line names one of them again"),
+        (replace(ABOUT, repeated=3600), "1 000 targets in 2 min 5 s, 8.0 a second; 3 600 lines name one of them again"),
+    ],
+)
+def test_what_was_done_and_how_fast(about: About, words: str) -> None:
+    """What earlier runs have done is no work of this one."""
+    assert how_many(usual()) + took(usual(), about) == words
+
+
+def test_who_was_not_called_has_a_row_of_its_own() -> None:
+    """Nobody takes an exclusion, or a null MX, for an outage."""
+    tally = Tally()
+    for place, why in enumerate(NOT_CALLED.values()):
+        tally.add(Row(f"host h{place} 25 smtp", "unreachable", 3, (), (), (f"h{place}:25: 10.0.0.1, {why}",)))
+    tally.add(Row("domain example.org 25 smtp", "unreachable", 3, (("null-mx", "error"),), ()))
+    assert shown(tally).splitlines()[1:4] == [
+        "  -       1   33.3%  take no mail, by their null MX",
+        "  -       1   33.3%  not called: excluded (--exclude)",
+        "  -       1   33.3%  not called: loopback or private (see --allow-private)",
+    ]
 
 
 def test_names_of_strangers_are_clean_and_quoted() -> None:
@@ -75,6 +107,9 @@ def test_a_mail_domain_is_given_back_with_its_option() -> None:
     tally = Tally()
     tally.add(Row("domain example.org 25 smtp", "error", 1, (("no-mx", "error"),), ()))
     assert "  smtp-chaincheck --mx example.org " in shown(tally)
+    told = shown(tally, again=(("--resolver", "127.0.0.1:5353"), 2604))
+    assert "  smtp-chaincheck --mx --port 2604 --resolver 127.0.0.1:5353 example.org\n" in told
+    assert "  smtp-chaincheck explain no-mx  what it means" in told
 
 
 def test_other_encodings_get_other_letters() -> None:

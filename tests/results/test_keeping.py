@@ -192,6 +192,21 @@ def fill(results: Lines | Tables, added: list[str]) -> None:
         added.append(f"mx{n}")
 
 
+def test_a_disk_that_is_full_at_the_beginning_is_no_bad_database(tmp_path: Path) -> None:
+    """SQLite finds no room for the tables."""
+
+    class Full(sqlite3.Connection):
+        def execute(self, *words: object) -> sqlite3.Cursor:
+            super().execute("PRAGMA max_page_count = 2")
+            return super().execute(*words)  # type: ignore[arg-type]
+
+    connect = sqlite3.connect
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sqlite3, "connect", lambda *words, **how: connect(*words, **how, factory=Full))
+        with pytest.raises(ValueError, match=r"^cannot be written: No space left on device$"):
+            kept(str(tmp_path / "r.db"))
+
+
 def test_a_device_that_is_full() -> None:
     """/dev/full is written to, and says what a full disk says."""
     with kept("/dev/full") as results, pytest.raises(KeepingError, match="No space left") as told:
