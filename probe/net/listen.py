@@ -122,12 +122,27 @@ def _closed(sock: socket.socket, inside: Counter[str], network: str, _: asyncio.
 
 
 async def _accepted(loop: asyncio.AbstractEventLoop, listener: socket.socket) -> tuple[socket.socket, Any]:
-    """Wait for a client; one that has gone before it came in, and a lack of descriptors, are waited out."""
+    """Wait for a client; one that has gone before it came in, and a lack of descriptors, are waited out.
+
+    The loop's own sock_accept loses a client that comes in while it is cancelled: nobody ever hangs up on it.
+    """
     while True:
+        await _knock(loop, listener)
         try:
-            return await loop.sock_accept(listener)
+            return listener.accept()
+        except BlockingIOError:
+            continue
         except OSError:
             await asyncio.sleep(BREATH)
+
+
+async def _knock(loop: asyncio.AbstractEventLoop, listener: socket.socket) -> None:
+    knocked = asyncio.Event()
+    loop.add_reader(listener, knocked.set)
+    try:
+        await knocked.wait()
+    finally:
+        loop.remove_reader(listener)
 
 
 def is_loopback(host: str) -> bool:

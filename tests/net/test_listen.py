@@ -275,3 +275,22 @@ def test_what_the_listener_does_with_its_news_ends_it() -> None:
 def test_who_can_reach_us(host: str, ours: bool) -> None:
     """Loopback alone is for this computer; every address of a network is said at the start."""
     assert is_loopback(host) is ours
+
+
+def test_a_client_that_comes_in_at_the_end_is_not_lost() -> None:
+    """It is left to the system, which refuses it; it never waits for somebody who will not come."""
+
+    async def story() -> bool:
+        loop = asyncio.get_running_loop()
+        with module._bound("127.0.0.1", 0) as listener, socket.socket() as client:
+            waiting = asyncio.create_task(module._accepted(loop, listener))
+            await asyncio.sleep(0)
+            client.connect(listener.getsockname())
+            loop.call_soon(waiting.cancel)
+            with suppress(asyncio.CancelledError):
+                await waiting
+            sock, peer = listener.accept()
+            with sock:
+                return bool(peer == client.getsockname())
+
+    assert asyncio.run(story())
