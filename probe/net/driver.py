@@ -104,11 +104,10 @@ class Driver:
             except OSError as error:
                 session.eof(self._ms(), error.strerror or str(error))
             else:
-                ms = (self._loop.time() - self._began) * 1000
                 if data:
-                    session.receive(data, ms)
+                    session.receive(data, self._ms())
                 else:
-                    session.eof(ms)
+                    session.eof(self._ms())
             self._turn(session)
         except Exception as error:  # noqa: BLE001 - as above
             self._give_up(error)

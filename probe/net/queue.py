@@ -72,12 +72,11 @@ class Queue:
         """End a turn. Its places are free after the pause, those of whoever is displeased later."""
         self.under_way -= 1
         turn.phase = Phase.GONE
-        network, *organisation = turn.operators
-        seconds = max(self._pause, network.standing.penalty)
-        longer = [operator for operator in organisation if max(self._pause, operator.standing.penalty) != seconds]
-        for operator in longer:
-            self._rest(max(self._pause, operator.standing.penalty), [operator], None)
-        self._rest(seconds, [operator for operator in turn.operators if operator not in longer], turn.address)
+        resting: dict[float, list[Operator]] = {}
+        for operator in turn.operators:
+            resting.setdefault(max(self._pause, operator.standing.penalty), []).append(operator)
+        for seconds, operators in resting.items():
+            self._rest(seconds, operators, turn.address if turn.operators[0] in operators else None)
         self._start()
 
     def _rest(self, seconds: float, operators: list[Operator], address: bytes | None) -> None:
@@ -170,8 +169,7 @@ class Queue:
                 self._part(operator)
         holder = self._holder(strand)
         if holder is not None:
-            holder.line = deque() if holder.line is None else holder.line
-            holder.line.append(strand)
+            _line(holder).append(strand)
         else:
             del self._strands[strand.address, strand.operators[-1].key]
 
@@ -229,8 +227,7 @@ class Queue:
         place = self._addresses[address]
         place.taken = False
         if first:
-            place.line = deque() if place.line is None else place.line
-            place.line.appendleft(first)
+            _line(place).appendleft(first)
         while place.line and not place.taken:
             self._place(place.line.popleft())
         if not place.taken:
@@ -284,3 +281,10 @@ class Queue:
         if phase is not Phase.WAITING:
             self._free(list(turn.operators), turn.address)
             self._start()
+
+
+def _line(holder: Operator | Address) -> deque[Strand]:
+    """The line of those who wait for it, made when the first of them comes."""
+    if holder.line is None:
+        holder.line = deque()
+    return holder.line

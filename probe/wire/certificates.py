@@ -15,7 +15,7 @@ server's first flight is plain text, and TLS 1.3 opens with the secret that Open
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
@@ -148,19 +148,12 @@ def _cut(stream: bytearray, at: int, messages: list[tuple[int, bytes]]) -> int:
     return at
 
 
-def _records(raw: bytes | bytearray) -> Iterator[int]:
-    """Where each whole record ends."""
-    at, size = 0, len(raw)
-    while at + 5 <= size:
-        at += 5 + (raw[at + 3] << 8 | raw[at + 4])
-        if at > size:
-            return
-        yield at
-
-
 def awaited(raw: bytes | bytearray, missing: int) -> int:
     """How many bytes must have arrived before reading again can tell more, when so many of a message are missing."""
-    at = max(_records(raw), default=0)
+    at, end, size = 0, 0, len(raw)
+    while end + 5 <= size:
+        end += 5 + (raw[end + 3] << 8 | raw[end + 4])
+        at = end if end <= size else at
     return max(at + 5 + missing, at + 5 + int.from_bytes(raw[at + 3 : at + 5]))
 
 

@@ -38,7 +38,7 @@ class Handshake:
     """
 
     def __init__(self, sni: str | None, *, offer: Offer = EVERYTHING, identity: Identity | None = None) -> None:
-        self._begin(SSL.Connection(_context(offer.key, offer.tls, offer.cap, identity), None))
+        self._begin(SSL.Connection(_context(offer, identity), None))
         if name := server_name(sni):
             self._tls.set_tlsext_host_name(name)
         self._tls.set_connect_state()
@@ -93,7 +93,7 @@ class Handshake:
 
     def take(self) -> bytes:
         """Give the bytes to send now. Our alert waits while ``reading``: a server that gets it stops sending."""
-        return b"" if self.failure and self._wanted > 0 else self._engine.written()
+        return b"" if self.reading else self._engine.written()
 
     def end(self, failure: Failure) -> Failure:
         """The connection ended (closed, timed out): that is the failure, unless we know a better one."""
@@ -216,7 +216,7 @@ def _reply_symptoms(raw: bytes) -> tuple[str, ...]:
 
 def try_identity(identity: Identity) -> None:
     """Raise ValueError, with the end of a sentence, where the TLS library cannot present it."""
-    _context(None, None, None, identity)
+    _context(EVERYTHING, identity)
 
 
 def add_identity(context: SSL.Context, identity: Identity) -> None:
@@ -239,10 +239,10 @@ def add_identity(context: SSL.Context, identity: Identity) -> None:
 
 
 @lru_cache(maxsize=16)
-def _context(key: str | None, tls: str | None, cap: str | None, identity: Identity | None = None) -> SSL.Context:
-    """Made once for an Offer and shared: pyOpenSSL freezes a Context at its first use."""
+def _context(offer: Offer, identity: Identity | None = None) -> SSL.Context:
+    """Made once and shared: pyOpenSSL freezes a Context at its first use."""
     context = SSL.Context(SSL.TLS_METHOD)
-    narrow(context, Offer(key, tls, cap))
+    narrow(context, offer)
     context.set_options(SSL.OP_LEGACY_SERVER_CONNECT)
     context.set_verify(SSL.VERIFY_NONE)
     context.set_mode(RELEASE_BUFFERS)
