@@ -11,7 +11,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from probe.render.plain import plain, row, rows, text_of
-from probe.render.written import WHOLE, Manner, Parts, encoded
+from probe.render.written import PARTS, WHOLE, Manner, encoded
 
 if TYPE_CHECKING:
     from probe.model import (
@@ -49,8 +49,7 @@ def error_text(message: str, exit_code: int) -> str:
 
 def line(report: Report) -> str:
     """Write what ``text`` writes of one report; what many reports of a sweep share is put into JSON once."""
-    parts = Parts()
-    return parts.joined(_report(report, parts)) + "\n"
+    return encoded(_report(report, PARTS)) + "\n"
 
 
 def document(report: Report) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""How a document is put into JSON: whole, or with holes for parts that many documents share, which are written once.
+"""How a document is put into JSON: whole, or with parts in it that many documents share and that are written once.
 
 A part is a function of one value of a report. Reports of one sweep have a great many of these values in common (the
 certificates, what senders do), as the same objects; their JSON is kept by identity.
@@ -10,10 +10,11 @@ import json
 import math
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain, repeat
+from itertools import repeat
 from typing import Any, Protocol, TypeAlias
 
 import msgspec
+from msgspec import Raw
 
 from probe.render.plain import text_of
 
@@ -62,46 +63,32 @@ class Whole:
 
 
 class Parts:
-    """One document with holes, and what belongs into them, in the order of the text that ``joined`` makes."""
+    """What many documents share stands in them as its text, for ``encoded`` alone."""
 
-    __slots__ = ("_texts",)
-
-    def __init__(self) -> None:
-        self._texts: list[str] = []
-
-    def part(self, make: Callable[..., object], value: object, *more: Hashable) -> Document:
+    def part(self, make: Callable[..., object], value: object, *more: Hashable) -> Raw:
         """Write it, or find it written. The value is kept beside the text, so that its identity stays its own."""
         key = make, id(value), *more
         found = _kept.pop(key, None)
         if found is None:
-            found = value, encoded(make(value, *more))
-        self._texts.append(found[1])
-        if len(found[1]) <= LONGEST:
+            found = value, Raw(encoded(make(value, *more)))
+        if len(memoryview(found[1])) <= LONGEST:
             _kept[key] = found
             if len(_kept) > KEPT:
                 del _kept[next(iter(_kept))]
-        return HOLE
+        return found[1]
 
-    def timed(self, make: Saying, times: Times, senders: Words, lines: Words) -> Document:
+    def timed(self, make: Saying, times: Times, senders: Words, lines: Words) -> object:
         """Write each time; what stands behind it is said by a great many servers."""
         if lines and _are_usual(times):
             form = _form if max(map(len, lines)) <= SHORT else _form.__wrapped__
-            self._texts.append(f"[{','.join(map(form, repeat(make), senders, lines))}]" % tuple(times))
-        else:
-            self._texts.append(encoded(WHOLE.timed(make, times, senders, lines)))
-        return HOLE
+            return Raw(f"[{','.join(map(form, repeat(make), senders, lines))}]" % tuple(times))
+        return WHOLE.timed(make, times, senders, lines)
 
-    def took(self, times: Mapping[str, float]) -> Document:
+    def took(self, times: Mapping[str, float]) -> object:
         """Write them."""
         if not times or not _are_usual(times.values()):
             return WHOLE.took(times)
-        self._texts.append(_frame(tuple(times)) % tuple(times.values()))
-        return HOLE
-
-    def joined(self, document: Document) -> str:
-        """Make the text."""
-        first, *between = encoded(document).split(_HOLE)
-        return "".join((first, *chain.from_iterable(zip(self._texts, between, strict=True))))
+        return Raw(_frame(tuple(times)) % tuple(times.values()))
 
 
 def tenths(took: float) -> float | None:
@@ -134,10 +121,12 @@ def _frame(names: tuple[str, ...]) -> str:
     return "{" + ",".join([encoded(text_of(name)).replace("%", "%%") + ":%.1f" for name in names]) + "}"
 
 
-_kept: dict[Hashable, tuple[object, str]] = {}
+def _read(part: Any) -> Any:
+    """What a part says, for an encoder that takes no texts."""
+    return json.loads(bytes(part))
+
+
+_kept: dict[Hashable, tuple[object, Raw]] = {}
 _encode = msgspec.json.Encoder().encode
-_encode_rarely = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
-WHOLE = Whole()
-HOLE: Document = {"": None}
-_HOLE = encoded(HOLE)
-"""No string has this in it: its quotation marks would have backslashes."""
+_encode_rarely = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_read).encode
+WHOLE, PARTS = Whole(), Parts()

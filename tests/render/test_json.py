@@ -226,6 +226,20 @@ def test_a_line_is_what_text_is(ms: float, said: str) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["müller.example", "a\x7fb", "\ud800", "😀"])
+def test_text_beside_the_shared_parts(name: str) -> None:
+    """A target of which the name is no ASCII, or no text, leaves the parts as they are."""
+    one = Report(replace(GOOD.target, name=name), GOOD.endpoints)
+    told = report_json.line(one)
+    assert told == report_json.text([one])
+    assert told.isascii()
+    assert "\x7f" not in told
+    assert (name, len(GOOD.endpoints[0].observation.transcript)) == (
+        json.loads(told)["target"]["name"],
+        len(json.loads(told)["endpoints"][0]["transcript"]),
+    )
+
+
 def test_a_report_without_a_moment() -> None:
     """The library may leave it open."""
     document = read(Report(GOOD.target, (EndpointReport(GOOD.endpoints[0].observation),), at=None))
